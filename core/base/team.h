@@ -1,0 +1,10 @@
+/* team.h: one team of threads. Work is cut into parts by shape, never by the number of threads, so that results are
+ * the same bits for any team; which thread takes which part is free. Workers spin briefly, then sleep. */
+#pragma once
+#include <stdint.h>
+#include "../exeunt.h"
+
+/* Calls work(context, part, thread) for every part in 0..parts-1, thread in 0..size-1 (at most one call per thread at
+ * a time: index per-thread scratch by it); returns when all are done. One part, or a team of one, runs inline.
+ * A NULL team is a team of one. Must not be nested. */
+void ex_team_run(ex_team *team, int32_t parts, void (*work)(void *context, int32_t part, int32_t thread), void *context);

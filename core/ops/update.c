@@ -1,0 +1,3 @@
+#include "op.h"
+
+const ex_op *const ex_ops_update[] = { NULL };
