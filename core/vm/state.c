@@ -100,6 +100,7 @@ static void preload(lua_State *L)
     static const luaL_Reg modules[] = {
         { "exeunt.header", ex_open_header },
         { "exeunt.system", ex_open_system },
+        { "exeunt.yaml", ex_open_yaml },
         { NULL, NULL },
     };
     lua_getglobal(L, "package");

@@ -45,10 +45,9 @@ static void find_program(const char *argv0)
 
 static int holds_engine(const char *folder, const char *suffix)
 {
-    char probe[2 * PATH_MAX];
-    snprintf(root, sizeof root, "%s%s", folder, suffix);
-    snprintf(probe, sizeof probe, "%s/lua/exeunt/core.lua", root);
-    return access(probe, R_OK) == 0;
+    char probe[PATH_MAX];
+    if (snprintf(root, sizeof root, "%s%s", folder, suffix) >= (int)sizeof root) return 0;
+    return snprintf(probe, sizeof probe, "%s/lua/exeunt/core.lua", root) < (int)sizeof probe && access(probe, R_OK) == 0;
 }
 
 /* The project's root is the binary's folder, or above it for builds in build/...; an installed binary has

@@ -16,3 +16,4 @@ const char *ex_vm_root(const char *argv0);
 /* Openers of the preloaded modules, each in the file named. */
 int ex_open_header(lua_State *L);           /* exeunt.header: the text of core/exeunt.h     header.c */
 int ex_open_system(lua_State *L);           /* exeunt.system: terminals, places, versions   system.c */
+int ex_open_yaml(lua_State *L);             /* exeunt.yaml: YAML text to Lua values          yaml.c */
