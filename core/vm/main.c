@@ -40,6 +40,6 @@ int main(int argc, char **argv)
         if (lua_pcall(L, 2, 1, 0) == 0) code = (int)lua_tointeger(L, -1);
         else fprintf(stderr, "exeunt: %s\n", lua_tostring(L, -1));
     }
-    lua_close(L);
+    ex_vm_close(L);
     return code;
 }

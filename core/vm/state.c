@@ -66,7 +66,7 @@ static int text_searcher(lua_State *L)
 static int closing_exit(lua_State *L)
 {
     int code = lua_isboolean(L, 1) ? (lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE) : luaL_optint(L, 1, 0);
-    lua_close(L);
+    ex_vm_close(L);
     exit(code);
 }
 
@@ -101,6 +101,8 @@ static void preload(lua_State *L)
         { "exeunt.header", ex_open_header },
         { "exeunt.system", ex_open_system },
         { "exeunt.yaml", ex_open_yaml },
+        { "exeunt.signals", ex_open_signals },
+        { "exeunt.line", ex_open_line },
         { NULL, NULL },
     };
     lua_getglobal(L, "package");
@@ -129,5 +131,12 @@ lua_State *ex_vm_new(const char *argv0)
     load_text_only(L);
     preload(L);
     set_path(L, ex_vm_root(argv0));
+    ex_vm_signals_attach(L);
     return L;
+}
+
+void ex_vm_close(lua_State *L)
+{
+    ex_vm_signals_detach();
+    lua_close(L);
 }
