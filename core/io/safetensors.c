@@ -257,7 +257,7 @@ static ex_status open_file(ex_safetensors *f, int64_t *size) {
 }
 
 static ex_status open_checked(ex_safetensors *f) {
-    int64_t size;
+    int64_t size = 0;
     uint8_t raw[8];
     if (open_file(f, &size) != EX_OK) return EX_FAILED;
     if (size < 8) return ex_fail("%s: %lld bytes, too short for a safetensors file", f->path, (long long)size);
