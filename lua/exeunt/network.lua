@@ -93,7 +93,7 @@ function Network:parameters()
   local list = {}
   for _, value in ipairs(self.graph:values()) do
     if value.kind == "parameter" then
-      list[#list + 1] = { name = value.name, tensor = self.graph:tensor(value.name), trainable = value.trainable }
+      list[#list + 1] = { name = value.name, tensor = self.graph:tensor(value.name), trainable = self.graph:trainable(value) }
     end
   end
   table.sort(list, function(a, b) return a.name < b.name end)

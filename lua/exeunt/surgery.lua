@@ -15,7 +15,7 @@ local function copy_leaf(old, new, value, leaf)
   local tensor = leaf(old:tensor(value.name))
   if value.kind == "buffer" then return new:buffer(value.name, tensor) end
   local copy = new:parameter(value.name, tensor)
-  if not value.trainable then new:set_trainable(value.name, false) end
+  if not old:trainable(value) then new:set_trainable(value.name, false) end
   return copy
 end
 
