@@ -24,7 +24,7 @@ local function check(net, split)
   end
   local s, want = split.images.shape, net.input
   if s[2] ~= want[1] or s[3] ~= want[2] or s[4] ~= want[3] then
-    core.raise("evaluate: images are (%d, %d, %d), the network takes (%d, %d, %d)", s[2], s[3], s[4], want[1], want[2], want[3])
+    core.raise("evaluate: images are (%d, %d, %d), the network takes (%d, %d, %d)", s[2], s[3], s[4], unpack(want))
   end
   if split.count == 0 then core.raise("evaluate: the split holds no images") end
 end
@@ -43,7 +43,7 @@ function evaluate.logits(net, split, batch)
   local n = loader:next()
   while n do
     session:run(n)
-    for i = 1, session.exits do session:read(i, rows(rows(logits, 0, i - 1, 1):reshape { count, net.classes }, 0, done, n)) end
+    for i = 1, session.exits do session:read(i, rows(logits[i], 0, done, n)) end
     core.check(C.ex_tensor_copy(rows(labels, 0, done, n).handle, rows(loader.labels, 0, 0, n).handle))
     done = done + n
     n = loader:next()
@@ -55,13 +55,16 @@ end
 local function percent(x) return ("%.2f %%"):format(100 * x) end
 
 local Exit = {}
-function Exit:__tostring() return ("%s: top-1 %s, top-5 %s, loss %.4f"):format(self.name, percent(self.top1), percent(self.top5), self.loss) end
+function Exit:__tostring()
+  return ("%s: top-1 %s, top-5 %s, loss %.4f"):format(self.name, percent(self.top1), percent(self.top5), self.loss)
+end
 
 local Evaluation = {}
 function Evaluation:__tostring()
   local lines = {}
   for i, e in ipairs(self.exits) do lines[i] = tostring(e) end
-  lines[#lines + 1] = ("vote: top-1 %s, top-5 %s, loss %.4f, %d images"):format(percent(self.top1), percent(self.top5), self.loss, self.count)
+  lines[#lines + 1] = ("vote: top-1 %s, top-5 %s, loss %.4f, %d images")
+                      :format(percent(self.top1), percent(self.top5), self.loss, self.count)
   return table.concat(lines, "\n")
 end
 
@@ -71,7 +74,7 @@ function evaluate.score(net, logits, labels, b)
   for i, e in ipairs(net.exits) do
     local z = rows(logits, 0, i - 1, 1)
     local score = ensemble.score(z, labels, { 1 })
-    local ce = ensemble.cross_entropy(z:reshape { count, net.classes }, labels)
+    local ce = ensemble.cross_entropy(logits[i], labels)
     list[i] = setmetatable({ name = e.name, top1 = score.top1, top5 = score.top5, loss = ce }, Exit)
     loss = loss + net.loss_weights[i] * ce
   end

@@ -77,7 +77,7 @@ local function batch_of(net, x, where)
   local single = #s == 3
   if single then x, s = x:reshape { 1, s[1], s[2], s[3] }, { 1, s[1], s[2], s[3] } end
   if #s ~= 4 or s[2] ~= want[1] or s[3] ~= want[2] or s[4] ~= want[3] then
-    core.raise("%s: images are (%s), the network takes (N, %d, %d, %d)", where, table.concat(x.shape, ", "), want[1], want[2], want[3])
+    core.raise("%s: images are (%s), the network takes (N, %d, %d, %d)", where, table.concat(x.shape, ", "), unpack(want))
   end
   if s[1] == 0 then core.raise("%s: there are no images", where) end
   return x, single
@@ -95,7 +95,9 @@ end
 -- forward(net, x): x float32 (N, C, H, W) or (C, H, W) -> vote (N, K), list of each exit's logits (N, K).
 function infer.forward(net, x)
   x = batch_of(net, x, "forward")
-  if x.dtype ~= "float32" then core.raise("forward: images must be float32 and normalised, got %s: net:classify takes raw images", x.dtype) end
+  if x.dtype ~= "float32" then
+    core.raise("forward: images must be float32 and normalised, got %s: net:classify takes raw images", x.dtype)
+  end
   local count = x.shape[1]
   local session = infer.session(net, size_for(count))
   session:vote_weights(net.vote_weights)
@@ -123,7 +125,8 @@ end
 local function normalised(net, images)
   local norm = net.normalisation
   if not norm then
-    core.raise("classify: the network knows no normalisation; net:use(data) or net.normalisation = { mean = {...}, std = {...} } gives it")
+    core.raise("classify: the network knows no normalisation: give it by net:use(data) or "
+               .. "net.normalisation = { mean = {...}, std = {...} }")
   end
   if images.dtype == "uint8" then
     local pixels = tensor.zeros(images.shape)
@@ -133,6 +136,9 @@ local function normalised(net, images)
   return (images - channels(norm.mean)) / channels(norm.std)
 end
 
+local Guess = {}
+function Guess:__tostring() return ("%s (%.3f)"):format(self.name, self.score) end
+
 -- classify(net, images): see network.lua.
 function infer.classify(net, images)
   local x, single = batch_of(net, images, "classify")
@@ -141,7 +147,8 @@ function infer.classify(net, images)
   for i, row in ipairs(scores:to_list()) do
     local best = 1
     for k, s in ipairs(row) do if s > row[best] then best = k end end
-    out[i] = { class = best, name = net.class_names and net.class_names[best] or tostring(best - 1), score = row[best], scores = row }
+    local name = net.class_names and net.class_names[best] or tostring(best - 1)
+    out[i] = setmetatable({ class = best, name = name, score = row[best], scores = row }, Guess)
   end
   if single then return out[1] end
   return out

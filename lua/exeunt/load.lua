@@ -14,7 +14,9 @@ return function(path)
   if not kind then core.raise("load: there is no %s", path) end
   if kind == "folder" then
     local best = path .. "/" .. BEST
-    if not file.kind(best) then core.raise("load: the folder %s holds no %s: it is no run, or no training in it has ended an epoch", path, BEST) end
+    if not file.kind(best) then
+      core.raise("load: the folder %s holds no %s: it is no run, or no training in it has ended an epoch", path, BEST)
+    end
     path = best
   end
   return (netfile.load(path))

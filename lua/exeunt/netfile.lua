@@ -95,7 +95,7 @@ end
 
 -- The graph that a checked description says, with leaves from the file's tensors; `used` notes which.
 local function build(d, tensors, fail, used)
-  local g, kinds = Graph.new(), {}
+  local g = Graph.new()
   local map = { input = g:input("input", { -1, unpack(d.input) }, "float32") }
   for i, l in ipairs(d.leaves) do
     local where, t = ("leaves[%d] (%s)"):format(i, l.name), tensors[l.name]
@@ -106,7 +106,7 @@ local function build(d, tensors, fail, used)
     if have ~= want then fail("%s: the tensor is (%s), the graph expects (%s)", where, have, want) end
     map[l.name] = g[l.kind](g, l.name, leaf.copy(t))
     if l.frozen then g:set_trainable(l.name, false) end
-    used[l.name], kinds[l.name] = true, l.kind
+    used[l.name] = true
   end
   for i, n in ipairs(d.nodes) do
     local inputs = {}

@@ -25,13 +25,15 @@ end
 -- whole(least): a whole number from `least` on.
 local function whole(least)
   return function(x, where, fail)
-    if type(x) ~= "number" or x ~= math.floor(x) or x < least or x >= 2 ^ 53 then fail("%s must be a whole number from %d on", where, least) end
+    if type(x) ~= "number" or x ~= math.floor(x) or x < least or x >= 2 ^ 53 then
+      fail("%s must be a whole number from %d on", where, least)
+    end
     return x
   end
 end
 
 local function positive(x, where, fail)
-  if type(x) ~= "number" or not (x > 0) then fail("%s must be a positive number", where) end
+  if type(x) ~= "number" or x <= 0 or x == math.huge then fail("%s must be a positive number", where) end
   return x
 end
 
@@ -111,8 +113,8 @@ local description = object {
   nodes = list(object { name = text, op = text, inputs = list(text), attrs = map(list(number, 0, 8)) }, 1),
 }
 
-local function same_length(a, b, what, fail)
-  if #a ~= #b then fail("%s has %d elements, expected %d", what, #a, #b) end
+local function same_length(list_, count, what, fail)
+  if #list_ ~= count then fail("%s has %d elements, expected %d", what, #list_, count) end
 end
 
 -- check(text, fail): the description in a network file's metadata; fail(format, ...) raises.
@@ -124,12 +126,12 @@ function schema.check(source, fail)
     fail("the file's format is version %s, this program reads version %d", tostring(raw.format), schema.FORMAT)
   end
   local d = description(raw, "", fail)
-  same_length(d.loss_weights, d.exits, "loss_weights", fail)
-  same_length(d.vote_weights, d.exits, "vote_weights", fail)
-  if d.class_names and #d.class_names ~= d.classes then fail("class_names has %d elements for %d classes", #d.class_names, d.classes) end
+  same_length(d.loss_weights, #d.exits, "loss_weights", fail)
+  same_length(d.vote_weights, #d.exits, "vote_weights", fail)
+  if d.class_names then same_length(d.class_names, d.classes, "class_names", fail) end
   if d.normalisation then
     for _, k in ipairs { "mean", "std" } do
-      if #d.normalisation[k] ~= d.input[1] then fail("normalisation.%s has %d numbers for %d channels", k, #d.normalisation[k], d.input[1]) end
+      same_length(d.normalisation[k], d.input[1], "normalisation." .. k, fail)
     end
   end
   return d

@@ -22,7 +22,10 @@ Network.__index = Network
 
 local network = { class = Network }
 
-local Exit = { __tostring = function(e) return ("%s: %s%s"):format(e.name, e.logits, e.stage and ", after stage " .. e.stage or "") end }
+local Exit = {}
+function Exit:__tostring()
+  return ("%s: %s%s"):format(self.name, self.logits, self.stage and ", after stage " .. self.stage or "")
+end
 
 -- -- Making one -----------------------------------------------------------------------------------------
 
@@ -74,7 +77,7 @@ local function new(_, given)
   local stages = network.prepare(g, seed)
   local y = o.build(g, g:input("input", image_shape("network", o.input), "float32"))
   if o.head then
-    if type(y) ~= "table" or type(y.shape) ~= "table" then core.raise("network: build must return the trunk's last value") end
+    if type(y) ~= "table" or type(y.shape) ~= "table" then core.raise("network: build must return a value of the graph") end
     if stages[#stages] ~= y.name then g:stage(y) end
     y = o.head(g, "", y, y.shape[2], o.classes)
   end
@@ -112,11 +115,11 @@ local function set_trainable(self, pattern, trainable, verb)
   end
   if count > 0 then return count end
   local hint = ""
-  if glob.matcher(pattern .. ".*")(all[1] and all[1].name or "") then hint = "" end
   for _, p in ipairs(all) do
     if glob.matches(pattern .. ".*", p.name) then hint = (' (did you mean "%s.*"?)'):format(pattern) end
   end
-  core.raise('%s: no parameter is named like "%s"%s; the first of %d is %s', verb, pattern, hint, #all, all[1] and all[1].name or "-")
+  core.raise('%s: no parameter is named like "%s"%s; the first of %d is %s', verb, pattern, hint, #all,
+             all[1] and all[1].name or "-")
 end
 
 -- freeze("layer1.*"): takes the parameters whose names match out of training, and so their batch norms into inference
@@ -134,13 +137,14 @@ end
 
 -- The positions of exits that are given by position or name, from shallow to deep.
 local function positions(self, which)
-  if type(which) ~= "table" or #which == 0 then core.raise("keep: expected a list of exits, such as {1, 3}") end
+  if type(which) ~= "table" or #which == 0 then core.raise("keep: expected a list of exits, such as { 1, 3 }") end
   local taken, list = {}, {}
   for _, w in ipairs(which) do
     local at = type(w) == "number" and self.exits[w] and w
     for i, e in ipairs(self.exits) do if e.name == w then at = i end end
     if not at then
-      core.raise("keep: there is no exit %s; the network has %d, %s to %s", tostring(w), #self.exits, self.exits[1].name, self.exits[#self.exits].name)
+      core.raise("keep: there is no exit %s; the network has %d, %s to %s", tostring(w), #self.exits, self.exits[1].name,
+                 self.exits[#self.exits].name)
     end
     if taken[at] then core.raise("keep: exit %s is listed twice", tostring(w)) end
     taken[at], list[#list + 1] = true, at

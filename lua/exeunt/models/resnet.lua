@@ -44,19 +44,24 @@ function shortcuts.projection(g, prefix, x, out, stride)
   return nn.batch_norm()(g, nn.join(prefix, "downsample.1"), x)
 end
 
+-- Zeros of x's kind: (N, count, H, W), made of x's first channels without a way back for gradients.
+local function zeros(g, prefix, side, x, count)
+  local function name(what) return nn.join(prefix, ("downsample.%s.%s"):format(side, what)) end
+  local part = g:node(name "slice", "slice", { x }, { axis = 1, start = 0, count = count })
+  local still = g:node(name "still", "stop_gradient", { part })
+  return g:node(name "zeros", "mul", { still, g:buffer(name "zero", leaf.full({ 1 }, 0)) })
+end
+
 function shortcuts.identity(g, prefix, x, out, stride)
   if stride > 1 then x = nn.max_pool { kernel = 1, stride = stride }(g, nn.join(prefix, "downsample.pool"), x) end
-  local missing = out - x.shape[2]
-  if missing < 0 then core.raise('%s: %s: shortcut = "identity" cannot lose channels', WHERE, prefix) end
-  if missing == 0 then return x end
-  local parts, zero = { x }, g:buffer(nn.join(prefix, "downsample.zero"), leaf.full({ 1 }, 0))
-  local zeros = g:node(nn.join(prefix, "downsample.zeros"), "mul", { g:node(nn.join(prefix, "downsample.still"), "stop_gradient", { x }), zero })
-  local function pad(side, count, at)
-    if count == 0 then return end
-    table.insert(parts, at, g:node(nn.join(prefix, "downsample." .. side), "slice", { zeros }, { axis = 1, start = 0, count = count }))
+  local channels = x.shape[2]
+  local before, after = math.floor((out - channels) / 2), math.ceil((out - channels) / 2)
+  if before < 0 or after > channels then
+    core.raise('%s: %s: shortcut = "identity" cannot lead from %d channels to %d', WHERE, prefix, channels, out)
   end
-  pad("before", math.floor(missing / 2), 1)
-  pad("after", missing - math.floor(missing / 2), #parts + 1)
+  if after == 0 then return x end
+  local parts = { x, zeros(g, prefix, "after", x, after) }
+  if before > 0 then table.insert(parts, 1, zeros(g, prefix, "before", x, before)) end
   return g:node(nn.join(prefix, "downsample.pad"), "concat", parts, { axis = 1 })
 end
 
