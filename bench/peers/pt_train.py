@@ -6,9 +6,8 @@ decay 5e-4, on one synthetic batch. LAYOUT: nhwc (channels_last) or nchw. Run it
 Protocol, the same as bench/train.lua's: says "ready PARAMETERS" when warm; for each line on standard input
     block SECONDS   trains for about so long, answers "STEPS SECONDS"
     memory          answers the peak resident memory of this process in MiB
-and ends with its input.
+    quit            ends, as the end of input does
 """
-import resource
 import sys
 import time
 
@@ -16,6 +15,11 @@ import torch
 import torch.nn.functional as F
 
 import models
+
+
+def peak_memory():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
 
 
 def main(name, heads, batch, layout):
@@ -40,6 +44,8 @@ def main(name, heads, batch, layout):
     print("ready", sum(p.numel() for p in net.parameters()), flush=True)
     for line in sys.stdin:
         words = line.split()
+        if words[0] == "quit":
+            break
         if words[0] == "block":
             steps, start = 0, time.perf_counter()
             while time.perf_counter() - start < float(words[1]):
@@ -47,7 +53,7 @@ def main(name, heads, batch, layout):
                 steps += 1
             print(steps, time.perf_counter() - start, flush=True)
         else:
-            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+            print(peak_memory(), flush=True)
 
 
 if __name__ == "__main__":

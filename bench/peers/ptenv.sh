@@ -11,4 +11,4 @@ case $mode in tuned*)
   export MALLOC_TRIM_THRESHOLD_=8000000000 MALLOC_MMAP_THRESHOLD_=8000000000 MALLOC_TOP_PAD_=268435456 ;;
 esac
 case $mode in tuned512) export ATEN_CPU_CAPABILITY=avx512 ;; esac
-exec /usr/bin/python3 "$@"
+exec /usr/bin/python3 -B "$@"
