@@ -63,7 +63,18 @@ end
 -- The option --threads N, where a command computes.
 function usage.threads(parser)
   parser:option("--threads", "Threads to compute with; the CPUs that this process may use if not given.", nil,
-    usage.whole("--threads", 1, 1024))
+    usage.whole("--threads", 1, 1024)):argname "N"
+end
+
+function usage.use_threads(n)
+  if n then require("exeunt.plan").threads(n) end
+end
+
+-- Writes a result; a full disk or a closed pipe is an error.
+function usage.write(stream, text)
+  local ok, message = stream:write(text)
+  if ok then ok, message = stream:flush() end
+  if not ok then error("cannot write the result: " .. tostring(message), 0) end
 end
 
 -- parser:parse(args), with argparse's errors as one line.
