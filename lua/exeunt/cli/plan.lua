@@ -46,10 +46,12 @@ function command.main(args)
   parser:argument("recipe", "The recipe's Lua file.")
   parser:argument("knobs", "Settings of the recipe, as for run."):args "*":argname "knob=value"
   usage.threads(parser)
-  local given = usage.parse(parser, args)
+  local given = usage.parse("plan", parser, args)
   usage.use_threads(given.threads)
   require("exeunt.signals").install "now"
-  local plan, name = require("exeunt.run").plan_of(given.recipe, require("exeunt.cli.run").knobs(given.knobs))
+  local knobs = {}
+  for _, knob in ipairs(require("exeunt.cli.run").knobs(given.knobs)) do knobs[knob[1]] = knob[2] end
+  local plan, name = require("exeunt.run").plan_of(given.recipe, knobs)
   usage.write(io.stdout, command.text(plan, ("%s: one step of %s"):format(given.recipe, name)))
 end
 

@@ -1,33 +1,19 @@
--- cli/run.lua: `exeunt run RECIPE [knob=value ...]`: the command line of a run, and what it prints. Running is
--- lua/exeunt/run.lua's; the report's words are lua/exeunt/report's.
+-- cli/run.lua: `exeunt run RECIPE [knob=value ...]`: reads the command line; running and printing are lua/exeunt/run.lua's.
 
 local usage = require "exeunt.cli.usage"
 
 local command = { about = "run a recipe", usage = "RECIPE [knob=value ...]" }
 
--- { name = text } from "name=text" arguments.
+-- { {name, text}, ... } from "name=text" arguments.
 function command.knobs(list)
-  local knobs = {}
-  for _, text in ipairs(list) do
+  local knobs, seen = {}, {}
+  for i, text in ipairs(list) do
     local name, value = text:match "^([%a_][%w_]*)=(.*)$"
-    if not name then usage.fail("'%s' is not of the form knob=value", text) end
-    if knobs[name] then usage.fail("the knob %s is given twice", name) end
-    knobs[name] = value
+    if not name then usage.fail("run: '%s' is not of the form knob=value", text) end
+    if seen[name] then usage.fail("run: the knob %s is given twice", name) end
+    knobs[i], seen[name] = { name, value }, true
   end
   return knobs
-end
-
--- From here on everything that Lua prints goes to standard error; gives the true standard output.
-local function take_stdout()
-  local stdout = io.stdout
-  io.output(io.stderr)
-  io.stdout = io.stderr
-  _G.print = function(...)
-    local texts = {}
-    for i = 1, select("#", ...) do texts[i] = tostring((select(i, ...))) end
-    io.stderr:write(table.concat(texts, "\t"), "\n")
-  end
-  return stdout
 end
 
 local function parser()
@@ -43,16 +29,13 @@ local function parser()
 end
 
 function command.main(args)
-  local given = usage.parse(parser(), args)
+  local given = usage.parse("run", parser(), args)
   local knobs = command.knobs(given.knobs)
-  local stdout = given.json and take_stdout() or io.stdout
-  usage.use_threads(given.threads)
   require("exeunt.signals").install "now"   -- a training puts "step" in its place while it lasts
-  local found, document, folder = require("exeunt.run").execute {
-    recipe = given.recipe, knobs = knobs, seed = given.seed, out = given.out, resume = given.resume or false,
+  return require("exeunt.run").command {
+    recipe = given.recipe, knobs = knobs, seed = given.seed, threads = given.threads, out = given.out,
+    resume = given.resume or false, json = given.json or false, debug = given.debug or false,
   }
-  usage.write(stdout, given.json and document or found:text())
-  if not given.json then io.stderr:write("The run is in ", folder, ".\n") end
 end
 
 return command
