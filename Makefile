@@ -1,24 +1,30 @@
-# Exeunt. `make help` says what there is; README.md says what it is for.
-# Objects go to $(BUILD); the sanitizer builds use a BUILD of their own.
+# Exeunt. `make help` lists the targets; README.md says what it is for.
+# Objects go to $(BUILD); the sanitizer builds use a BUILD of their own below it. `make V=1` shows the commands.
 
 BUILD  ?= build
 PREFIX ?= /usr/local
 CC     := gcc
 ARCH   := $(shell uname -m)
 MULTI  := $(shell $(CC) -print-multiarch 2>/dev/null)
+Q      := $(if $(filter 1,$(V)),,@)
 
 BUILD_PACKAGES := gcc libc6-dev make libluajit-5.1-dev libblis-serial-dev libstb-dev libyaml-dev zlib1g-dev \
   librandom123-dev libedit-dev libmd-dev lua-argparse lua-cjson lua-inspect
 DEMO_PACKAGES  := $(BUILD_PACKAGES) dataset-fashion-mnist
 TEST_PACKAGES  := $(BUILD_PACKAGES) dataset-fashion-mnist libcmocka-dev lua-unit perl
-LINT_PACKAGES  := $(BUILD_PACKAGES) clang-tidy lua-check
+LINT_PACKAGES  := $(TEST_PACKAGES) clang-tidy lua-check
 BENCH_PACKAGES := $(BUILD_PACKAGES) python3-torch
 
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wno-unknown-pragmas
 INCLUDE := -isystem /usr/include/luajit-2.1 -isystem /usr/include/$(MULTI)/blis-serial
-ALLC     = -std=gnu11 $(CFLAGS) $(WARN) $(INCLUDE) -fno-math-errno -fno-trapping-math -pthread $(SANITIZE)
+FLAGS   := -std=gnu11 $(WARN) $(INCLUDE) -fno-math-errno -fno-trapping-math -pthread
+ALLC     = $(FLAGS) $(CFLAGS) $(SANITIZE)
 LIBS    := /usr/lib/$(MULTI)/blis-serial/libblis.a -lluajit-5.1 -lyaml -lz -ledit -lmd -lm -ldl -pthread
+WHOLE    = -Wl,--whole-archive $(BUILD)/libexeunt.a -Wl,--no-whole-archive
+
+.PHONY: all demo test check asan ubsan tsan valgrind lint lint-c bench bench-json install uninstall packages clean help
+.DEFAULT_GOAL := all
 
 # -- Sources: every room but vm is the engine; kernels/isa is built once per instruction set -----------------
 
@@ -30,63 +36,146 @@ ISA_portable := -O3
 ISA_avx2     := -O3 -mavx2 -mfma
 ISA_avx512   := -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mprefer-vector-width=512
 
-ENGINE := $(filter-out core/vm/% core/kernels/isa/%,$(wildcard core/*/*.c core/*/*/*.c))
-KERNEL := $(wildcard core/kernels/isa/*.c)
-VM     := $(wildcard core/vm/*.c)
-OBJ    := $(ENGINE:%.c=$(BUILD)/%.o) $(foreach i,$(ISAS),$(KERNEL:core/kernels/isa/%.c=$(BUILD)/core/kernels/isa/%_$i.o))
-VMOBJ  := $(VM:%.c=$(BUILD)/%.o)
-CTESTS := $(patsubst tests/%_test.c,$(BUILD)/tests/%.t,$(shell find tests -name '*_test.c' 2>/dev/null))
-LTESTS := $(shell find tests -name '*_test.lua' 2>/dev/null)
+ENGINE  := $(filter-out core/vm/% core/kernels/isa/%,$(wildcard core/*/*.c core/*/*/*.c))
+KERNEL  := $(wildcard core/kernels/isa/*.c)
+VM      := $(wildcard core/vm/*.c)
+HEADERS := $(wildcard core/*.h core/*/*.h core/*/*/*.h tests/support/*.h)
+OBJ     := $(ENGINE:%.c=$(BUILD)/%.o) $(foreach i,$(ISAS),$(KERNEL:%.c=$(BUILD)/%_$i.o))
+VMOBJ   := $(VM:%.c=$(BUILD)/%.o)
+CTESTS  := $(patsubst tests/%_test.c,$(BUILD)/tests/%.t,$(sort $(shell find tests -name '*_test.c')))
+LTESTS  := $(sort $(shell find tests -name '*_test.lua'))
 TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 PROGRAM := $(if $(filter build,$(BUILD)),exeunt,$(BUILD)/exeunt)
 
-.PHONY: all demo test check install asan ubsan lint clean help packages
-all: $(PROGRAM)
+all: $(PROGRAM) ## build ./exeunt
 
 $(PROGRAM): $(VMOBJ) $(BUILD)/libexeunt.a
-	$(CC) $(SANITIZE) -rdynamic -o $@ $(VMOBJ) -Wl,--whole-archive $(BUILD)/libexeunt.a -Wl,--no-whole-archive $(LIBS)
+	@echo "  LD   $@"
+	$(Q)$(CC) $(SANITIZE) -rdynamic -o $@ $(VMOBJ) $(WHOLE) $(LIBS)
 
 $(BUILD)/libexeunt.a: $(OBJ)
+	@echo "  AR   $@"
 	@rm -f $@
-	ar rcs $@ $(OBJ)
+	$(Q)ar rcs $@ $(OBJ)
 
 $(BUILD)/core/vm/header.o: core/exeunt.h
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c | $(BUILD)/found
 	@mkdir -p $(@D)
-	$(CC) $(ALLC) -MMD -MP -c -o $@ $<
+	@echo "  CC   $<"
+	$(Q)$(CC) $(ALLC) -MMD -MP -c -o $@ $<
 
 define isa_rule
-$(BUILD)/core/kernels/isa/%_$1.o: core/kernels/isa/%.c
+$(BUILD)/core/kernels/isa/%_$1.o: core/kernels/isa/%.c | $(BUILD)/found
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALLC) $$(ISA_$1) -DEX_ISA_SUFFIX=$1 -MMD -MP -c -o $$@ $$<
+	@echo "  CC   $$< ($1)"
+	$$(Q)$$(CC) $$(ALLC) $$(ISA_$1) -DEX_ISA_SUFFIX=$1 -MMD -MP -c -o $$@ $$<
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$i)))
 
--include $(OBJ:.o=.d) $(VMOBJ:.o=.d) $(TESTLIB:.o=.d) $(CTESTS:.t=.d)
-
-# -- Tests ------------------------------------------------------------------------------------------------
-
 $(BUILD)/tests/%.t: tests/%_test.c $(TESTLIB) $(BUILD)/libexeunt.a
 	@mkdir -p $(@D)
-	$(CC) $(ALLC) -MMD -MP -MT $@ -MF $(@:.t=.d) -rdynamic -o $@ $< $(TESTLIB) -Wl,--whole-archive $(BUILD)/libexeunt.a -Wl,--no-whole-archive -lcmocka $(LIBS)
+	@echo "  CC   $<"
+	$(Q)$(CC) $(ALLC) -MMD -MP -MT $@ -MF $(@:.t=.d) -rdynamic -o $@ $< $(TESTLIB) $(WHOLE) -lcmocka $(LIBS)
 
-check: $(PROGRAM) $(CTESTS)
-	@EXEUNT=./$(PROGRAM) prove --ext .t --exec tests/run $(sort $(CTESTS) $(LTESTS))
+-include $(OBJ:.o=.d) $(VMOBJ:.o=.d) $(TESTLIB:.o=.d) $(CTESTS:.t=.d)
 
-test:
+# Looks once whether what is compiled against is there, so that its absence is one clear line.
+$(BUILD)/found:
+	@mkdir -p $(@D)
+	@command -v $(CC) >/dev/null || { echo "There is no $(CC) here. 'make packages' installs what the build needs."; exit 1; }
+	@for h in lua.h blis.h stb/stb_image.h yaml.h zlib.h Random123/philox.h editline/readline.h md5.h; do \
+	  echo "#include <$$h>" | $(CC) $(INCLUDE) -E -x c - >/dev/null 2>&1 || missing="$$missing $$h"; done; \
+	[ -z "$$missing" ] || { echo "These C headers are missing:$$missing. 'make packages' installs what the build needs."; exit 1; }
+	@touch $@
+
+# -- What a person asks for ----------------------------------------------------------------------------------
+
+demo: ## install what is missing, build, run the main job: train with exits, vote, prune, compare
+	@$(MAKE) --no-print-directory packages NEED="$(DEMO_PACKAGES)"
+	@$(MAKE) --no-print-directory -j2 all
+	./exeunt run recipes/02_aep_fashion.lua $(ARGS)
+
+test: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory packages NEED="$(TEST_PACKAGES)"
 	@$(MAKE) --no-print-directory -j2 check
 
-clean:
-	rm -rf build exeunt
+bench: ## our speed and memory beside PyTorch's, interleaved in one run (CASES="train/vgg3/b64 ...")
+	@$(MAKE) --no-print-directory packages NEED="$(BENCH_PACKAGES)" || true
+	@$(MAKE) --no-print-directory -j2 all
+	@bench/run $(CASES)
 
-# -- Set-up -----------------------------------------------------------------------------------------------
+bench-json: ## the same as one line of JSON a case
+	@$(MAKE) --no-print-directory packages NEED="$(BENCH_PACKAGES)" >&2 || true
+	@$(MAKE) --no-print-directory -j2 all >&2
+	@bench/run --json $(CASES)
 
-packages:
-	@missing=; for p in $(NEED); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
-	[ -z "$$missing" ] && exit 0; \
+packages: NEED ?= $(BUILD_PACKAGES)
+packages: ## install the Debian packages that the build needs, as root or through sudo
+	@for p in $(NEED); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	[ -n "$$missing" ] || exit 0; \
 	install="apt-get install -y --no-install-recommends$$missing"; \
 	if [ "$$(id -u)" = 0 ]; then as=; elif sudo -n true 2>/dev/null || { [ -t 0 ] && command -v sudo >/dev/null; }; then as=sudo; else \
 	  echo "These Debian packages are missing; have an administrator run:"; echo "  apt-get update && $$install"; exit 1; fi; \
-	echo "Installing Debian packages:$$missing"; \
-	$$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as $$install
+	echo "Installing Debian packages:$$missing"; mkdir -p $(BUILD); \
+	{ $$as apt-get update && $$as env DEBIAN_FRONTEND=noninteractive $$install; } >$(BUILD)/packages.log 2>&1 </dev/null || { \
+	  tail -n 20 $(BUILD)/packages.log; echo "Installing failed. By hand: apt-get update && $$install"; exit 1; }
+
+install: all ## copy the program to $(PREFIX), below DESTDIR if given
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/exeunt
+	install -m 755 exeunt $(DESTDIR)$(PREFIX)/bin/exeunt
+	cp -r lua recipes datasets $(DESTDIR)$(PREFIX)/share/exeunt/
+
+uninstall: ## remove what install copied
+	rm -rf $(DESTDIR)$(PREFIX)/share/exeunt $(DESTDIR)$(PREFIX)/bin/exeunt
+
+clean: ## remove everything that was built
+	rm -rf build exeunt
+
+help: ## this list
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# -- What a maintainer asks for ------------------------------------------------------------------------------
+
+check: $(PROGRAM) $(CTESTS) ## build, run every test with what is installed
+	@EXEUNT=$(abspath $(PROGRAM)) tests/check $(CTESTS) $(LTESTS)
+
+asan: ## every test under AddressSanitizer, leaks included
+	@ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/leaks.supp:print_suppressions=0 \
+	$(MAKE) --no-print-directory -j2 BUILD=build/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" SANITIZE="-fsanitize=address" check
+
+ubsan: ## every test under UndefinedBehaviorSanitizer
+	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	$(MAKE) --no-print-directory -j2 BUILD=build/ubsan CFLAGS="-O1 -g" SANITIZE="-fsanitize=undefined -fno-sanitize-recover=all" check
+
+tsan: ## every test under ThreadSanitizer
+	@TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
+	$(MAKE) --no-print-directory -j2 BUILD=build/tsan CFLAGS="-O1 -g" SANITIZE="-fsanitize=thread" check
+
+valgrind: $(CTESTS) ## the C tests under valgrind
+	@for t in $(CTESTS); do echo "  $$t"; \
+	  valgrind -q --leak-check=full --error-exitcode=9 --exit-on-first-error=no $$t >$(BUILD)/valgrind.log 2>&1 \
+	  || { cat $(BUILD)/valgrind.log; exit 1; }; done
+
+lint: ## warnings as errors, clang-tidy (.clang-tidy), luacheck (.luacheckrc)
+	@$(MAKE) --no-print-directory packages NEED="$(LINT_PACKAGES)"
+	@$(MAKE) --no-print-directory -j2 lint-c
+	luacheck -q lua tests $(wildcard recipes bench)
+
+CLINT  := $(ENGINE) $(VM) $(wildcard tests/support/*.c) $(shell find tests -name '*_test.c')
+lint-c: $(CLINT:%.c=$(BUILD)/lint/%) $(foreach i,$(ISAS),$(KERNEL:%.c=$(BUILD)/lint/%_$i))
+
+# $(call lint,flags): both compilers' opinions of $<. What a target's existence says is that it passed.
+define lint
+	@mkdir -p $(@D)
+	@echo "  LINT $< $1"
+	$(Q)$(CC) $(FLAGS) -O2 $1 -Werror -c -o /dev/null $<
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- $(FLAGS) $1 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
+endef
+define lint_isa_rule
+$(BUILD)/lint/core/kernels/isa/%_$1: core/kernels/isa/%.c $(HEADERS) .clang-tidy
+	$$(call lint,$$(ISA_$1) -DEX_ISA_SUFFIX=$1)
+endef
+$(foreach i,$(ISAS),$(eval $(call lint_isa_rule,$i)))
+$(BUILD)/lint/%: %.c $(HEADERS) .clang-tidy | $(BUILD)/found
+	$(call lint)

@@ -83,7 +83,10 @@ typedef enum ex_op_flag {
     EX_OP_RANDOM = 1,                       /* draws numbers: never merged with its like */
     EX_OP_NARY = 2,                         /* any number of inputs from min_inputs on */
     EX_OP_LUA = 4,                          /* written in Lua */
-    EX_OP_ELEMENTWISE = 8                   /* out[0] has the strides of in[0] (used by Lua operators) */
+    EX_OP_ELEMENTWISE = 8,                  /* out[0] has the strides of in[0] (used by Lua operators) */
+    EX_OP_STOPS = 16,                       /* no gradient flows through it (stop_gradient, comparisons, counts) */
+    EX_OP_VIEW = 32                         /* out[0] holds in[0]'s numbers in the same logical order (reshape, flatten, identities):
+                                               a plan makes it an alias where the memory order allows */
 } ex_op_flag;
 
 typedef struct ex_op {

@@ -33,3 +33,6 @@ char *ex_shape_text(char *out, size_t size, int32_t ndim, const int32_t *dim);
 /* Copies between strided blocks of the same shape, converting the type: the one place that knows how. */
 void ex_strided_copy(void *out, int32_t out_dtype, const ptrdiff_t *out_stride, const void *in, int32_t in_dtype,
                      const ptrdiff_t *in_stride, int32_t ndim, const int32_t *dim);
+
+/* Writes one number as an element; refuses one that the type cannot hold (a fraction, NaN or 300 as uint8). */
+ex_status ex_element_from(void *out, int32_t dtype, double value);

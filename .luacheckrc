@@ -1,0 +1,3 @@
+-- luacheck's settings: `make lint`.
+std = "luajit"
+max_line_length = 130

@@ -1,0 +1,223 @@
+/* memory.c: where the values of a plan lie. Strides follow the layout rules; views become aliases where the memory order
+ * allows; results are written over an input that dies there; what is left is placed in one arena by lifetimes,
+ * largest first, each at the lowest offset where nothing that lives at the same time is in the way. */
+#include <stdlib.h>
+#include <string.h>
+#include "plan.h"
+#include "../base/error.h"
+#include "../base/memory.h"
+
+enum { ALIGN = 64 };
+
+/* -- Strides ------------------------------------------------------------------------------------------------- */
+
+static void strides_in_order(ptrdiff_t *stride, const int32_t *dim, int32_t ndim, const int32_t *order)
+{
+    ptrdiff_t step = 1;
+    for (int32_t k = ndim - 1; k >= 0; k--) {
+        int32_t axis = order ? order[k] : k;
+        stride[axis] = step;
+        step *= dim[axis] == EX_BATCH ? 1 : dim[axis];
+    }
+}
+
+static void natural_strides(const ex_value *v, ptrdiff_t *stride)
+{
+    static const int32_t image[4] = { 0, 2, 3, 1 }, weight[4] = { 2, 3, 1, 0 };
+    const int32_t *order = NULL;
+    if (v->shape.ndim == 4 && v->layout == EX_LAYOUT_NATURAL) order = ex_value_is_batched(v) ? image : weight;
+    strides_in_order(stride, v->shape.dim, v->shape.ndim, order);
+}
+
+/* Whether the strides run through the elements in logical order without gaps (axes of one element do not matter). */
+static int runs_densely(const ex_shape *s, const ptrdiff_t *stride)
+{
+    ptrdiff_t expected = 1;
+    for (int32_t k = s->ndim - 1; k >= 0; k--) {
+        if (s->dim[k] == 1) continue;
+        if (stride[k] != expected) return 0;
+        expected *= s->dim[k] == EX_BATCH ? 1 : s->dim[k];
+    }
+    return 1;
+}
+
+size_t ex_plan_value_bytes(const ex_plan *p, int32_t value)
+{
+    const ex_value *v = &p->graph->value[value];
+    size_t count = (size_t)ex_shape_count(&v->shape);
+    return count * ex_dtype_size(v->shape.dtype) * (size_t)(ex_value_is_batched(v) ? p->batch : 1);
+}
+
+/* -- Groups --------------------------------------------------------------------------------------------------- */
+
+static int can_alias(const ex_plan *p, const ex_node *n)
+{
+    if (!(n->op->flags & EX_OP_VIEW)) return 0;
+    const ex_value *in = &p->graph->value[n->in[0]], *out = &p->graph->value[n->out[0]];
+    if (in->shape.dtype != out->shape.dtype || ex_value_is_batched(in) != ex_value_is_batched(out)) return 0;
+    if (in->tensor && out->root) return 0;  /* an output must not change when state is written */
+    if (ex_shape_same(&in->shape, &out->shape)) return in->layout == out->layout || in->tensor;
+    ptrdiff_t stride[EX_MAX_DIMS];
+    natural_strides(out, stride);
+    return runs_densely(&in->shape, p->place[n->in[0]].stride) && runs_densely(&out->shape, stride);
+}
+
+static void init_places(ex_plan *p)
+{
+    const ex_graph *g = p->graph;
+    for (int32_t v = 0; v < g->values; v++) {
+        ex_place *at = &p->place[v];
+        at->group = v;
+        at->first = at->last = -1;
+        if (g->value[v].tensor) memcpy(at->stride, g->value[v].tensor->stride, sizeof at->stride);
+        else natural_strides(&g->value[v], at->stride);
+    }
+    for (int32_t s = 0; s < p->steps; s++) {
+        const ex_node *n = p->step[s].node;
+        if (!n->outputs || !can_alias(p, n)) continue;
+        ex_place *in = &p->place[n->in[0]], *out = &p->place[n->out[0]];
+        p->step[s].alias = 1;
+        out->group = in->group;
+        if (ex_shape_same(&g->value[n->in[0]].shape, &g->value[n->out[0]].shape)) memcpy(out->stride, in->stride, sizeof out->stride);
+    }
+}
+
+/* First write and last read of each group. Inputs are there from the start; roots and constants stay to the end. */
+static void lifetimes(ex_plan *p)
+{
+    const ex_graph *g = p->graph;
+    for (int32_t s = 0; s < p->steps; s++) {
+        const ex_node *n = p->step[s].node;
+        for (int32_t i = 0; i < n->inputs; i++) p->place[p->place[n->in[i]].group].last = s;
+        for (int32_t k = 0; k < n->outputs; k++) {
+            ex_place *at = &p->place[p->place[n->out[k]].group];
+            if (at->first < 0) at->first = s;
+            if (at->last < s) at->last = s;
+            if (p->step[s].constant) at->last = p->steps;
+        }
+    }
+    for (int32_t v = 0; v < g->values; v++) {
+        ex_place *at = &p->place[p->place[v].group];
+        if (g->value[v].root) at->last = p->steps;
+        if (g->value[v].kind == EX_VALUE_INPUT) at->first = 0;
+    }
+}
+
+static int same_place_fits(const ex_plan *p, int32_t in, int32_t out, int32_t s)
+{
+    const ex_value *a = &p->graph->value[in], *b = &p->graph->value[out];
+    const ex_place *from = &p->place[p->place[in].group], *to = &p->place[out];
+    if (to->group != out || p->graph->value[p->place[in].group].kind != EX_VALUE_RESULT) return 0;
+    if (from->last != s || from->first == s || p->step[s].constant) return 0;
+    return ex_shape_same(&a->shape, &b->shape) && !memcmp(p->place[in].stride, to->stride, sizeof(ptrdiff_t) * (size_t)a->shape.ndim);
+}
+
+/* How often the node reads a value of the group: an input read twice in different ways cannot be overwritten. */
+static int reads(const ex_plan *p, const ex_node *n, int32_t group)
+{
+    int count = 0;
+    for (int32_t i = 0; i < n->inputs; i++) count += p->place[n->in[i]].group == group;
+    return count;
+}
+
+static void share_in_place(ex_plan *p)
+{
+    for (int32_t s = 0; s < p->steps; s++) {
+        const ex_node *n = p->step[s].node;
+        if (p->step[s].alias || n->outputs != 1) continue;
+        for (int32_t i = 0; i < n->inputs && i < 32; i++) {
+            if (!(n->op->in_place >> i & 1) || !same_place_fits(p, n->in[i], n->out[0], s)) continue;
+            int32_t group = p->place[n->in[i]].group, old = n->out[0];
+            if (reads(p, n, group) != 1) continue;
+            p->place[group].last = p->place[old].last;
+            for (int32_t v = 0; v < p->graph->values; v++)
+                if (p->place[v].group == old) p->place[v].group = group;
+            break;
+        }
+    }
+}
+
+/* -- The arena -------------------------------------------------------------------------------------------------- */
+
+typedef struct block { size_t bytes, offset; int32_t first, last; size_t *result; } block;
+
+static int larger_first(const void *a, const void *b)
+{
+    const block *x = a, *y = b;
+    if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
+    return x->first != y->first ? x->first - y->first : (x->result > y->result) - (x->result < y->result);
+}
+
+static int lower_first(const void *a, const void *b)
+{
+    const block *x = *(block *const *)a, *y = *(block *const *)b;
+    return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+static size_t pack(block *blocks, int32_t count, block **near)
+{
+    size_t total = 0;
+    qsort(blocks, (size_t)count, sizeof *blocks, larger_first);
+    for (int32_t i = 0; i < count; i++) {
+        block *b = &blocks[i];
+        int32_t n = 0;
+        for (int32_t j = 0; j < i; j++)
+            if (blocks[j].first <= b->last && b->first <= blocks[j].last) near[n++] = &blocks[j];
+        qsort(near, (size_t)n, sizeof *near, lower_first);
+        size_t at = 0;
+        for (int32_t j = 0; j < n && at + b->bytes > near[j]->offset; j++)
+            if (near[j]->offset + near[j]->bytes > at) at = near[j]->offset + near[j]->bytes;
+        b->offset = *b->result = at;
+        if (at + b->bytes > total) total = at + b->bytes;
+    }
+    return total;
+}
+
+static size_t round_up(size_t bytes) { return (bytes + ALIGN - 1) / ALIGN * ALIGN; }
+
+static size_t scratch_of(const ex_plan *p, const ex_node *n)
+{
+    if (!n->op->scratch || n->inputs > EX_MAX_IN) return 0;
+    ex_shape in[EX_MAX_IN], out[EX_MAX_OUT];
+    for (int32_t i = 0; i < n->inputs; i++) in[i] = p->graph->value[n->in[i]].shape;
+    for (int32_t k = 0; k < n->outputs; k++) out[k] = p->graph->value[n->out[k]].shape;
+    ex_signature s = { .inputs = n->inputs, .outputs = n->outputs, .in = in, .out = out,
+                       .attr = (const ex_numbers *)n->attr, .attr_count = n->attr_count };
+    return n->op->scratch(&s, p->batch, p->team ? ex_team_size(p->team) : 1);
+}
+
+static int32_t collect(ex_plan *p, block *blocks)
+{
+    int32_t count = 0;
+    for (int32_t v = 0; v < p->graph->values; v++) {
+        ex_place *at = &p->place[v];
+        if (at->group != v || p->graph->value[v].tensor) continue;
+        at->bytes = ex_plan_value_bytes(p, v);
+        if (at->first >= 0) blocks[count++] = (block){ round_up(at->bytes), 0, at->first, at->last, &at->offset };
+    }
+    for (int32_t v = 0; v < p->graph->values; v++)
+        if (!p->graph->value[v].tensor) p->sum_bytes += round_up(ex_plan_value_bytes(p, v));
+    for (int32_t s = 0; s < p->steps; s++) {
+        ex_step *step = &p->step[s];
+        step->scratch_bytes = step->alias ? 0 : scratch_of(p, step->node);
+        if (step->scratch_bytes) blocks[count++] = (block){ round_up(step->scratch_bytes), 0, s, s, &step->scratch_offset };
+    }
+    return count;
+}
+
+ex_status ex_plan_place(ex_plan *p, int in_place)
+{
+    size_t most = (size_t)(p->graph->values + p->steps + 1);
+    p->place = ex_alloc_zero(sizeof *p->place * most);
+    block *blocks = ex_alloc_zero(sizeof *blocks * most), **near = ex_alloc_zero(sizeof *near * most);
+    if (p->place && blocks && near) {
+        init_places(p);
+        lifetimes(p);
+        if (in_place) share_in_place(p);
+        p->arena_bytes = pack(blocks, collect(p, blocks), near);
+        p->arena = ex_alloc_zero(p->arena_bytes ? p->arena_bytes : ALIGN);
+    }
+    ex_free(blocks);
+    ex_free(near);
+    return p->arena ? EX_OK : EX_FAILED;
+}

@@ -1,0 +1,35 @@
+/* passes.c: the frame that all passes share: copy the leaves, then let the pass say for each node what becomes of it. */
+#include "passes.h"
+#include "../../base/error.h"
+#include "../../base/memory.h"
+
+ex_graph *ex_pass_begin(const ex_graph *g, int32_t *map)
+{
+    ex_graph *out = ex_graph_new();
+    for (int32_t v = 0; v < g->values; v++) map[v] = EX_NONE;
+    for (int32_t v = 0; out && v < g->values; v++)
+        if (g->value[v].kind != EX_VALUE_RESULT && ex_graph_copy_leaf(out, g, v, map)) {
+            ex_graph_free(out);
+            out = NULL;
+        }
+    return out;
+}
+
+ex_status ex_pass_node(ex_graph *to, const char *owner, const char *op, int32_t inputs, const int32_t *in, int32_t attrs,
+                       const ex_attr *attr, int32_t *out)
+{
+    ex_graph_builder b = ex_graph_builder_for(to, owner);
+    return b.base.node(&b.base, op, inputs, in, attrs, attr, out);
+}
+
+ex_graph *ex_pass_each(const ex_graph *g, int32_t *map, void *context,
+                       ex_status (*node)(ex_graph *out, const ex_graph *g, int32_t n, int32_t *map, void *context))
+{
+    ex_graph *out = ex_pass_begin(g, map);
+    for (int32_t n = 0; out && n < g->nodes; n++)
+        if (node(out, g, n, map, context)) {
+            ex_graph_free(out);
+            return NULL;
+        }
+    return out;
+}

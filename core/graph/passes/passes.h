@@ -1,0 +1,21 @@
+/* passes.h: the passes of a plan. Each takes a graph and gives a new one; map[old value] = new value or EX_NONE. A pass
+ * keeps the roots (what the plan's caller asked for) and the state writes, and may be switched off by its name
+ * unless it is marked as needed. Files are one pass each. */
+#pragma once
+#include "../graph.h"
+
+typedef ex_graph *(*ex_pass)(const ex_graph *g, int32_t *map);
+
+ex_graph *ex_pass_dead(const ex_graph *g, int32_t *map);        /* drops what no root and no state write needs */
+ex_graph *ex_pass_merge(const ex_graph *g, int32_t *map);       /* one node for equal nodes */
+ex_graph *ex_pass_fold_bn(const ex_graph *g, int32_t *map);     /* inference: a batch norm into the convolution before it */
+ex_graph *ex_pass_fuse_bn(const ex_graph *g, int32_t *map);     /* training: a batch norm's input gradient in one pass */
+ex_graph *ex_pass_dense(const ex_graph *g, int32_t *map);       /* row-major operands for operators written in Lua */
+
+/* What passes share: a new graph with g's leaves copied; and a node appended under a name made from `owner`. */
+ex_graph *ex_pass_begin(const ex_graph *g, int32_t *map);
+ex_status ex_pass_node(ex_graph *to, const char *owner, const char *op, int32_t inputs, const int32_t *in, int32_t attrs,
+                       const ex_attr *attr, int32_t *out);
+/* Runs node(out, g, n, map, context) for each node of g; a failure frees the new graph and gives NULL. */
+ex_graph *ex_pass_each(const ex_graph *g, int32_t *map, void *context,
+                       ex_status (*node)(ex_graph *out, const ex_graph *g, int32_t n, int32_t *map, void *context));

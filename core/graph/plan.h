@@ -1,0 +1,54 @@
+/* plan.h: the inside of a plan: where every value lies, in which order nodes run, and the state of the run in progress. */
+#pragma once
+#include "graph.h"
+
+/* Where a value lies: with the group of values that share one block of memory (aliases, results written in place). */
+typedef struct ex_place {
+    int32_t group;                          /* the value that stands for the group */
+    size_t offset, bytes;                   /* in the arena, of the group (kept at its standing value) */
+    ptrdiff_t stride[EX_MAX_DIMS];          /* elements */
+    int32_t first, last;                    /* of the group: steps at which it is written first and read last */
+} ex_place;
+
+/* A node, compiled. Operands are copies of the plan's, ready for the call. */
+typedef struct ex_step {
+    const ex_node *node;
+    ex_operand *in, *out;
+    int32_t alias, commit, constant;
+    size_t scratch_offset, scratch_bytes;
+    double seconds;
+} ex_step;
+
+typedef struct ex_slot {
+    int32_t value;
+    ex_tensor *tensor;                      /* bound, or NULL */
+    int32_t direct;                         /* the kernels read the tensor's own memory */
+} ex_slot;
+
+struct ex_plan {
+    ex_graph *graph;                        /* after the passes; owned */
+    ex_team *team;                          /* borrowed */
+    int32_t batch, training;
+    int32_t steps, constants, commit_from;  /* [0, constants) constants, [.., commit_from) the step, [.., steps) state writes */
+    ex_step *step;
+    ex_place *place;                        /* by value */
+    ex_operand *operand;                    /* by value */
+    ex_operand *step_operands;              /* all steps' in and out */
+    char *arena;
+    size_t arena_bytes, sum_bytes;
+    int32_t outputs, guards, slots;
+    int32_t *output, *guard;                /* values */
+    ex_slot *slot;
+
+    int32_t n, cursor, checking, paused, done, stale;   /* stale: operands must be copied to the steps again */
+    double constants_version;               /* sum of the leaves' versions when the constants last ran; -1: never */
+    int32_t profile;
+    double seed, at, runs;
+};
+
+/* memory.c */
+ex_status ex_plan_place(ex_plan *p, int in_place);   /* strides, aliases, in-place results, lifetimes, offsets, the arena */
+size_t ex_plan_value_bytes(const ex_plan *p, int32_t value);
+
+/* schedule.c */
+ex_status ex_plan_schedule(ex_plan *p);              /* order of steps: constants, nodes, state writes */

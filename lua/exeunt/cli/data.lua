@@ -1,0 +1,1 @@
+return { about = 'data', main = function() error('not yet', 0) end }

@@ -1,0 +1,1 @@
+return { about = 'doctor', main = function() error('not yet', 0) end }

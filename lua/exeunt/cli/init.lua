@@ -1,0 +1,84 @@
+-- cli/init.lua: the command line. Takes the arguments, finds the command, and is the one place where an error ends:
+-- one line on standard error, an exit code, a traceback only with --debug. Each command is a file of this folder that
+-- returns { about = one line, main = function(args) -> exit code or nil }. It knows nothing of what commands do.
+--
+-- Exit codes: 0, 1 (failed), 2 (usage), 130 (interrupted), 143 (terminated).
+
+local usage = require "exeunt.cli.usage"
+
+local commands = { "run", "repl", "plan", "doctor", "data", "script", "help" }    -- in the order of the help
+
+-- The exit code of an error, after its one line is printed. Errors are strings, or what usage.lua makes.
+local function report(err, debug_wanted, trace)
+  if type(err) == "table" and err.code then
+    if err.text then io.stdout:write(err.text) end
+    if err.message then io.stderr:write("exeunt: ", err.message, "\n") end
+    return err.code
+  end
+  local message = tostring(err)
+  if message == "interrupted" or message:match(": interrupted$") then
+    io.stderr:write("exeunt: interrupted\n")
+    return 130
+  end
+  io.stderr:write("exeunt: ", (message:gsub("\n%s*", " ")), "\n")
+  if debug_wanted and trace then io.stderr:write(trace, "\n") end
+  return 1
+end
+
+-- Calls a command's main(args); gives the exit code.
+local function call(main, args, debug_wanted)
+  local trace
+  local ok, result = xpcall(function() return main(args) end, function(err)
+    trace = debug.traceback("", 2):sub(2)
+    return err
+  end)
+  if ok then return result or 0 end
+  return report(result, debug_wanted, trace)
+end
+
+local function print_version()
+  local core = require "exeunt.core"
+  print("exeunt " .. core.ffi.string(core.C.ex_version()))
+end
+
+-- Without a command: a prompt on a terminal, otherwise the help, as a failure.
+local function no_command()
+  local system = require "exeunt.system"
+  if system.tty(0) and system.tty(1) then return require("exeunt.cli.repl").main({}) end
+  io.stderr:write(require("exeunt.cli.help").text(commands))
+  return 2
+end
+
+local function dispatch(args)
+  local first = args[1]
+  if not first then return no_command() end
+  if first == "--version" or first == "-V" then return print_version() end
+  if first == "--help" or first == "-h" then first = "help" end
+  local rest = { unpack(args, 2) }
+  for _, name in ipairs(commands) do
+    if name == first then return require("exeunt.cli." .. name).main(rest, commands) end
+  end
+  if first:sub(1, 1) == "-" then
+    usage.fail("unknown option '%s'%s; see exeunt --help", first, usage.suggest(first, { "--help", "--version", "--debug" }))
+  end
+  usage.fail("unknown command '%s'%s; see exeunt --help", first, usage.suggest(first, commands))
+end
+
+-- --debug counts wherever it stands before a script's own arguments.
+local function wants_debug(args)
+  for i, arg in ipairs(args) do
+    if arg == "--debug" then
+      if i == 1 then table.remove(args, 1) end
+      return true
+    end
+    if args[1] == "script" and i > 1 then return false end
+  end
+  return false
+end
+
+return function(args)
+  local debug_wanted = wants_debug(args)
+  local code = call(dispatch, args, debug_wanted)
+  io.stdout:flush()
+  return code
+end

@@ -1,0 +1,1 @@
+return { about = 'repl', main = function() error('not yet', 0) end }
