@@ -6,6 +6,7 @@
 -- A Keeper is the pair <name>.last and <name>.best of one training; without a folder it keeps the best in memory.
 
 local core = require "exeunt.core"
+local files = require "exeunt.file"
 local json = require "exeunt.report.json"
 local netfile = require "exeunt.netfile"
 local tensor = require "exeunt.tensor"
@@ -96,7 +97,7 @@ Keeper.__index = Keeper
 function checkpoint.keeper(folder, name, first)
   local self = setmetatable({ folder = folder, name = name, first = first }, Keeper)
   if folder then
-    core.check(C.ex_folder_make(folder))
+    files.make_folder(folder)
     self.last = ("%s/%s.last.safetensors"):format(folder, name)
     self.best = ("%s/%s.best.safetensors"):format(folder, name)
   end
@@ -105,7 +106,7 @@ end
 
 function Keeper:link(what)
   if self.first then
-    core.check(C.ex_file_link(("%s.%s.safetensors"):format(self.name, what), ("%s/%s.safetensors"):format(self.folder, what)))
+    files.link(("%s.%s.safetensors"):format(self.name, what), ("%s/%s.safetensors"):format(self.folder, what))
   end
 end
 
@@ -137,7 +138,7 @@ end
 
 -- found(): the open `last` of an earlier run of this training, or nil.
 function Keeper:found()
-  if self.folder and C.ex_file_kind(self.last) == 1 then return checkpoint.open(self.last) end
+  if self.folder and files.kind(self.last) == "file" then return checkpoint.open(self.last) end
 end
 
 return checkpoint

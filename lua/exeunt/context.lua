@@ -5,7 +5,7 @@ local context = {
   folder = nil,       -- the run's folder; nil outside a run: trainings keep no files
   seed = nil,         -- the run's seed
   resume = false,     -- whether trainings go on from their files
-  log = nil,          -- { rewind = function(name, history), epoch = function(line) }: the run's log.jsonl
+  log = nil,          -- the run's log.jsonl (report/runlog.lua)
   plan_only = false,  -- ex.train raises its compiled plan instead of training
   trainings = 0,      -- how many have begun: the default names train1, train2, ...
   names = {},         -- those names

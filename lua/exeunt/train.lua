@@ -12,12 +12,12 @@ local core = require "exeunt.core"
 local checkpoint = require "exeunt.checkpoint"
 local context = require "exeunt.context"
 local evaluate = require "exeunt.evaluate"
+local file = require "exeunt.file"
 local fit = require "exeunt.train.fit"
 local json = require "exeunt.report.json"
 local listen = require "exeunt.report.training"
 local options = require "exeunt.options"
 local schedule = require "exeunt.schedule"
-local seeds = require "exeunt.seed"
 local signals = require "exeunt.signals"
 local Step = require "exeunt.train.step"
 local tensor = require "exeunt.tensor"
@@ -99,7 +99,7 @@ end
 
 local function new_training(net, data, o)
   local self = setmetatable({ net = net, data = data, options = o, name = o.name }, Training)
-  self.seed = o.seed or context.seed or seeds.get()
+  self.seed = o.seed or context.seed or require("exeunt").seed()
   self.scheme = weights.scheme(o.weights, net)
   self.batches = math.ceil(data.train.count / o.batch)
   self.steps = self.batches * o.epochs
@@ -182,7 +182,8 @@ end
 function Training:failed(epoch, why)
   if type(why) == "table" then error(why, 0) end
   if signals.requested() then self:stop(signals.requested()) end
-  local kept = self.record.saved_once and self.keeper.last and ("; the last good checkpoint is " .. self.keeper.last) or ""
+  local last = self.keeper.last
+  local kept = last and file.kind(last) == "file" and ("; the last good checkpoint is " .. last) or ""
   core.raise("%s: epoch %d, step %d: %s%s", self.name, epoch, self.record.batch + 1, tostring(why), kept)
 end
 
@@ -200,10 +201,7 @@ function Training:pass(epoch)
     self:add(n)
     self.listener:step(epoch, r.sums.images, r.sums.values[1] / r.sums.images)
     if signals.requested() then self:stop(signals.requested()) end
-    if C.ex_clock() - self.saved >= o.checkpoint_seconds then
-      self:save()
-      r.saved_once = true
-    end
+    if C.ex_clock() - self.saved >= o.checkpoint_seconds then self:save() end
   end
   self.pass_seconds, self.pass_images = C.ex_clock() - begun, r.sums.images - before
 end
@@ -295,27 +293,27 @@ function Training:close(epoch, begun)
   self:save()
   local seconds = C.ex_clock() - begun
   self.listener:epoch(line, seconds, self.pass_images / self.pass_seconds)
-  if context.log then context.log.epoch(self.name, line, seconds, self.pass_images, self.pass_seconds) end
+  if context.log then context.log:epoch(self.name, line, seconds, self.pass_images, self.pass_seconds) end
 end
 
 -- -- From the start, or from a file ----------------------------------------------------------------------------
 
 -- Takes the state of an earlier run's file. False where there is none.
 function Training:resume()
-  local file = context.resume and self.keeper:found()
-  if not file then return false end
-  local r = file.record
-  if r.name ~= self.name then core.raise("%s: belongs to a training named %s, not %s", file.path, r.name, self.name) end
+  local kept = context.resume and self.keeper:found()
+  if not kept then return false end
+  local r = kept.record
+  if r.name ~= self.name then core.raise("%s: belongs to a training named %s, not %s", kept.path, r.name, self.name) end
   if r.data ~= self.data.checksum then
     core.raise("%s: the data %s has changed since this training began (checksum %s, now %s)", self.name, self.data.name,
                tostring(r.data), tostring(self.data.checksum))
   end
   r.history = json.list(r.history)
   self.record = r
-  checkpoint.restore(file, self.net, r.pruned)
+  checkpoint.restore(kept, self.net, r.pruned)
   if r.finished then return true end
   self:compile()
-  checkpoint.restore_states(file, self.step.update.states)
+  checkpoint.restore_states(kept, self.step.update.states)
   return true
 end
 
@@ -335,7 +333,7 @@ function Training:run()
   local o = self.options
   self.keeper = checkpoint.keeper(o.out or context.folder, self.name, context.trainings == 1)
   local resumed = self:resume()
-  if context.log then context.log.rewind(self.name, self.record.history) end
+  if context.log then context.log:rewind(self.name, self.record.history) end
   if not resumed then self:compile() end
   if context.plan_only then error({ plan = self.step.plan, name = self.name }, 0) end
   self.listener = listen(self, o.quiet)
