@@ -21,7 +21,7 @@ local schedule = require "exeunt.schedule"
 local signals = require "exeunt.signals"
 local Step = require "exeunt.train.step"
 local tensor = require "exeunt.tensor"
-local weights = require "exeunt.train.weights"
+local weighting = require "exeunt.weighting"
 
 local C, ffi = core.C, core.ffi
 
@@ -100,11 +100,16 @@ end
 local function new_training(net, data, o)
   local self = setmetatable({ net = net, data = data, options = o, name = o.name }, Training)
   self.seed = o.seed or context.seed or require("exeunt").seed()
-  self.scheme = weights.scheme(o.weights, net)
+  self:choose_scheme(o.weights)
   self.batches = math.ceil(data.train.count / o.batch)
   self.steps = self.batches * o.epochs
   self.record = new_record(o.name, data)
   return self
+end
+
+-- The weighting scheme; without one, the weights that the network has.
+function Training:choose_scheme(given)
+  self.scheme = weighting.of(given or { loss = self.net.loss_weights, vote = self.net.vote_weights })
 end
 
 -- Compiles the step for the network as it is now, and takes over optimiser state that an earlier step had.
@@ -142,7 +147,7 @@ end
 function Training:weigh(epoch)
   local r = self.record
   if r.weighed ~= epoch then
-    r.loss_weights, r.vote_weights = weights.ask(self.scheme, self.net, epoch, r.history[#r.history], r.state)
+    r.loss_weights, r.vote_weights = self.scheme(self.net.exits, epoch, r.history[#r.history], r.state)
     json.checked(r.state, "train: the state of the weighting scheme")
     r.weighed = epoch
   end
@@ -274,9 +279,7 @@ function Training:prune(line)
   end
   checkpoint.adopt(self.net, smaller)
   r.pruned, r.loss_weights, r.vote_weights = true, nil, nil
-  if type(self.options.weights) == "table" or self.options.weights == nil then
-    self.scheme = weights.scheme(nil, self.net)          -- fixed weights: what the network kept of them
-  end
+  if type(o.weights) ~= "function" and type(o.weights) ~= "string" then self:choose_scheme(nil) end  -- what is left of fixed ones
   self:compile()
   self.step:feed(self.loader)
 end
@@ -350,9 +353,12 @@ end
 
 -- train(net, data, options) -> a fit: { name, net, data, epochs, history, best, seconds, images_per_s, ... }.
 return function(net, data, given)
-  if type(net) ~= "table" or not net.graph or not net.exits then core.raise("train: the first argument must be a network, got %s", tostring(net)) end
+  if type(net) ~= "table" or not net.graph or not net.exits then
+    core.raise("train: the first argument must be a network, got %s", tostring(net))
+  end
   local o = check_options(given)
   check_data(net, data)
+  if not net.class_names then net:use(data) end
   o.name = context.name(o.name)
   local self = new_training(net, data, o)
   if context.folder then signals.install "step" end
