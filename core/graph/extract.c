@@ -38,7 +38,7 @@ ex_status ex_graph_copy_leaf(ex_graph *to, const ex_graph *from, int32_t v, int3
 ex_status ex_graph_copy_node(ex_graph *to, const ex_graph *from, int32_t n, int32_t *map)
 {
     const ex_node *node = &from->node[n];
-    int32_t few[EX_MAX_IN], *in = node->inputs <= EX_MAX_IN ? few : ex_alloc(sizeof *in * (size_t)node->inputs);
+    int32_t few[EX_MAX_IN] = { 0 }, *in = node->inputs <= EX_MAX_IN ? few : ex_alloc(sizeof *in * (size_t)node->inputs);
     if (!in) return EX_FAILED;
     for (int32_t i = 0; i < node->inputs; i++) in[i] = map[node->in[i]];
     int32_t now = ex_graph_add(to, node->name, node->op, node->inputs, in, (const ex_numbers *)node->attr, node->attr_count);

@@ -89,7 +89,7 @@ ex_status ex_tensor_uniform(ex_tensor *out, double seed, const char *name, doubl
 {
     static const double least[EX_DTYPE_COUNT] = { -FLT_MAX, INT32_MIN, 0 };
     static const double most[EX_DTYPE_COUNT] = { FLT_MAX, INT32_MAX + 1.0, UINT8_MAX + 1.0 };
-    stream s;
+    stream s = { 0 };
     if (open_stream(&s, seed, name) != EX_OK) return ex_error_at("uniform");
     if (!(low < high) || low < least[out->dtype] || high > most[out->dtype])
         return ex_fail("uniform: [%.7g, %.7g) is not a range of %s", low, high, ex_dtype_name(out->dtype));
@@ -99,7 +99,7 @@ ex_status ex_tensor_uniform(ex_tensor *out, double seed, const char *name, doubl
 
 ex_status ex_tensor_normal(ex_tensor *out, double seed, const char *name, double mean, double deviation)
 {
-    stream s;
+    stream s = { 0 };
     if (open_stream(&s, seed, name) != EX_OK) return ex_error_at("normal");
     if (out->dtype != EX_FLOAT32) return ex_fail("normal: a float32 tensor is needed, got %s", ex_dtype_name(out->dtype));
     if (!isfinite(mean) || !(deviation >= 0) || !isfinite(deviation))
@@ -111,7 +111,7 @@ ex_status ex_tensor_normal(ex_tensor *out, double seed, const char *name, double
 /* Fisher and Yates: element i swaps with one of 0..i, drawn with 64 bits. */
 ex_status ex_tensor_permutation(ex_tensor *out, double seed, const char *name)
 {
-    stream s;
+    stream s = { 0 };
     char text[128];
     if (open_stream(&s, seed, name) != EX_OK) return ex_error_at("permutation");
     if (out->dtype != EX_INT32 || out->ndim != 1)
