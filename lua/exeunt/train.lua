@@ -185,8 +185,7 @@ end
 
 -- A step that failed has changed nothing: the files still hold the last good state.
 function Training:failed(epoch, why)
-  if type(why) == "table" then error(why, 0) end
-  if signals.requested() then self:stop(signals.requested()) end
+  if type(why) == "table" and why.status == "interrupted" and signals.requested() then self:stop(signals.requested()) end
   local last = self.keeper.last
   local kept = last and file.kind(last) == "file" and ("; the last good checkpoint is " .. last) or ""
   core.raise("%s: epoch %d, step %d: %s%s", self.name, epoch, self.record.batch + 1, tostring(why), kept)

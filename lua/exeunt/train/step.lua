@@ -39,7 +39,7 @@ end
 local function append_gradients(g, total)
   local trainable = {}
   for _, v in ipairs(g:values()) do
-    if v.kind == "parameter" and v.trainable then trainable[#trainable + 1] = v end
+    if v.kind == "parameter" and g:trainable(v) then trainable[#trainable + 1] = v end
   end
   if #trainable == 0 then core.raise("train: nothing to train, every parameter is frozen") end
   local params, grads = {}, {}
