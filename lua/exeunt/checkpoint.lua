@@ -9,9 +9,7 @@ local core = require "exeunt.core"
 local files = require "exeunt.file"
 local json = require "exeunt.report.json"
 local netfile = require "exeunt.netfile"
-local tensor = require "exeunt.tensor"
-
-local C, ffi = core.C, core.ffi
+local safetensors = require "exeunt.safetensors"
 
 local checkpoint = {}
 
@@ -23,26 +21,21 @@ function checkpoint.write(path, net, states, record)
   netfile.save(net, path, states, { training = json.encode(record, order, "training") })
 end
 
--- open(path): { record, tensors = function(name) -> tensor or nil }. Says what is wrong with a file that is no checkpoint.
+-- open(path): { path, record, tensors }. Says what is wrong with a file that is no checkpoint.
 function checkpoint.open(path)
-  local file = core.own(C.ex_safetensors_open(path), C.ex_safetensors_free)
-  local text = C.ex_safetensors_metadata(file, "training")
-  if text == nil then core.raise("%s: not a training checkpoint (its metadata has no \"training\")", path) end
-  local ok, record = pcall(json.decode, ffi.string(text))
+  local file = safetensors.read(path)
+  local text = file.metadata.training
+  if not text then core.raise("%s: not a training checkpoint (its metadata has no \"training\")", path) end
+  local ok, record = pcall(json.decode, text)
   if not ok or type(record) ~= "table" or type(record.epoch) ~= "number" or type(record.name) ~= "string" then
     core.raise("%s: its training record is damaged", path)
   end
-  local index = {}
-  for i = 0, C.ex_safetensors_count(file) - 1 do index[ffi.string(C.ex_safetensors_name(file, i))] = i end
-  local function read(name)
-    return index[name] and tensor.wrap(core.own(C.ex_safetensors_read(file, index[name]), C.ex_tensor_free))
-  end
-  return { path = path, record = json.plain(record), read = read }
+  return { path = path, record = json.plain(record), tensors = file.tensors }
 end
 
 -- fill(file, name, t): copies the file's tensor of that name into t.
 local function fill(file, name, t)
-  local from = file.read(name)
+  local from = file.tensors[name]
   if not from then core.raise("%s: holds no tensor %s", file.path, name) end
   local ok, why = pcall(t.copy_, t, from)
   if not ok then core.raise("%s: %s: %s", file.path, name, why) end

@@ -65,7 +65,7 @@ end
 local function subset_entries(pruned)
   local list = json.list()
   for i, s in ipairs(pruned and pruned.subsets or {}) do
-    list[i] = { exits = json.list { unpack(s.exits) }, val_top1 = s.top1, val_top5 = s.top5, params = s.params, macs = s.macs }
+    list[i] = { exits = json.list { unpack(s.exits) }, val_top1 = s.val_top1, val_top5 = s.val_top5, params = s.params, macs = s.macs }
   end
   return list
 end
@@ -81,7 +81,7 @@ local function single(o)
     vote = { val_top1 = or_null(best and best.vote.val_top1), test_top1 = score and score.top1 or json.null },
     baseline = o.baseline and baseline_entry(o.baseline, o.test) or json.null,
     subsets = subset_entries(o.pruned), full = full,
-    pruned = o.pruned and network_entry(o.pruned.net, o.test) or json.null,
+    pruned = o.pruned and network_entry(o.pruned.network, o.test) or json.null,
   }
 end
 
@@ -99,7 +99,7 @@ function result.new(given)
   elseif not fit.is(o.train) then
     core.raise("result: train must be what ex.train gave, got %s", tostring(o.train))
   else
-    if o.pruned and not (o.pruned.net and o.pruned.subsets) then core.raise("result: pruned must be what ex.prune.exits gave") end
+    if o.pruned and not (o.pruned.network and o.pruned.subsets) then core.raise("result: pruned must be what ex.prune.exits gave") end
     self.body = single(o)
   end
   return self

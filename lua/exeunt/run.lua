@@ -208,6 +208,43 @@ function run.execute(given)
   return found, text, self.folder
 end
 
+-- With --json, standard output is the document's alone: the recipe's print and io.write go to standard error.
+local function keep_output_clean(f, ...)
+  local print_before, output_before = print, io.output()
+  _G.print = function(...)                                      -- luacheck: ignore 122
+    local texts = {}
+    for i = 1, select("#", ...) do texts[i] = tostring((select(i, ...))) end
+    io.stderr:write(table.concat(texts, "\t"), "\n")
+  end
+  io.output(io.stderr)
+  local answer = { pcall(f, ...) }
+  _G.print = print_before                                       -- luacheck: ignore 122
+  io.output(output_before)
+  return unpack(answer, 1, 4)
+end
+
+-- command{ recipe, knobs = { { name, text }, ... }, seed, threads, out, resume, json, debug }: `exeunt run`: prints the
+-- result, as text or as one JSON document, and gives the exit code.
+function run.command(o)
+  local given = {}
+  for _, knob in ipairs(o.knobs or {}) do given[knob[1]] = knob[2] end
+  if o.threads then Plan.threads(o.threads) end
+  local order = { recipe = o.recipe, knobs = given, seed = o.seed, out = o.out, resume = o.resume }
+  local ok, found, text, folder
+  if o.json then
+    ok, found, text, folder = keep_output_clean(run.execute, order)
+  else
+    ok, found, text, folder = pcall(run.execute, order)
+  end
+  if not ok then
+    if o.debug and recipe.trace then io.stderr:write(recipe.trace:sub(2), "\n") end
+    error(found, 0)
+  end
+  io.stdout:write(o.json and text or found:text())
+  io.stderr:write("run: everything is in ", folder, "\n")
+  return 0
+end
+
 -- plan_of(path, given knobs): the plan of the recipe's first training, which is not begun, and that training's name.
 function run.plan_of(path, given)
   local found = recipe.load(path)
