@@ -81,7 +81,8 @@ local function unknown(name, kinds)
   for known in pairs(kinds) do names[#names + 1] = known end
   table.sort(names)
   local nearest = options.nearest(name, names)
-  core.raise("unknown knob %s%s (knobs: %s)", name, nearest and ("; did you mean " .. nearest .. "?") or "", table.concat(names, ", "))
+  local hint = nearest and ("; did you mean " .. nearest .. "?") or ""
+  core.raise("unknown knob %s%s (knobs: %s)", name, hint, table.concat(names, ", "))
 end
 
 -- resolve(declared, given): the values of all knobs; `given` maps names to texts from a command line, or to values of the

@@ -16,8 +16,10 @@ Result.__index = Result
 local result = {}
 
 -- Keys of a document in the order in which a person reads them.
-result.order = { "recipe", "label", "name", "seed", "knobs", "run_dir", "train", "exits", "vote", "baseline", "subsets", "full", "pruned",
-                 "cells", "environment", "epochs", "seconds", "images_per_s", "val_top1", "val_top5", "test_top1", "params", "macs", "latency_ms" }
+result.order = {
+  "recipe", "label", "name", "seed", "knobs", "run_dir", "train", "exits", "vote", "baseline", "subsets", "full", "pruned", "cells",
+  "environment", "epochs", "seconds", "images_per_s", "val_top1", "val_top5", "test_top1", "params", "macs", "latency_ms",
+}
 
 local function or_null(x)
   if x == nil then return json.null end
@@ -49,7 +51,8 @@ local function exits_entry(net, best, score)
   local list = json.list()
   for i, e in ipairs(net.exits) do
     local known = best and best.exits[i]
-    list[i] = { name = e.name, val_top1 = or_null(known and known.val_top1), test_top1 = score and score.exits[i].top1 or json.null }
+    list[i] = { name = e.name, val_top1 = or_null(known and known.val_top1),
+                test_top1 = score and score.exits[i].top1 or json.null }
   end
   return list
 end
@@ -65,7 +68,8 @@ end
 local function subset_entries(pruned)
   local list = json.list()
   for i, s in ipairs(pruned and pruned.subsets or {}) do
-    list[i] = { exits = json.list { unpack(s.exits) }, val_top1 = s.val_top1, val_top5 = s.val_top5, params = s.params, macs = s.macs }
+    list[i] = { exits = json.list { unpack(s.exits) }, val_top1 = s.val_top1, val_top5 = s.val_top5,
+                params = s.params, macs = s.macs }
   end
   return list
 end
@@ -88,8 +92,10 @@ end
 -- result{ train = a fit (required), net = network (the fit's), pruned = of prune.exits, baseline = a fit or a network,
 --         test = a split, label = text and seed = number (of a cell) } or result{ cells = list of results }
 function result.new(given)
-  local o = options.check("result", given, { train = options.optional, net = options.optional, pruned = options.optional,
-    baseline = options.optional, test = options.optional, label = options.optional, seed = options.optional, cells = options.optional })
+  local o = options.check("result", given, {
+    train = options.optional, net = options.optional, pruned = options.optional, baseline = options.optional,
+    test = options.optional, label = options.optional, seed = options.optional, cells = options.optional,
+  })
   local self = setmetatable({ test_count = o.test and o.test.count }, Result)
   if o.cells then
     self.cells = o.cells
@@ -99,7 +105,9 @@ function result.new(given)
   elseif not fit.is(o.train) then
     core.raise("result: train must be what ex.train gave, got %s", tostring(o.train))
   else
-    if o.pruned and not (o.pruned.network and o.pruned.subsets) then core.raise("result: pruned must be what ex.prune.exits gave") end
+    if o.pruned and not (o.pruned.network and o.pruned.subsets) then
+      core.raise("result: pruned must be what ex.prune.exits gave")
+    end
     self.body = single(o)
   end
   return self

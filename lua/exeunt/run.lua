@@ -49,9 +49,8 @@ local function newest(path)
   local prefix, found = name_of(path) .. "-", nil
   if file.kind "runs" == "folder" then
     for _, name in ipairs(file.list "runs") do
-      if name:sub(1, #prefix) == prefix and name:sub(#prefix + 1):match "^%d+%-%d+%-" and file.kind("runs/" .. name .. "/run.json") then
-        found = "runs/" .. name
-      end
+      local mine = name:sub(1, #prefix) == prefix and name:sub(#prefix + 1):match "^%d+%-%d+%-"
+      if mine and file.kind("runs/" .. name .. "/run.json") then found = "runs/" .. name end
     end
   end
   return found or usage_error("run: there is no earlier run of %s in runs/ to resume; say which with --out DIR", path)
@@ -86,7 +85,8 @@ local function resumed_knobs(declared, given, before, folder)
   local asked = knobs.resolve(declared, given)
   for name in pairs(given) do
     if not knobs.same(asked[name], values[name]) then
-      usage_error("run: knob %s has changed: %s was begun with %s=%s, not %s", name, folder, name, knobs.show(values[name]), knobs.show(asked[name]))
+      usage_error("run: knob %s has changed: %s was begun with %s=%s, not %s", name, folder, name,
+                  knobs.show(values[name]), knobs.show(asked[name]))
     end
   end
   return values
@@ -168,14 +168,16 @@ end
 
 -- Runs the recipe and gives its result; an error gets the recipe's line.
 function Run:perform()
-  context.enter { folder = self.folder, seed = self.knobs.seed, resume = self.resume, log = open_log(self.folder .. "/log.jsonl") }
+  context.enter { folder = self.folder, seed = self.knobs.seed, resume = self.resume,
+                  log = open_log(self.folder .. "/log.jsonl") }
   ex.seed(self.knobs.seed)
   signals.install "now"
   local ok, found = pcall(recipe.call, self.path, self.recipe.run, self.knobs)
   context.leave()
   if not ok then error(found, 0) end
   if not result.is(found) then
-    core.raise("%s: run must return ex.result { ... }, it returned %s", self.path, found == nil and "nothing" or "a " .. type(found))
+    core.raise("%s: run must return ex.result { ... }, it returned %s", self.path,
+               found == nil and "nothing" or "a " .. type(found))
   end
   return found
 end
@@ -185,7 +187,7 @@ local function explain(why, folder)
   local signal = signals.requested()
   if signal and not (type(why) == "table" and why.code) then
     return { code = signal == "SIGTERM" and 143 or 130,
-             message = ("stopped by %s; what was finished is in %s: go on with --resume --out %s"):format(signal, folder, folder) }
+             message = ("stopped by %s; go on with --resume --out %s"):format(signal, folder) }
   end
   return why
 end
@@ -193,8 +195,8 @@ end
 -- execute{ recipe = path, knobs = { name = text }, seed, out, resume }: the result and the text of its document (one line
 -- of JSON, also in the folder's run.json). Raises a line of text, or { code, message } where the exit code is not 1.
 function run.execute(given)
-  local o = options.check("run", given, { recipe = options.required, knobs = {}, seed = options.optional, out = options.optional,
-                                          resume = false })
+  local o = options.check("run", given, { recipe = options.required, knobs = {}, seed = options.optional,
+                                          out = options.optional, resume = false })
   local self = begin(o)
   local settings = self:settings()
   if not self.resume then self:write_document(settings) end

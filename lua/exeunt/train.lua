@@ -67,7 +67,9 @@ local function check_options(given)
   end
   if o.patience then whole("patience", o.patience, 1) end
   o.clip = o.clip or o.optimizer.clip
-  if o.clip and not (type(o.clip) == "number" and o.clip > 0) then core.raise("train: clip must be a number above 0, got %s", tostring(o.clip)) end
+  if o.clip and not (type(o.clip) == "number" and o.clip > 0) then
+    core.raise("train: clip must be a number above 0, got %s", tostring(o.clip))
+  end
   if type(o.checkpoint_seconds) ~= "number" then core.raise("train: checkpoint_seconds must be a number") end
   if o.schedule_prune and type(o.schedule_prune) ~= "function" then
     core.raise("train: schedule_prune must be a function(net, metrics, state)")
@@ -77,7 +79,9 @@ local function check_options(given)
 end
 
 local function check_data(net, data)
-  if type(data) ~= "table" or not data.train then core.raise("train: data must come from ex.data.open, got %s", tostring(data)) end
+  if type(data) ~= "table" or not data.train then
+    core.raise("train: data must come from ex.data.open, got %s", tostring(data))
+  end
   local c, h, w = unpack(net.input)
   if data.shape[1] ~= c or data.shape[2] ~= h or data.shape[3] ~= w then
     core.raise("train: the network expects images of %dx%dx%d, the data has %dx%dx%d", c, h, w, unpack(data.shape))
@@ -116,7 +120,8 @@ end
 function Training:compile()
   local before = self.step and self.step.update.states or {}
   local o = self.options
-  self.step = Step.new(self.net, { optimizer = o.optimizer, batch = o.batch, clip = o.clip, class_weights = self.data.class_weights })
+  self.step = Step.new(self.net, { optimizer = o.optimizer, batch = o.batch, clip = o.clip,
+                                   class_weights = self.data.class_weights })
   for name, t in pairs(self.step.update.states) do
     local old = before[name]
     if old and tostring(old:size()) == tostring(t:size()) then t:copy_(old) end
@@ -138,7 +143,8 @@ function Training:order(epoch)
   local from, to = ffi.new("ex_tensor_info"), ffi.new("ex_tensor_info")
   C.ex_tensor_describe(split.index.handle, from)
   C.ex_tensor_describe(order.handle, to)
-  local index, place, stride = ffi.cast("int32_t *", from.data), ffi.cast("int32_t *", to.data), tonumber(from.stride[0])
+  local index, place = ffi.cast("int32_t *", from.data), ffi.cast("int32_t *", to.data)
+  local stride = tonumber(from.stride[0])
   for i = 0, split.count - 1 do place[i] = index[place[i] * stride] end
   return order
 end
@@ -179,13 +185,15 @@ end
 function Training:stop(signal)
   self:save()
   local where = self.keeper.last and ("; go on with --resume: " .. self.keeper.last .. " is written") or ""
-  error({ code = signal == "SIGTERM" and 143 or 130, message = ("%s: stopped by %s in epoch %d after %d of %d batches%s"):format(
-    self.name, signal, self.record.epoch + 1, self.record.batch, self.batches, where) }, 0)
+  local text = ("%s: stopped by %s in epoch %d after %d of %d batches%s"):format(
+    self.name, signal, self.record.epoch + 1, self.record.batch, self.batches, where)
+  error({ code = signal == "SIGTERM" and 143 or 130, message = text }, 0)
 end
 
 -- A step that failed has changed nothing: the files still hold the last good state.
 function Training:failed(epoch, why)
-  if type(why) == "table" and why.status == "interrupted" and signals.requested() then self:stop(signals.requested()) end
+  local signal = signals.requested()
+  if signal and type(why) == "table" and why.status == "interrupted" then self:stop(signal) end
   local last = self.keeper.last
   local kept = last and file.kind(last) == "file" and ("; the last good checkpoint is " .. last) or ""
   core.raise("%s: epoch %d, step %d: %s%s", self.name, epoch, self.record.batch + 1, tostring(why), kept)
@@ -199,7 +207,8 @@ function Training:pass(epoch)
   while true do
     local n = self.loader:next()
     if not n then break end
-    local ok, why = pcall(self.step.run, self.step, n, self.seed, r.step + 1, o.schedule(r.step, self.steps, epoch))
+    local factor = o.schedule(r.step, self.steps, epoch)
+    local ok, why = pcall(self.step.run, self.step, n, self.seed, r.step + 1, factor)
     if not ok then self:failed(epoch, why) end
     r.step, r.batch = r.step + 1, r.batch + 1
     self:add(n)
@@ -219,15 +228,18 @@ function Training:metrics(epoch)
   for i, exit in ipairs(self.net.exits) do
     line.exits[i] = { name = exit.name, loss = values[1 + i] / images, train_top1 = values[1 + E + i] / images }
   end
-  if self.data.validation and self.data.validation.count > 0 and (epoch % self.options.validate_every == 0 or epoch == self.options.epochs) then
-    self:validate(line)
-  end
+  local due = epoch % self.options.validate_every == 0 or epoch == self.options.epochs
+  if due and self:validates() then self:validate(line) end
   return line
 end
 
 -- The learning rate of the epoch's last step.
 function Training:rate(epoch)
   return self.options.optimizer.lr * self.options.schedule(self.record.step - 1, self.steps, epoch)
+end
+
+function Training:validates()
+  return self.data.validation ~= nil and self.data.validation.count > 0
 end
 
 -- val_loss is L with the plain cross-entropy: sum_i a_i CE_i.
@@ -248,10 +260,11 @@ end
 function Training:judge(line)
   local r, o = self.record, self.options
   local validated = line.val_loss ~= nil
-  if validated and (not r.best or line.vote.val_top1 > r.best.vote.val_top1) or not validated and not self:validates() then
+  local better = validated and (not r.best or line.vote.val_top1 > r.best.vote.val_top1)
+  if better or not self:validates() then
     r.best = line
-    self.keeper:save_best(self.net, { name = self.name, epoch = line.epoch, pruned = r.pruned, loss_weights = r.loss_weights,
-                                      vote_weights = r.vote_weights, metrics = line })
+    self.keeper:save_best(self.net, { name = self.name, epoch = line.epoch, pruned = r.pruned,
+                                      loss_weights = r.loss_weights, vote_weights = r.vote_weights, metrics = line })
   end
   if not validated or not o.patience then return false end
   if not r.least_loss or line.val_loss < r.least_loss then
@@ -260,10 +273,6 @@ function Training:judge(line)
     r.stale = r.stale + 1
   end
   return r.stale >= o.patience
-end
-
-function Training:validates()
-  return self.data.validation and self.data.validation.count > 0
 end
 
 -- The pruning schedule: the network goes on as what it returns.
@@ -278,7 +287,9 @@ function Training:prune(line)
   end
   checkpoint.adopt(self.net, smaller)
   r.pruned, r.loss_weights, r.vote_weights = true, nil, nil
-  if type(o.weights) ~= "function" and type(o.weights) ~= "string" then self:choose_scheme(nil) end  -- what is left of fixed ones
+  if type(o.weights) ~= "function" and type(o.weights) ~= "string" then
+    self:choose_scheme(nil)                              -- fixed weights: what the network kept of them
+  end
   self:compile()
   self.step:feed(self.loader)
 end

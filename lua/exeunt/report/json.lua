@@ -102,7 +102,9 @@ end
 function json.checked(x, where, seen)
   local kind = type(x)
   if kind == "number" then
-    if x ~= x or x == math.huge or x == -math.huge then error(("%s: %s cannot be kept in a file"):format(where, tostring(x)), 0) end
+    if x ~= x or x == math.huge or x == -math.huge then
+      error(("%s: %s cannot be kept in a file"):format(where, tostring(x)), 0)
+    end
   elseif kind == "table" then
     seen = seen or {}
     if seen[x] then error(where .. ": a table that holds itself cannot be kept in a file", 0) end

@@ -30,11 +30,12 @@ end
 local function networks(doc)
   local rows = {}
   if doc.baseline then rows[#rows + 1] = row("baseline (single exit)", "-", doc.baseline) end
-  rows[#rows + 1] = row(#doc.full.exits > 1 and "full (vote of all exits)" or "network", listed(doc.full.exits), doc.full, doc.vote.val_top1)
+  local name = #doc.full.exits > 1 and "full (vote of all exits)" or "network"
+  rows[#rows + 1] = row(name, listed(doc.full.exits), doc.full, doc.vote.val_top1)
   if doc.pruned then rows[#rows + 1] = row("pruned", listed(doc.pruned.exits), doc.pruned, subset_score(doc)) end
-  return tables.render({ "network", "exits", { title = "validation", format = percent }, { title = "test top-1", format = percent },
-                         { title = "parameters", format = tables.count }, { title = "MACs", format = tables.count },
-                         { title = "latency", format = milliseconds } }, rows)
+  return tables.render({ "network", "exits", { title = "validation", format = percent },
+                         { title = "test top-1", format = percent }, { title = "parameters", format = tables.count },
+                         { title = "MACs", format = tables.count }, { title = "latency", format = milliseconds } }, rows)
 end
 
 local function exits(doc)
@@ -46,60 +47,60 @@ end
 
 -- -- Sentences ---------------------------------------------------------------------------------------------
 
--- How many images a difference in top-1 is worth, as one standard error of it where both are measured on n images and
--- taken as independent: below it a sentence must not claim a difference.
-local function noise(p, q, n)
-  if not n or n == 0 then return 0 end
-  return math.sqrt((p * (1 - p) + q * (1 - q)) / n)
+-- Whether top-1 p and q, each measured on n images, differ by no more than two standard errors of the difference (as of
+-- independent samples): then a sentence must not make much of it.
+local function by_chance(p, q, n)
+  return n ~= nil and n > 0 and math.abs(p - q) <= 2 * math.sqrt((p * (1 - p) + q * (1 - q)) / n)
 end
 
-local function versus(a, b, n)
-  local difference = a - b
-  if difference == 0 then return "as well as", difference, true end
-  return difference > 0 and "better than" or "worse than", difference, math.abs(difference) <= noise(a, b, n)
+-- "0.31 points better than", "as good as": p beside q; and the caution that belongs to it.
+local function versus(p, q, n)
+  if p == q then return "as good as", "" end
+  local caution = by_chance(p, q, n) and (" (on %s images such a difference may be chance)"):format(tables.count(n)) or ""
+  return ("%s %s than"):format(points(p - q), p > q and "better" or "worse"), caution
 end
 
-local function change(now, before)
+-- "12.3 % fewer parameters than", "as many parameters as".
+local function change(now, before, what)
   local share = now / before - 1
-  if math.abs(share) < 0.0005 then return "as many" end
-  return ("%.1f %% %s"):format(math.abs(100 * share), share < 0 and "fewer" or "more")
+  if math.abs(share) < 0.0005 then return ("as many %s as"):format(what) end
+  return ("%.1f %% %s %s than"):format(math.abs(100 * share), share < 0 and "fewer" or "more", what)
 end
 
-local function against_baseline(doc, n)
-  if not (doc.baseline and doc.baseline.test_top1 and doc.full.test_top1 and #doc.full.exits > 1) then return nil end
-  local _, d, small = versus(doc.full.test_top1, doc.baseline.test_top1, n)
-  local numbers = ("the vote of all %d exits reaches %s on the test images, the single-exit baseline %s"):format(
-    #doc.full.exits, percent(doc.full.test_top1), percent(doc.baseline.test_top1))
-  if d == 0 then return ("The joint training changed nothing in accuracy: %s."):format(numbers) end
-  local caution = small and ", no more than chance explains on so many images" or ""
-  return ("The joint training %s: %s (%s %s%s)."):format(d > 0 and "gained accuracy" or "cost accuracy", numbers, points(d),
-                                                       d > 0 and "more" or "less", caution)
+local function joint_training(doc, n)
+  local f, b = doc.full, doc.baseline
+  if not (b and b.test_top1 and f.test_top1) or #f.exits < 2 then return nil end
+  local verdict, caution = versus(f.test_top1, b.test_top1, n)
+  local gain = f.test_top1 - b.test_top1
+  return ("The joint training %s: on the test images the vote of all %d exits (%s) is %s the single-exit baseline (%s)%s."):format(
+    gain > 0 and "gained accuracy" or gain < 0 and "cost accuracy" or "left the accuracy as it was", #f.exits,
+    percent(f.test_top1), verdict, percent(b.test_top1), caution)
 end
 
 local function pruning(doc, n)
   local p, f = doc.pruned, doc.full
   if not p or #f.exits < 2 then return nil end
-  if #p.exits == #f.exits then return "Pruning kept every exit: on the validation images no smaller subset votes as well." end
-  local verdict, d, small = versus(p.test_top1 or 0, f.test_top1 or 0, n)
-  local accuracy = p.test_top1 and f.test_top1 and (d == 0 and ", and votes as well on the test images" or
-    (", and votes %s %s the full network on the test images%s"):format(points(d), verdict, small and " (within chance)" or "")) or ""
-  return ("Pruning kept exit%s %s: %s parameters and %s MACs than the full network%s."):format(
-    #p.exits > 1 and "s" or "", listed(p.exits), change(p.params, f.params), change(p.macs, f.macs), accuracy):gsub("as many (%a+) than", "as many %1 as")
+  if #p.exits == #f.exits then return "Pruning kept every exit: no smaller subset votes as well on the validation images." end
+  local kept = ("Pruning kept exit%s %s"):format(#p.exits > 1 and "s" or "", listed(p.exits))
+  local size = ("%s and %s the full network"):format((change(p.params, f.params, "parameters"):gsub(" %a+$", "")),
+                                                     change(p.macs, f.macs, "MACs"))
+  if not (p.test_top1 and f.test_top1) then return ("%s: %s."):format(kept, size) end
+  local verdict, caution = versus(p.test_top1, f.test_top1, n)
+  return ("%s: %s; on the test images it is %s the vote of all exits%s."):format(kept, size, verdict, caution)
 end
 
 local function in_all(doc, n)
   local p, b = doc.pruned, doc.baseline
   if not (p and b and p.test_top1 and b.test_top1) then return nil end
-  local verdict, d, small = versus(p.test_top1, b.test_top1, n)
-  local accuracy = d == 0 and "equally accurate" or ("%s %s%s"):format(points(d), verdict:gsub(" than", ""), small and " (within chance)" or "")
-  return (("In all, against the baseline the pruned network is %s in test top-1, with %s parameters and %s MACs."):format(
-    accuracy, change(p.params, b.params), change(p.macs, b.macs)))
+  local verdict, caution = versus(p.test_top1, b.test_top1, n)
+  return ("In all, the pruned network is %s the baseline in test top-1%s, with %s and %s it."):format(verdict, caution,
+    (change(p.params, b.params, "parameters"):gsub(" %a+$", "")), change(p.macs, b.macs, "MACs"))
 end
 
 -- sentences(doc, n): a list; n: how many test images there were.
 function outcome.sentences(doc, n)
   local out = {}
-  for _, say in ipairs { against_baseline, pruning, in_all } do out[#out + 1] = (say(doc, n)) end
+  for _, say in ipairs { joint_training, pruning, in_all } do out[#out + 1] = say(doc, n) end
   return out
 end
 
@@ -120,36 +121,47 @@ local function spread(list)
   return deviation and ("%.2f +- %.2f %%"):format(100 * mean, 100 * deviation) or percent(mean)
 end
 
--- Cells of one label in a row: means over their seeds.
-local function cells(doc)
+local function add(list, x) if x then list[#list + 1] = x end end
+
+-- Cells by label, in the order in which labels come: numbers of each, a list.
+local function grouped(cells)
   local labels, groups = {}, {}
-  for _, cell in ipairs(doc.cells) do
-    local label = cell.label or cell.recipe or "cell"
+  for _, cell in ipairs(cells) do
+    local label, kept = cell.label or "-", cell.pruned or cell.full
     if not groups[label] then
-      labels[#labels + 1], groups[label] = label, { n = 0, vote = {}, last = {}, pruned = {}, params = {}, macs = {} }
+      labels[#labels + 1] = label
+      groups[label] = { count = 0, vote = {}, last = {}, pruned = {}, params = {}, macs = {} }
     end
-    local g, small = groups[label], cell.pruned or cell.full
-    g.n = g.n + 1
-    for key, x in pairs { vote = cell.full.test_top1 or false, last = cell.exits[#cell.exits].test_top1 or false,
-                          pruned = cell.pruned and cell.pruned.test_top1 or false, params = small.params, macs = small.macs } do
-      if x then table.insert(g[key], x) end
-    end
+    local g = groups[label]
+    g.count = g.count + 1
+    add(g.vote, cell.full.test_top1)
+    add(g.last, cell.exits[#cell.exits].test_top1)
+    add(g.pruned, cell.pruned and cell.pruned.test_top1)
+    add(g.params, kept.params)
+    add(g.macs, kept.macs)
   end
+  return labels, groups
+end
+
+-- A row for each label: means and deviations over its seeds.
+local function cells_text(doc)
+  local labels, groups = grouped(doc.cells)
   local rows = {}
   for i, label in ipairs(labels) do
     local g = groups[label]
-    rows[i] = { label, g.n, spread(g.last), spread(g.vote), spread(g.pruned), (outcome.mean(g.params)), (outcome.mean(g.macs)) }
+    rows[i] = { label, g.count, spread(g.last), spread(g.vote), spread(g.pruned), (outcome.mean(g.params)), (outcome.mean(g.macs)) }
   end
-  local right = function(title) return { title = title, align = "right" } end
-  return tables.render({ "training", "seeds", right "last exit", right "vote", right "pruned", { title = "parameters", format = tables.count },
-                         { title = "MACs", format = tables.count } }, rows)
-         .. "\nTest top-1 as mean +- standard deviation over the seeds; parameters and MACs are means of what was kept.\n"
+  local function right(title) return { title = title, align = "right" } end
+  local columns = { "training", "runs", right "last exit", right "vote", right "pruned",
+                    { title = "parameters", format = tables.count }, { title = "MACs", format = tables.count } }
+  return tables.render(columns, rows)
+         .. "\nTest top-1, mean +- standard deviation over the runs; parameters and MACs are means of what was kept.\n"
 end
 
 -- text(doc, n): the whole, lines ended; n: how many test images there were, where known.
 function outcome.text(doc, n)
   doc = json.plain(doc)
-  if doc.cells then return cells(doc) end
+  if doc.cells then return cells_text(doc) end
   local parts = { networks(doc) }
   if #doc.exits > 1 then parts[#parts + 1] = exits(doc) end
   local said = outcome.sentences(doc, n)

@@ -18,20 +18,24 @@ function Listener:say(format, ...)
   if not self.quiet then io.stderr:write(format:format(...), "\n") end
 end
 
--- "exit1 {1/3}" would hide which number is whose: the weights as "0.50 0.33 0.17".
+-- Weights as "0.5 0.333 0.167".
 local function numbers(list)
   local out = {}
   for i, x in ipairs(list) do out[i] = ("%.3g"):format(x) end
   return table.concat(out, " ")
 end
 
+local function plural(n, what)
+  return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
+end
+
 -- begin(epoch, batch): before the first step; epoch and batch are what earlier processes have done.
 function Listener:begin(epoch, batch)
   local t = self.training
   local cost, o = t.net:cost(), t.options
-  self:say("%s: %d exit%s, %s parameters, %s MACs an image; %s images, batches of %d, %d epoch%s, %s",
-           term.style("bold", t.name, 2), #t.net.exits, #t.net.exits == 1 and "" or "s", tables.count(cost.params), tables.count(cost.macs),
-           tables.count(t.data.train.count), o.batch, o.epochs, o.epochs == 1 and "" or "s", tostring(o.optimizer))
+  self:say("%s: %s, %s parameters, %s MACs an image; %s images, batches of %d, %s, %s", term.style("bold", t.name, 2),
+           plural(#t.net.exits, "exit"), tables.count(cost.params), tables.count(cost.macs), tables.count(t.data.train.count),
+           o.batch, plural(o.epochs, "epoch"), tostring(o.optimizer))
   if epoch > 0 or batch > 0 then self:say("%s: goes on after epoch %d and %d batches", t.name, epoch, batch) end
   local total = t.data.train.count * o.epochs
   local done = t.data.train.count * epoch + math.min(batch * o.batch, t.data.train.count)
@@ -54,15 +58,15 @@ function Listener:epoch(line, seconds, rate)
   local exits = {}
   for i, exit in ipairs(line.exits) do exits[i] = percent(exit.val_top1 or exit.train_top1) end
   local vote = line.vote.val_top1 and #line.exits > 1 and ("  vote %s"):format(percent(line.vote.val_top1)) or ""
-  self:say("%s  epoch %d/%d  loss %.4f  %s %s%s  (a %s, b %s; %.0f images/s)", self.training.name, line.epoch, self.training.options.epochs,
-           line.loss, line.vote.val_top1 and "validation" or "training", table.concat(exits, " "), vote,
-           numbers(line.loss_weights), numbers(line.vote_weights), rate)
+  self:say("%s  epoch %d/%d  loss %.4f  %s %s%s  (a %s, b %s; %.0f images/s)", self.training.name, line.epoch,
+           self.training.options.epochs, line.loss, line.vote.val_top1 and "validation" or "training", table.concat(exits, " "),
+           vote, numbers(line.loss_weights), numbers(line.vote_weights), rate)
 end
 
 -- finish(record): at the end, also of a training that an earlier process finished.
 function Listener:finish(record)
   if self.bar then self.bar:finish() end
-  if not self.bar and record.finished and not self.begun then self:say("%s: finished earlier, taken from its file", self.training.name) end
+  if not self.begun then self:say("%s: finished earlier, taken from its file", self.training.name) end
   if record.stopped_early then
     self:say("%s: stopped early, no better validation loss for %d epochs", self.training.name, record.stale)
   end

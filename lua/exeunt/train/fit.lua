@@ -45,7 +45,8 @@ function Fit:__tostring()
   for _, line in ipairs(self.history) do
     local exits = {}
     for i, exit in ipairs(line.exits) do exits[i] = ("%s %s"):format(exit.name, percent(exit.val_top1)) end
-    lines[#lines + 1] = ("  epoch %d: loss %.4f, %s, vote %s"):format(line.epoch, line.loss, table.concat(exits, ", "), percent(line.vote.val_top1))
+    lines[#lines + 1] = ("  epoch %d: loss %.4f, %s, vote %s"):format(line.epoch, line.loss, table.concat(exits, ", "),
+                                                                     percent(line.vote.val_top1))
   end
   return table.concat(lines, "\n")
 end

@@ -56,7 +56,7 @@ function Step.new(net, o)
   local self = setmetatable({ graph = g, exits = #net.exits, class_weights = o.class_weights, image = image_input(g) }, Step)
   local total, losses, hits = append_losses(self, g, net)
   local params, grads = append_gradients(g, total)
-  local guards, scale = { total }, nil
+  local guards, scale = { total }
   if o.clip then
     local norm = g:node("norm", "global_norm", grads)
     scale, guards[2] = g:node("clip", "clip_scale", { norm }, { max = o.clip }), norm
