@@ -77,12 +77,7 @@ end
 
 -- unknown(name, kinds): raises, and suggests the nearest knob.
 local function unknown(name, kinds)
-  local names = {}
-  for known in pairs(kinds) do names[#names + 1] = known end
-  table.sort(names)
-  local nearest = options.nearest(name, names)
-  local hint = nearest and ("; did you mean " .. nearest .. "?") or ""
-  core.raise("unknown knob %s%s (knobs: %s)", name, hint, table.concat(names, ", "))
+  core.raise("unknown knob '%s'%s", name, options.suggest(name, options.sorted_keys(kinds)))
 end
 
 -- resolve(declared, given): the values of all knobs; `given` maps names to texts from a command line, or to values of the
@@ -101,8 +96,11 @@ function knobs.resolve(declared, given)
       values[name] = copy(x)
     end
   end
-  if values.seed ~= math.floor(values.seed) or math.abs(values.seed) > 2 ^ 53 then
-    core.raise("knob seed must be a whole number, got %s", tostring(values.seed))
+  for name in pairs(always) do
+    local x = values[name]
+    if x and (x ~= math.floor(x) or x < 0 or x > 2 ^ 53) then
+      core.raise("knob %s must be a whole number from 0 on, got %s", name, tostring(x))
+    end
   end
   return values
 end

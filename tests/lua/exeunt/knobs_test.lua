@@ -4,18 +4,22 @@ local knobs = require "exeunt.knobs"
 
 TestKnobs = {}
 
-local declared = knobs.declare { epochs = 8, lr = 1e-3, flip = true, weighting = "mix", widths = { 32, 64 }, schemes = { "unif" }, empty = {} }
+local defaults = { epochs = 8, lr = 1e-3, flip = true, weighting = "mix", widths = { 32, 64 }, schemes = { "unif" }, empty = {} }
+local declared = knobs.declare(defaults)
 
 local function resolve(given) return knobs.resolve(declared, given) end
 
 function TestKnobs:test_defaults_and_what_every_recipe_has()
   local k = resolve {}
-  lu.assertEquals(k, { epochs = 8, lr = 1e-3, flip = true, weighting = "mix", widths = { 32, 64 }, schemes = { "unif" }, empty = {}, seed = 420 })
+  lu.assertEquals(k.seed, 420)
   lu.assertNil(k.train_limit)
+  k.seed = nil
+  lu.assertEquals(k, defaults)
 end
 
 function TestKnobs:test_texts_take_the_type_of_the_default()
-  local k = resolve { epochs = "3", lr = "2e-4", flip = "no", weighting = "asc", widths = "8,16,32", schemes = "asc,mix", train_limit = "600", seed = "1" }
+  local k = resolve { epochs = "3", lr = "2e-4", flip = "no", weighting = "asc", widths = "8,16,32", schemes = "asc,mix",
+                      train_limit = "600", seed = "1" }
   lu.assertEquals(k.epochs, 3)
   lu.assertEquals(k.lr, 2e-4)
   lu.assertIs(k.flip, false)
@@ -39,8 +43,8 @@ function TestKnobs:test_defaults_are_copied()
 end
 
 function TestKnobs:test_unknown_names_are_refused_with_the_nearest()
-  lu.assertErrorMsgContains("unknown knob epoch; did you mean epochs?", resolve, { epoch = "3" })
-  lu.assertErrorMsgContains("unknown knob qqqqqqqqqqq (knobs: empty, epochs", resolve, { qqqqqqqqqqq = "3" })
+  lu.assertErrorMsgContains("unknown knob 'epoch'; did you mean 'epochs'?", resolve, { epoch = "3" })
+  lu.assertErrorMsgContains("unknown knob 'qqqqqqqqqqq'; there are empty, epochs", resolve, { qqqqqqqqqqq = "3" })
 end
 
 function TestKnobs:test_wrong_values_are_refused()
@@ -49,6 +53,7 @@ function TestKnobs:test_wrong_values_are_refused()
   lu.assertErrorMsgContains("knob flip must be true or false", resolve, { flip = "maybe" })
   lu.assertErrorMsgContains("knob widths must be a number", resolve, { widths = "8,,16" })
   lu.assertErrorMsgContains("knob seed must be a whole number", resolve, { seed = "1.5" })
+  lu.assertErrorMsgContains("knob train_limit must be a whole number from 0", resolve, { train_limit = "-1" })
   lu.assertErrorMsgContains("knob epochs must be a number, got a boolean", resolve, { epochs = true })
 end
 

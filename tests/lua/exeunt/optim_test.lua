@@ -90,7 +90,7 @@ end
 
 function TestOptim:test_refusals()
   lu.assertErrorMsgContains("lr", ex.optim.sgd, {})
-  lu.assertErrorMsgContains("did you mean momentum", ex.optim.sgd, { lr = 1, momentun = 0.9 })
+  lu.assertErrorMsgContains("did you mean 'momentum'", ex.optim.sgd, { lr = 1, momentun = 0.9 })
   lu.assertErrorMsgContains("lr must be a number from 0", ex.optim.adam, { lr = -1 })
   lu.assertErrorMsgContains("nesterov needs a momentum", ex.optim.sgd, { lr = 1, nesterov = true })
   lu.assertErrorMsgContains("beta1 must be", ex.optim.adam, { beta1 = 2 })

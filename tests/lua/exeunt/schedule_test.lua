@@ -50,7 +50,7 @@ function TestSchedule:test_warm_up_then_cosine_from_its_own_start()
 end
 
 function TestSchedule:test_refusals()
-  lu.assertErrorMsgContains("did you mean gamma", schedule.step, { every = 1, gama = 0.1 })
+  lu.assertErrorMsgContains("did you mean 'gamma'", schedule.step, { every = 1, gama = 0.1 })
   lu.assertErrorMsgContains("either steps", schedule.warmup, {})
   lu.assertErrorMsgContains("schedule must be", schedule.of, "linear")
 end
