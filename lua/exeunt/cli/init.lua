@@ -16,9 +16,10 @@ local function report(err, debug_wanted, trace)
     return err.code
   end
   local message = tostring(err)
-  if message == "interrupted" or message:match(": interrupted$") then
-    io.stderr:write("exeunt: interrupted\n")
-    return 130
+  local signal = require("exeunt.signals").requested()
+  if signal then                            -- whatever the error says, the signal made it
+    io.stderr:write(signal == "SIGTERM" and "exeunt: terminated\n" or "exeunt: interrupted\n")
+    return signal == "SIGTERM" and 143 or 130
   end
   io.stderr:write("exeunt: ", (message:gsub("\n%s*", " ")), "\n")
   if debug_wanted and trace then io.stderr:write(trace, "\n") end

@@ -51,6 +51,21 @@ function usage.parser(name, about)
   return parser
 end
 
+-- For an option's text: a whole number from low to high, else a message.
+function usage.whole(option, low, high)
+  return function(text)
+    local number = text:match "^%d+$" and tonumber(text)
+    if number and number >= low and number <= high then return number end
+    return nil, ("%s must be a whole number from %.0f to %.0f, got '%s'"):format(option, low, high, text)
+  end
+end
+
+-- The option --threads N, where a command computes.
+function usage.threads(parser)
+  parser:option("--threads", "Threads to compute with; the CPUs that this process may use if not given.", nil,
+    usage.whole("--threads", 1, 1024))
+end
+
 -- parser:parse(args), with argparse's errors as one line.
 function usage.parse(parser, args)
   local ok, result = parser:pparse(args)
