@@ -51,10 +51,11 @@ function nets.same(lu, a, b)
   lu.assertEquals(nets.flat(a), nets.flat(b))
 end
 
--- close(lu, a, b, margin): the same shape, elements within `margin`.
-function nets.close(lu, a, b, margin)
+-- close(lu, a, b, share): the same shape, elements within this share of b's largest.
+function nets.close(lu, a, b, share)
   lu.assertEquals(a.shape, b.shape)
-  local x, y = nets.flat(a), nets.flat(b)
+  local x, y, margin = nets.flat(a), nets.flat(b), 0
+  for _, v in ipairs(y) do margin = math.max(margin, share * math.abs(v)) end
   for i = 1, #x do lu.assertAlmostEquals(x[i], y[i], margin) end
 end
 
