@@ -92,7 +92,10 @@ end
 function eager.run(op, inputs, attrs)
   attrs = attrs or {}
   local numbers = 0
-  for _, t in ipairs(inputs) do numbers = numbers + t:count() end
+  for _, t in ipairs(inputs) do
+    if t:count() == 0 then core.raise("%s of %s: an empty tensor holds nothing to compute on", op, shapes_text(inputs)) end
+    numbers = numbers + t:count()
+  end
   if numbers > eager.small then return run_once(op, inputs, attrs) end
   local key = key_of(op, inputs, attrs)
   local call = cache[key]

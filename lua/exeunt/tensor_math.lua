@@ -8,9 +8,10 @@ local eager = require "exeunt.eager"
 local ffi = core.ffi
 
 return function(tensor, Tensor)
-  -- An operand of a binary operator: a tensor in float32, or a number.
+  -- An operand of a binary operator, in float32: a tensor, a number, or a list of numbers.
   local function operand(op, x)
     if tensor.is(x) then return x:float() end
+    if type(x) == "table" then return tensor(x) end
     if type(x) == "boolean" then x = x and 1 or 0 end
     if type(x) ~= "number" then core.raise("%s: takes tensors and numbers, got %s", op, tensor.kind_of(x)) end
     return tensor.full({}, x)
