@@ -1,4 +1,82 @@
-/* vector.h: the loops of one instruction set over values that are bound by memory, not arithmetic. */
+/* vector.h: the loops of one instruction set over values that are bound by memory, not arithmetic.
+ *
+ * Flat loops run over n contiguous floats. Row loops run over `pixels` pixels of `channels` contiguous floats each; the
+ * pixels of an operand lie `pixel` floats apart. The last, partial vector goes through the same arithmetic as the others,
+ * so a number does not depend on where in an array it lies. Outputs may be the same memory as inputs, not shifted.
+ * Nothing here splits work, allocates or checks: that is the operators' room. */
 #pragma once
-typedef struct ex_vector_kernels { const char *name; } ex_vector_kernels;
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum ex_unary_kind { EX_RELU, EX_RELU6, EX_NEG, EX_ABS, EX_SQUARE, EX_SQRT, EX_UNARY_KIND_COUNT } ex_unary_kind;
+
+typedef enum ex_binary_kind {
+    EX_ADD, EX_SUB, EX_MUL, EX_DIV, EX_MAXIMUM, EX_MINIMUM,
+    EX_EQUAL, EX_LESS, EX_LESS_EQUAL,       /* 1 or 0 */
+    EX_RELU_GRAD, EX_RELU6_GRAD,            /* a = y, b = dy */
+    EX_BINARY_KIND_COUNT
+} ex_binary_kind;
+
+typedef struct ex_sgd_numbers { float rate, scale, momentum, weight_decay; int32_t nesterov; } ex_sgd_numbers;
+/* rate: lr / (1 - beta1^t). root: 1 / sqrt(1 - beta2^t). keep: 1 - lr * weight_decay where it is decoupled, else 1. */
+typedef struct ex_adam_numbers { float rate, scale, beta1, beta2, eps, weight_decay, keep, root; } ex_adam_numbers;
+
+/* The taps of one pooling window inside the image: `rows` x `columns` pixels, so many floats apart. */
+typedef struct ex_window { int32_t rows, columns; ptrdiff_t row, column; } ex_window;
+
+typedef struct ex_vector_kernels {
+    const char *name;
+
+    /* -- Flat -------------------------------------------------------------------------------------------- */
+    void (*unary[EX_UNARY_KIND_COUNT])(float *out, const float *x, ptrdiff_t n);
+    void (*binary[EX_BINARY_KIND_COUNT])(float *out, const float *a, const float *b, ptrdiff_t n);
+    void (*scale)(float *out, const float *x, float s, ptrdiff_t n);        /* out = s x */
+    void (*scale_add)(float *out, const float *x, float s, ptrdiff_t n);    /* out = out + s x */
+    double (*square_sum)(const float *x, ptrdiff_t n);
+    double (*dot)(const float *a, const float *b, ptrdiff_t n);
+    void (*sgd)(float *p, float *velocity, const float *g, const ex_sgd_numbers *k, ptrdiff_t n);  /* velocity may be NULL */
+    void (*adam)(float *p, float *m, float *v, const float *g, const ex_adam_numbers *k, ptrdiff_t n);
+    /* out (columns, rows) = in (rows, columns), both with contiguous columns of their own */
+    void (*transpose)(float *out, ptrdiff_t out_row, const float *in, ptrdiff_t in_row, ptrdiff_t rows, ptrdiff_t columns);
+
+    /* -- Rows of channels: maps, y[p][c] = f(x[p][c]; c) --------------------------------------------------------- */
+    void (*fill_rows)(float *y, ptrdiff_t y_pixel, const float *value, ptrdiff_t pixels, ptrdiff_t channels);
+    void (*scale_rows)(float *y, ptrdiff_t y_pixel, const float *x, ptrdiff_t x_pixel, const float *scale,
+                       ptrdiff_t pixels, ptrdiff_t channels);
+    /* y = (x - center) * scale + offset */
+    void (*affine_rows)(float *y, ptrdiff_t y_pixel, const float *x, ptrdiff_t x_pixel, const float *center,
+                        const float *scale, const float *offset, ptrdiff_t pixels, ptrdiff_t channels);
+    /* dx = dy * a + ((x - center) * b + offset) */
+    void (*norm_grad_rows)(float *dx, ptrdiff_t dx_pixel, const float *x, ptrdiff_t x_pixel, const float *dy, ptrdiff_t dy_pixel,
+                           const float *center, const float *a, const float *b, const float *offset, ptrdiff_t pixels,
+                           ptrdiff_t channels);
+
+    /* -- Rows of channels: sums over pixels, added to doubles per channel ---------------------------------------------- */
+    void (*sum_rows)(double *sum, const float *x, ptrdiff_t x_pixel, ptrdiff_t pixels, ptrdiff_t channels);
+    /* sum += x - center, square += (x - center)^2 */
+    void (*moment_rows)(double *sum, double *square, const float *x, ptrdiff_t x_pixel, const float *center, ptrdiff_t pixels,
+                        ptrdiff_t channels);
+    /* sum += dy, product += dy (x - center) */
+    void (*product_rows)(double *sum, double *product, const float *x, ptrdiff_t x_pixel, const float *dy, ptrdiff_t dy_pixel,
+                         const float *center, ptrdiff_t pixels, ptrdiff_t channels);
+
+    /* -- Pooling ---------------------------------------------------------------------------------------------- */
+    void (*max_window)(float *y, const float *x, const ex_window *w, ptrdiff_t channels);
+    /* dx[first maximum] += dy; dx and x have strides of their own for the same window */
+    void (*max_window_grad)(float *dx, const ex_window *dx_window, const float *x, const ex_window *x_window, const float *y,
+                            const float *dy, ptrdiff_t channels);
+    void (*sum_window)(float *y, const float *x, const ex_window *w, float factor, ptrdiff_t channels);
+    void (*sum_window_grad)(float *dx, const ex_window *w, const float *dy, float factor, ptrdiff_t channels);
+    /* 2x2 windows at stride 2, a row of them: x0 and x1 are the two image rows */
+    void (*max_2x2)(float *y, ptrdiff_t y_pixel, const float *x0, const float *x1, ptrdiff_t x_pixel, ptrdiff_t pixels,
+                    ptrdiff_t channels);
+    void (*max_2x2_grad)(float *dx0, float *dx1, ptrdiff_t dx_pixel, const float *x0, const float *x1, ptrdiff_t x_pixel,
+                         const float *dy, ptrdiff_t dy_pixel, ptrdiff_t pixels, ptrdiff_t channels);
+
+    /* -- Votes ------------------------------------------------------------------------------------------------ */
+    /* out = vote + more, over the classes; gives the rank of `label` in it (see ex_subset_scores), `classes` where its own
+     * vote is NaN. out may be NULL. The same numbers for every instruction set. */
+    int32_t (*vote_rank)(double *out, const double *vote, const double *more, int32_t label, int32_t classes);
+} ex_vector_kernels;
+
 extern const ex_vector_kernels ex_vector_kernels_portable, ex_vector_kernels_avx2, ex_vector_kernels_avx512;

@@ -1,8 +1,439 @@
-/* vector.c: see vector.h. */
+/* vector.c: the loops of vector.h for one instruction set. Formulas stand there; here is how a loop is cut into vectors. */
+#include <math.h>
 #include "../simd.h"
 #include "../vector.h"
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 #define EX_TEXT_(x) #x
 #define EX_TEXT(x) EX_TEXT_(x)
 
-const ex_vector_kernels EX_SUFFIXED(ex_vector_kernels) = { .name = EX_TEXT(EX_ISA_SUFFIX) };
+/* -- Partial vectors and choices ------------------------------------------------------------------------------ */
+
+#if defined(__AVX512F__)
+static inline vf load_part(const float *p, ptrdiff_t n) { return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
+static inline void store_part(float *p, vf v, ptrdiff_t n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v); }
+#elif defined(__AVX2__)
+static inline __m256i part_mask(ptrdiff_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+static inline vf load_part(const float *p, ptrdiff_t n) { return (vf)_mm256_maskload_ps(p, part_mask(n)); }
+static inline void store_part(float *p, vf v, ptrdiff_t n) { _mm256_maskstore_ps(p, part_mask(n), (__m256)v); }
+#else
+static inline vf load_part(const float *p, ptrdiff_t n)
+{
+    vf v = { 0 };
+    for (ptrdiff_t i = 0; i < n; i++) v[i] = p[i];
+    return v;
+}
+static inline void store_part(float *p, vf v, ptrdiff_t n) { for (ptrdiff_t i = 0; i < n; i++) p[i] = v[i]; }
+#endif
+
+static inline vf choose(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
+static inline vf keep(vi mask, vf a) { return (vf)(mask & (vi)a); }
+/* A NaN wins, as in PyTorch's pooling and maximum. */
+static inline vf larger(vf a, vf b) { return choose((b > a) | (b != b), b, a); }
+static inline vf smaller(vf a, vf b) { return choose((b < a) | (b != b), b, a); }
+static inline vf absolute(vf a) { return keep((vi){ 0 } + INT32_MAX, a); }
+
+static inline vf root(vf a)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_sqrt_ps((__m512)a);
+#elif defined(__AVX2__)
+    return (vf)_mm256_sqrt_ps((__m256)a);
+#else
+    for (int i = 0; i < VL; i++) a[i] = sqrtf(a[i]);
+    return a;
+#endif
+}
+
+/* -- Flat --------------------------------------------------------------------------------------------------- */
+
+#define MAP1(name, expression) \
+    static void name(float *out, const float *x, ptrdiff_t n) \
+    { \
+        ptrdiff_t i = 0; \
+        for (; i + VL <= n; i += VL) { vf a = vf_load(x + i); vf_store(out + i, expression); } \
+        if (i < n) { vf a = load_part(x + i, n - i); store_part(out + i, expression, n - i); } \
+    }
+#define MAP2(name, expression) \
+    static void name(float *out, const float *x, const float *y, ptrdiff_t n) \
+    { \
+        ptrdiff_t i = 0; \
+        for (; i + VL <= n; i += VL) { vf a = vf_load(x + i), b = vf_load(y + i); vf_store(out + i, expression); } \
+        if (i < n) { vf a = load_part(x + i, n - i), b = load_part(y + i, n - i); store_part(out + i, expression, n - i); } \
+    }
+
+MAP1(relu, keep(~(a <= 0.0f), a))
+MAP1(relu6, choose(a >= 6.0f, vf_set1(6.0f), keep(~(a <= 0.0f), a)))
+MAP1(negate, -a)
+MAP1(absolute_value, absolute(a))
+MAP1(square, a * a)
+MAP1(square_root, root(a))
+MAP2(add, a + b)
+MAP2(subtract, a - b)
+MAP2(multiply, a * b)
+MAP2(divide, a / b)
+MAP2(maximum, larger(a, b))
+MAP2(minimum, smaller(a, b))
+MAP2(equal, keep(a == b, vf_set1(1.0f)))
+MAP2(less, keep(a < b, vf_set1(1.0f)))
+MAP2(less_equal, keep(a <= b, vf_set1(1.0f)))
+MAP2(relu_grad, keep(~(a <= 0.0f), b))
+MAP2(relu6_grad, keep(~((a <= 0.0f) | (a >= 6.0f)), b))
+
+static void scale(float *out, const float *x, float s, ptrdiff_t n)
+{
+    ptrdiff_t i = 0;
+    for (; i + VL <= n; i += VL) vf_store(out + i, s * vf_load(x + i));
+    if (i < n) store_part(out + i, s * load_part(x + i, n - i), n - i);
+}
+
+static void scale_add(float *out, const float *x, float s, ptrdiff_t n)
+{
+    ptrdiff_t i = 0;
+    for (; i + VL <= n; i += VL) vf_store(out + i, vf_load(out + i) + s * vf_load(x + i));
+    if (i < n) store_part(out + i, load_part(out + i, n - i) + s * load_part(x + i, n - i), n - i);
+}
+
+/* Products in double, in VL running sums. */
+static double dot(const float *a, const float *b, ptrdiff_t n)
+{
+    double sum[VL] = { 0 }, total = 0;
+    ptrdiff_t i = 0;
+    for (; i + VL <= n; i += VL)
+        for (int k = 0; k < VL; k++) sum[k] += (double)a[i + k] * b[i + k];
+    for (int k = 0; i < n; i++, k++) sum[k] += (double)a[i] * b[i];
+    for (int k = 0; k < VL; k++) total += sum[k];
+    return total;
+}
+
+static double square_sum(const float *x, ptrdiff_t n) { return dot(x, x, n); }
+
+static inline vf sgd_step(vf *p, vf velocity, vf g, const ex_sgd_numbers *k)
+{
+    g = g * k->scale + *p * k->weight_decay;
+    velocity = velocity * k->momentum + g;
+    g = k->nesterov ? g + velocity * k->momentum : velocity;
+    *p -= g * k->rate;
+    return velocity;
+}
+
+static void sgd(float *p, float *velocity, const float *g, const ex_sgd_numbers *k, ptrdiff_t n)
+{
+    ptrdiff_t i = 0;
+    for (; i + VL <= n; i += VL) {
+        vf w = vf_load(p + i), u = velocity ? vf_load(velocity + i) : (vf){ 0 };
+        u = sgd_step(&w, u, vf_load(g + i), k);
+        vf_store(p + i, w);
+        if (velocity) vf_store(velocity + i, u);
+    }
+    if (i == n) return;
+    vf w = load_part(p + i, n - i), u = velocity ? load_part(velocity + i, n - i) : (vf){ 0 };
+    u = sgd_step(&w, u, load_part(g + i, n - i), k);
+    store_part(p + i, w, n - i);
+    if (velocity) store_part(velocity + i, u, n - i);
+}
+
+static inline void adam_step(vf *p, vf *m, vf *v, vf g, const ex_adam_numbers *k)
+{
+    vf w = *p * k->keep;
+    g = g * k->scale + w * k->weight_decay;
+    *m = *m * k->beta1 + g * (1.0f - k->beta1);
+    *v = *v * k->beta2 + g * g * (1.0f - k->beta2);
+    *p = w - k->rate * *m / (root(*v) * k->root + k->eps);
+}
+
+static void adam(float *p, float *m, float *v, const float *g, const ex_adam_numbers *k, ptrdiff_t n)
+{
+    ptrdiff_t i = 0;
+    for (; i + VL <= n; i += VL) {
+        vf w = vf_load(p + i), a = vf_load(m + i), b = vf_load(v + i);
+        adam_step(&w, &a, &b, vf_load(g + i), k);
+        vf_store(p + i, w);
+        vf_store(m + i, a);
+        vf_store(v + i, b);
+    }
+    if (i == n) return;
+    vf w = load_part(p + i, n - i), a = load_part(m + i, n - i), b = load_part(v + i, n - i);
+    adam_step(&w, &a, &b, load_part(g + i, n - i), k);
+    store_part(p + i, w, n - i);
+    store_part(m + i, a, n - i);
+    store_part(v + i, b, n - i);
+}
+
+/* In squares of 16 x 16: both sides stay in the first cache. */
+static void transpose(float *out, ptrdiff_t out_row, const float *in, ptrdiff_t in_row, ptrdiff_t rows, ptrdiff_t columns)
+{
+    enum { SQUARE = 16 };
+    for (ptrdiff_t r = 0; r < rows; r += SQUARE)
+        for (ptrdiff_t c = 0; c < columns; c += SQUARE) {
+            ptrdiff_t r_end = r + SQUARE < rows ? r + SQUARE : rows, c_end = c + SQUARE < columns ? c + SQUARE : columns;
+            for (ptrdiff_t j = c; j < c_end; j++)
+                for (ptrdiff_t i = r; i < r_end; i++) out[j * out_row + i] = in[i * in_row + j];
+        }
+}
+
+/* -- Rows of channels: maps -------------------------------------------------------------------------------------- */
+
+/* The body of a map over pixels and channels: `vector` for channel c with the given load and store. */
+#define EACH_PIXEL(vector) \
+    for (ptrdiff_t p = 0; p < pixels; p++) { \
+        ptrdiff_t c = 0; \
+        for (; c + VL <= channels; c += VL) { vector(vf_load, vf_store) } \
+        ptrdiff_t rest = channels - c; \
+        if (rest) { vector(LOAD_REST, STORE_REST) } \
+    }
+#define LOAD_REST(from) load_part(from, rest)
+#define STORE_REST(to, v) store_part(to, v, rest)
+
+static void fill_rows(float *y, ptrdiff_t y_pixel, const float *value, ptrdiff_t pixels, ptrdiff_t channels)
+{
+#define VECTOR(load, store) store(y + p * y_pixel + c, load(value + c));
+    EACH_PIXEL(VECTOR)
+#undef VECTOR
+}
+
+static void scale_rows(float *y, ptrdiff_t y_pixel, const float *x, ptrdiff_t x_pixel, const float *factor,
+                       ptrdiff_t pixels, ptrdiff_t channels)
+{
+#define VECTOR(load, store) store(y + p * y_pixel + c, load(x + p * x_pixel + c) * load(factor + c));
+    EACH_PIXEL(VECTOR)
+#undef VECTOR
+}
+
+static void affine_rows(float *y, ptrdiff_t y_pixel, const float *x, ptrdiff_t x_pixel, const float *center,
+                        const float *factor, const float *offset, ptrdiff_t pixels, ptrdiff_t channels)
+{
+#define VECTOR(load, store) \
+    store(y + p * y_pixel + c, (load(x + p * x_pixel + c) - load(center + c)) * load(factor + c) + load(offset + c));
+    EACH_PIXEL(VECTOR)
+#undef VECTOR
+}
+
+static void norm_grad_rows(float *dx, ptrdiff_t dx_pixel, const float *x, ptrdiff_t x_pixel, const float *dy, ptrdiff_t dy_pixel,
+                           const float *center, const float *a, const float *b, const float *offset, ptrdiff_t pixels,
+                           ptrdiff_t channels)
+{
+#define VECTOR(load, store) \
+    store(dx + p * dx_pixel + c, load(dy + p * dy_pixel + c) * load(a + c) + \
+          ((load(x + p * x_pixel + c) - load(center + c)) * load(b + c) + load(offset + c)));
+    EACH_PIXEL(VECTOR)
+#undef VECTOR
+}
+
+/* -- Rows of channels: sums ----------------------------------------------------------------------------------------- */
+
+enum { RUN = 512 };                         /* pixels summed in float before they go to the doubles */
+
+static inline void flush(double *sum, const vf *lanes, int vectors, ptrdiff_t channels)
+{
+    float part[4 * VL];
+    memcpy(part, lanes, (size_t)vectors * sizeof *lanes);
+    for (ptrdiff_t c = 0; c < channels; c++) sum[c] += part[c];
+}
+
+typedef struct sums_in {                    /* a block of channels of one run of pixels */
+    const float *x, *dy, *center;
+    ptrdiff_t x_pixel, dy_pixel;
+} sums_in;
+
+typedef enum sums_kind { SUM, MOMENT, PRODUCT } sums_kind;
+
+/* s += first, t += second, for one vector of one pixel. */
+static inline void sums_vector(sums_kind kind, vf *s, vf *t, const sums_in *in, ptrdiff_t p, ptrdiff_t c, ptrdiff_t rest)
+{
+    const float *x = in->x + p * in->x_pixel + c;
+    vf a = rest ? load_part(x, rest) : vf_load(x);
+    if (kind == SUM) { *s += a; return; }
+    a -= rest ? load_part(in->center + c, rest) : vf_load(in->center + c);
+    if (kind == MOMENT) { *s += a; *t += a * a; return; }
+    const float *dy = in->dy + p * in->dy_pixel + c;
+    vf d = rest ? load_part(dy, rest) : vf_load(dy);
+    *s += d;
+    *t += d * a;
+}
+
+/* `vectors` vectors of channels, `ways` pixels at a time in sums of their own (independent chains of additions). */
+static inline __attribute__((always_inline)) void sums_block(sums_kind kind, int vectors, int ways, double *sum, double *second,
+                                                             const sums_in *in, ptrdiff_t pixels, ptrdiff_t rest)
+{
+    ptrdiff_t channels = rest ? rest : vectors * VL;
+    for (ptrdiff_t from = 0; from < pixels; from += RUN) {
+        ptrdiff_t to = from + RUN < pixels ? from + RUN : pixels, p = from;
+        vf s[4] = { { 0 } }, t[4] = { { 0 } };
+        for (; p + ways <= to; p += ways)
+            for (int w = 0; w < ways; w++)
+                for (int v = 0; v < vectors; v++) sums_vector(kind, &s[w * vectors + v], &t[w * vectors + v], in, p + w, v * VL, rest);
+        for (; p < to; p++)
+            for (int v = 0; v < vectors; v++) sums_vector(kind, &s[v], &t[v], in, p, v * VL, rest);
+        for (int w = 1; w < ways; w++)
+            for (int v = 0; v < vectors; v++) {
+                s[v] += s[w * vectors + v];
+                t[v] += t[w * vectors + v];
+            }
+        flush(sum, s, vectors, channels);
+        if (kind != SUM) flush(second, t, vectors, channels);
+    }
+}
+
+static inline __attribute__((always_inline)) void sums(sums_kind kind, double *sum, double *second, sums_in in, ptrdiff_t pixels,
+                                                       ptrdiff_t channels)
+{
+    ptrdiff_t c = 0;
+    while (c < channels) {
+        ptrdiff_t left = channels - c, step = left >= 4 * VL ? 4 * VL : left >= 2 * VL ? 2 * VL : VL;
+        if (step == 4 * VL) sums_block(kind, 4, 1, sum + c, second + c, &in, pixels, 0);
+        else if (step == 2 * VL) sums_block(kind, 2, 2, sum + c, second + c, &in, pixels, 0);
+        else if (left >= VL) sums_block(kind, 1, 4, sum + c, second + c, &in, pixels, 0);
+        else sums_block(kind, 1, 4, sum + c, second + c, &in, pixels, left);
+        c += step;
+        in.x += step;
+        if (kind != SUM) in.center += step;
+        if (kind == PRODUCT) in.dy += step;
+    }
+}
+
+static void sum_rows(double *sum, const float *x, ptrdiff_t x_pixel, ptrdiff_t pixels, ptrdiff_t channels)
+{
+    sums(SUM, sum, sum, (sums_in){ .x = x, .x_pixel = x_pixel }, pixels, channels);
+}
+
+static void moment_rows(double *sum, double *second, const float *x, ptrdiff_t x_pixel, const float *center, ptrdiff_t pixels,
+                        ptrdiff_t channels)
+{
+    sums(MOMENT, sum, second, (sums_in){ .x = x, .x_pixel = x_pixel, .center = center }, pixels, channels);
+}
+
+static void product_rows(double *sum, double *product, const float *x, ptrdiff_t x_pixel, const float *dy, ptrdiff_t dy_pixel,
+                         const float *center, ptrdiff_t pixels, ptrdiff_t channels)
+{
+    sums(PRODUCT, sum, product, (sums_in){ .x = x, .dy = dy, .center = center, .x_pixel = x_pixel, .dy_pixel = dy_pixel },
+         pixels, channels);
+}
+
+/* -- Pooling -------------------------------------------------------------------------------------------------------- */
+
+/* The body of a window over channels, like EACH_PIXEL for one pixel. */
+#define EACH_CHANNEL(vector) do { \
+    ptrdiff_t c = 0; \
+    for (; c + VL <= channels; c += VL) { vector(vf_load, vf_store) } \
+    ptrdiff_t rest = channels - c; \
+    if (rest) { vector(LOAD_REST, STORE_REST) } \
+} while (0)
+
+static void max_window(float *y, const float *x, const ex_window *w, ptrdiff_t channels)
+{
+#define VECTOR(load, store) \
+    vf m = vf_set1(-INFINITY); \
+    for (int32_t r = 0; r < w->rows; r++) \
+        for (int32_t k = 0; k < w->columns; k++) m = larger(m, load(x + r * w->row + k * w->column + c)); \
+    store(y + c, m);
+    EACH_CHANNEL(VECTOR);
+#undef VECTOR
+}
+
+static void max_window_grad(float *dx, const ex_window *dx_window, const float *x, const ex_window *x_window, const float *y,
+                            const float *dy, ptrdiff_t channels)
+{
+#define VECTOR(load, store) \
+    vf m = load(y + c), d = load(dy + c); \
+    vi open = (vi){ 0 } - 1; \
+    for (int32_t r = 0; r < x_window->rows; r++) \
+        for (int32_t k = 0; k < x_window->columns; k++) { \
+            vf a = load(x + r * x_window->row + k * x_window->column + c); \
+            float *to = dx + r * dx_window->row + k * dx_window->column + c; \
+            vi hit = ((a == m) | ((a != a) & (m != m))) & open; \
+            store(to, load(to) + keep(hit, d)); \
+            open &= ~hit; \
+        }
+    EACH_CHANNEL(VECTOR);
+#undef VECTOR
+}
+
+static void sum_window(float *y, const float *x, const ex_window *w, float factor, ptrdiff_t channels)
+{
+#define VECTOR(load, store) \
+    vf s = { 0 }; \
+    for (int32_t r = 0; r < w->rows; r++) \
+        for (int32_t k = 0; k < w->columns; k++) s += load(x + r * w->row + k * w->column + c); \
+    store(y + c, s * factor);
+    EACH_CHANNEL(VECTOR);
+#undef VECTOR
+}
+
+static void sum_window_grad(float *dx, const ex_window *w, const float *dy, float factor, ptrdiff_t channels)
+{
+#define VECTOR(load, store) \
+    vf d = load(dy + c) * factor; \
+    for (int32_t r = 0; r < w->rows; r++) \
+        for (int32_t k = 0; k < w->columns; k++) { \
+            float *to = dx + r * w->row + k * w->column + c; \
+            store(to, load(to) + d); \
+        }
+    EACH_CHANNEL(VECTOR);
+#undef VECTOR
+}
+
+static void max_2x2(float *y, ptrdiff_t y_pixel, const float *x0, const float *x1, ptrdiff_t x_pixel, ptrdiff_t pixels,
+                    ptrdiff_t channels)
+{
+#define VECTOR(load, store) \
+    const float *a = x0 + 2 * p * x_pixel + c, *b = x1 + 2 * p * x_pixel + c; \
+    store(y + p * y_pixel + c, larger(larger(larger(load(a), load(a + x_pixel)), load(b)), load(b + x_pixel)));
+    EACH_PIXEL(VECTOR)
+#undef VECTOR
+}
+
+static void max_2x2_grad(float *dx0, float *dx1, ptrdiff_t dx_pixel, const float *x0, const float *x1, ptrdiff_t x_pixel,
+                         const float *dy, ptrdiff_t dy_pixel, ptrdiff_t pixels, ptrdiff_t channels)
+{
+#define VECTOR(load, store) \
+    const float *xa = x0 + 2 * p * x_pixel + c, *xb = x1 + 2 * p * x_pixel + c; \
+    float *da = dx0 + 2 * p * dx_pixel + c, *db = dx1 + 2 * p * dx_pixel + c; \
+    vf a = load(xa), b = load(xa + x_pixel), e = load(xb), f = load(xb + x_pixel), d = load(dy + p * dy_pixel + c); \
+    vf m = larger(larger(larger(a, b), e), f); \
+    vi none = m != m; \
+    vi ha = (a == m) | (none & (a != a)), hb = ~ha & ((b == m) | (none & (b != b))); \
+    vi he = ~(ha | hb) & ((e == m) | (none & (e != e))), hf = ~(ha | hb | he); \
+    store(da, keep(ha, d)); \
+    store(da + dx_pixel, keep(hb, d)); \
+    store(db, keep(he, d)); \
+    store(db + dx_pixel, keep(hf, d));
+    EACH_PIXEL(VECTOR)
+#undef VECTOR
+}
+
+/* -- Votes ---------------------------------------------------------------------------------------------------------- */
+
+static int32_t vote_rank(double *out, const double *vote, const double *more, int32_t label, int32_t classes)
+{
+    double own = vote[label] + more[label];
+    int64_t ahead = 0;
+    if (out) {
+        for (int32_t c = 0; c < classes; c++) out[c] = vote[c] + more[c];
+        vote = out;
+        for (int32_t c = 0; c < label; c++) ahead += vote[c] >= own;
+        for (int32_t c = label + 1; c < classes; c++) ahead += vote[c] > own;
+    } else {
+        for (int32_t c = 0; c < label; c++) ahead += vote[c] + more[c] >= own;
+        for (int32_t c = label + 1; c < classes; c++) ahead += vote[c] + more[c] > own;
+    }
+    return own != own ? classes : (int32_t)ahead;
+}
+
+const ex_vector_kernels EX_SUFFIXED(ex_vector_kernels) = {
+    .name = EX_TEXT(EX_ISA_SUFFIX),
+    .unary = { relu, relu6, negate, absolute_value, square, square_root },
+    .binary = { add, subtract, multiply, divide, maximum, minimum, equal, less, less_equal, relu_grad, relu6_grad },
+    .scale = scale, .scale_add = scale_add, .square_sum = square_sum, .dot = dot, .sgd = sgd, .adam = adam,
+    .transpose = transpose,
+    .fill_rows = fill_rows, .scale_rows = scale_rows, .affine_rows = affine_rows, .norm_grad_rows = norm_grad_rows,
+    .sum_rows = sum_rows, .moment_rows = moment_rows, .product_rows = product_rows,
+    .max_window = max_window, .max_window_grad = max_window_grad, .sum_window = sum_window, .sum_window_grad = sum_window_grad,
+    .max_2x2 = max_2x2, .max_2x2_grad = max_2x2_grad,
+    .vote_rank = vote_rank,
+};
