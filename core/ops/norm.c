@@ -1,3 +1,406 @@
-#include "op.h"
+/* norm.c: batch normalisation over x (N, C, H, W) or (N, C), per channel c, m = N H W numbers each.
+ *
+ *     y = (x - mean) * inv * gamma + beta,   inv = 1 / sqrt(var + eps)
+ *
+ * A network's graph holds batch_norm, which uses the running statistics. Its training form is three nodes: batch_stats
+ * (one pass, sums about a shift, combined in double), normalise, and running_update for each running value. Backward:
+ *
+ *     dbeta = sum dy    dgamma = sum dy (x - mean) inv
+ *     dmean = -gamma inv dbeta    dvar = -gamma inv^2 dgamma / 2         (normalise_grad_stats)
+ *     dx    = dy gamma inv  +  dmean / m + dvar 2 (x - mean) / m         (normalise_grad_input + batch_stats_grad)
+ *
+ * and batch_norm_grad_input is that whole dx in one pass. It keeps no statistics of its own and refuses other ranks. */
+#include <math.h>
+#include "channels.h"
+#include "../base/error.h"
+#include "../kernels/kernels.h"
+#include "../tensor/tensor.h"
 
-const ex_op *const ex_ops_norm[] = { NULL };
+enum { EPS, MOMENTUM };                     /* attributes of batch_norm; EPS is the first of every operator here */
+static const ex_attr_spec batch_norm_attr[] = { { .name = "eps", .count = 1, .value = { 1e-5 } },
+                                                { .name = "momentum", .count = 1, .value = { 0.1 } }, { 0 } };
+static const ex_attr_spec eps_attr[] = { { .name = "eps", .count = 1, .value = { 1e-5 } }, { 0 } };
+static const ex_attr_spec momentum_attr[] = { { .name = "momentum", .count = 1, .value = { 0.1 } }, { 0 } };
+
+static const char *kernel_vector(const ex_signature *s) { (void)s; return "vector"; }
+
+/* -- Shape rules ------------------------------------------------------------------------------------------------ */
+
+/* in[0] is a value with channels; the inputs from `first` on are one number per channel. */
+static ex_status expect_all(const ex_signature *s, int32_t first, const char *const *what)
+{
+    if (ex_expect_channels(what[0], &s->in[0])) return EX_FAILED;
+    for (int32_t i = first; i < s->inputs; i++)
+        if (ex_expect_per_channel(what[i], &s->in[i], s->in[0].dim[1])) return EX_FAILED;
+    return EX_OK;
+}
+
+static ex_status expect_like(const ex_shape *x, const ex_shape *dy)
+{
+    char a[96], b[96];
+    if (ex_shape_same(x, dy)) return EX_OK;
+    return ex_fail("gradient: got %s, expected the input's shape %s", ex_shape_text(a, sizeof a, dy->ndim, dy->dim),
+                   ex_shape_text(b, sizeof b, x->ndim, x->dim));
+}
+
+static void per_channel(ex_shape *out, int32_t channels) { *out = (ex_shape){ .dtype = EX_FLOAT32, .ndim = 1, .dim = { channels } }; }
+
+static ex_status infer_batch_norm(const ex_signature *s)
+{
+    s->out[0] = s->in[0];
+    return expect_all(s, 1, (const char *[]){ "input", "gamma", "beta", "mean", "var" });
+}
+
+static ex_status infer_normalise(const ex_signature *s)
+{
+    s->out[0] = s->in[0];
+    return expect_all(s, 1, (const char *[]){ "input", "mean", "var", "gamma", "beta" });
+}
+
+static ex_status infer_batch_stats(const ex_signature *s)
+{
+    if (ex_expect_channels("input", &s->in[0])) return EX_FAILED;
+    for (int32_t i = 0; i < 3; i++) per_channel(&s->out[i], s->in[0].dim[1]);
+    return EX_OK;
+}
+
+static ex_status infer_stats_grad(const ex_signature *s)
+{
+    s->out[0] = s->in[0];
+    return expect_all(s, 1, (const char *[]){ "input", "mean", "dmean", "dvar" });
+}
+
+static ex_status infer_grad_affine(const ex_signature *s)
+{
+    if (expect_all(s, 2, (const char *[]){ "input", "gradient", "mean", "var" })) return EX_FAILED;
+    for (int32_t i = 0; i < 2; i++) per_channel(&s->out[i], s->in[0].dim[1]);
+    return expect_like(&s->in[0], &s->in[1]);
+}
+
+static ex_status infer_grad_stats(const ex_signature *s)
+{
+    static const char *const what[] = { "dgamma", "dbeta", "gamma", "var" };
+    if (ex_expect(what[0], &s->in[0], EX_FLOAT32, 1)) return EX_FAILED;
+    for (int32_t i = 1; i < 4; i++)
+        if (ex_expect_per_channel(what[i], &s->in[i], s->in[0].dim[0])) return EX_FAILED;
+    s->out[0] = s->out[1] = s->in[0];
+    return EX_OK;
+}
+
+static ex_status infer_grad_input(const ex_signature *s)
+{
+    s->out[0] = s->in[0];
+    return expect_all(s, 1, (const char *[]){ "gradient", "var", "gamma" });
+}
+
+static ex_status infer_batch_norm_grad(const ex_signature *s)
+{
+    s->out[0] = s->in[0];
+    if (expect_all(s, 2, (const char *[]){ "input", "gradient", "mean", "var", "gamma", "dgamma", "dbeta" })) return EX_FAILED;
+    return expect_like(&s->in[0], &s->in[1]);
+}
+
+static ex_status infer_running(const ex_signature *s)
+{
+    if (ex_expect("running value", &s->in[0], EX_FLOAT32, 1)) return EX_FAILED;
+    return ex_expect_per_channel("new value", &s->in[1], s->in[0].dim[0]);
+}
+
+/* -- Numbers per channel ------------------------------------------------------------------------------------------ */
+
+enum { COEFFICIENTS = 4 };                  /* float vectors of C numbers in scratch, before the doubles */
+
+static double number(const ex_operand *o, int64_t c) { return ((const float *)o->data)[c * o->stride[0]]; }
+static void set(const ex_operand *o, int64_t c, double value) { ((float *)o->data)[c * o->stride[0]] = (float)value; }
+static double inverse(const ex_operand *var, int64_t c, double eps) { return 1.0 / sqrt(number(var, c) + eps); }
+static int64_t pixels_of(const ex_operand *x) { return ex_operand_count(x) / x->dim[1]; }
+static size_t round_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
+static size_t coefficient_bytes(int64_t channels) { return round_up((size_t)channels * COEFFICIENTS * sizeof(float)); }
+static float *coefficient(const ex_call *call, int64_t channels, int i) { return (float *)call->scratch + i * channels; }
+
+static size_t scratch_map(const ex_signature *s, int32_t batch, int32_t threads)
+{
+    (void)batch;
+    (void)threads;
+    return coefficient_bytes(s->in[0].dim[1]);
+}
+
+/* Coefficients, 2 x C doubles of results, then the parts' sums. */
+static size_t scratch_sum(const ex_signature *s, int32_t batch, int32_t threads)
+{
+    int64_t channels = s->in[0].dim[1];
+    return scratch_map(s, batch, threads) + round_up((size_t)channels * 2 * sizeof(double)) + ex_channels_sum_bytes(channels);
+}
+
+static double *results(const ex_call *call, int64_t channels)
+{
+    return (double *)((char *)call->scratch + coefficient_bytes(channels));
+}
+
+static void *partials(const ex_call *call, int64_t channels)
+{
+    return (char *)results(call, channels) + round_up((size_t)channels * 2 * sizeof(double));
+}
+
+/* -- Forward ------------------------------------------------------------------------------------------------------- */
+
+static void affine(const ex_call *call, const ex_operand *mean, const ex_operand *var, const ex_operand *gamma, const ex_operand *beta)
+{
+    int64_t channels = call->in[0].dim[1];
+    float *center = coefficient(call, channels, 0), *scale = coefficient(call, channels, 1), *offset = coefficient(call, channels, 2);
+    for (int64_t c = 0; c < channels; c++) {
+        center[c] = (float)number(mean, c);
+        scale[c] = (float)(number(gamma, c) * inverse(var, c, call->attr[EPS][0]));
+        offset[c] = (float)number(beta, c);
+    }
+    ex_channels_affine(&call->out[0], &call->in[0], center, scale, offset, call->team);
+}
+
+static void forward_batch_norm(const ex_call *call) { affine(call, &call->in[3], &call->in[4], &call->in[1], &call->in[2]); }
+static void forward_normalise(const ex_call *call) { affine(call, &call->in[1], &call->in[2], &call->in[3], &call->in[4]); }
+
+/* The shift is the first pixel. With one number per channel the unbiased variance is 0. */
+static void forward_batch_stats(const ex_call *call)
+{
+    const ex_operand *x = &call->in[0];
+    int64_t channels = x->dim[1];
+    double m = (double)pixels_of(x), *sum = results(call, channels);
+    float *center = coefficient(call, channels, 0);
+    for (int64_t c = 0; c < channels; c++) center[c] = ((const float *)x->data)[c * x->stride[1]];
+    ex_channels_moments(sum, x, center, partials(call, channels), call->team);
+    for (int64_t c = 0; c < channels; c++) {
+        double shift = sum[c] / m, var = sum[channels + c] / m - shift * shift;
+        if (var < 0) var = 0;
+        set(&call->out[0], c, center[c] + shift);
+        set(&call->out[1], c, var);
+        set(&call->out[2], c, m > 1 ? var * m / (m - 1) : 0);
+    }
+}
+
+static void forward_stats_grad(const ex_call *call)
+{
+    const ex_operand *x = &call->in[0];
+    int64_t channels = x->dim[1];
+    double m = (double)pixels_of(x);
+    float *center = coefficient(call, channels, 0), *scale = coefficient(call, channels, 1), *offset = coefficient(call, channels, 2);
+    for (int64_t c = 0; c < channels; c++) {
+        center[c] = (float)number(&call->in[1], c);
+        scale[c] = (float)(number(&call->in[3], c) * 2 / m);
+        offset[c] = (float)(number(&call->in[2], c) / m);
+    }
+    ex_channels_affine(&call->out[0], x, center, scale, offset, call->team);
+}
+
+static void forward_grad_affine(const ex_call *call)
+{
+    const ex_operand *x = &call->in[0];
+    int64_t channels = x->dim[1];
+    double *sum = results(call, channels);
+    float *center = coefficient(call, channels, 0);
+    for (int64_t c = 0; c < channels; c++) center[c] = (float)number(&call->in[2], c);
+    ex_channels_products(sum, x, &call->in[1], center, partials(call, channels), call->team);
+    for (int64_t c = 0; c < channels; c++) {
+        set(&call->out[0], c, sum[channels + c] * inverse(&call->in[3], c, call->attr[EPS][0]));
+        set(&call->out[1], c, sum[c]);
+    }
+}
+
+static void forward_grad_stats(const ex_call *call)
+{
+    for (int64_t c = 0; c < call->in[0].dim[0]; c++) {
+        double inv = inverse(&call->in[3], c, call->attr[EPS][0]), scale = number(&call->in[2], c) * inv;
+        set(&call->out[0], c, -scale * number(&call->in[1], c));
+        set(&call->out[1], c, -0.5 * scale * inv * number(&call->in[0], c));
+    }
+}
+
+static void forward_grad_input(const ex_call *call)
+{
+    int64_t channels = call->in[0].dim[1];
+    float *scale = coefficient(call, channels, 0);
+    for (int64_t c = 0; c < channels; c++)
+        scale[c] = (float)(number(&call->in[2], c) * inverse(&call->in[1], c, call->attr[EPS][0]));
+    ex_channels_scale(&call->out[0], &call->in[0], scale, call->team);
+}
+
+static void forward_batch_norm_grad(const ex_call *call)
+{
+    const ex_operand *x = &call->in[0];
+    int64_t channels = x->dim[1];
+    double m = (double)pixels_of(x);
+    float *center = coefficient(call, channels, 0), *a = coefficient(call, channels, 1), *b = coefficient(call, channels, 2),
+          *offset = coefficient(call, channels, 3);
+    for (int64_t c = 0; c < channels; c++) {
+        double inv = inverse(&call->in[3], c, call->attr[EPS][0]), scale = number(&call->in[4], c) * inv;
+        center[c] = (float)number(&call->in[2], c);
+        a[c] = (float)scale;
+        b[c] = (float)(-scale * inv * number(&call->in[5], c) / m);
+        offset[c] = (float)(-scale * number(&call->in[6], c) / m);
+    }
+    ex_channels_norm_grad(&call->out[0], x, &call->in[1], center, a, b, offset, call->team);
+}
+
+static void forward_running(const ex_call *call)
+{
+    double momentum = call->attr[0][0];
+    for (int64_t c = 0; c < call->in[0].dim[0]; c++)
+        set(&call->in[0], c, (1 - momentum) * number(&call->in[0], c) + momentum * number(&call->in[1], c));
+}
+
+/* -- Folding into the convolution or linear layer before it: w' = w gamma inv, b' = beta + (b - mean) gamma inv ------- */
+
+static ex_status infer_fold(const ex_signature *s)
+{
+    static const char *const what[] = { "weight", "gamma", "beta", "mean", "var", "bias" };
+    char text[96];
+    const ex_shape *w = &s->in[0];
+    if (w->dtype != EX_FLOAT32 || (w->ndim != 4 && w->ndim != 2))
+        return ex_fail("weight must be (out, in, kH, kW) or (out, in) in float32, got %s %s",
+                       ex_shape_text(text, sizeof text, w->ndim, w->dim), ex_dtype_name(w->dtype));
+    for (int32_t i = 1; i < s->inputs; i++)
+        if (ex_expect_per_channel(what[i], &s->in[i], w->dim[0])) return EX_FAILED;
+    s->out[0] = *w;
+    per_channel(&s->out[1], w->dim[0]);
+    return EX_OK;
+}
+
+static size_t scratch_fold(const ex_signature *s, int32_t batch, int32_t threads)
+{
+    (void)batch;
+    (void)threads;
+    return (size_t)s->in[0].dim[0] * sizeof(float);
+}
+
+static void multiply_row(void *context, float *const *data, int64_t n)
+{
+    const ex_vector_kernels *v = context;
+    v->binary[EX_MUL](data[0], data[1], data[2], n);
+}
+
+static void forward_fold(const ex_call *call)
+{
+    const ex_operand *w = &call->in[0];
+    float *scale = call->scratch;
+    for (int64_t c = 0; c < w->dim[0]; c++) {
+        double factor = number(&call->in[1], c) * inverse(&call->in[4], c, call->attr[EPS][0]);
+        double bias = call->inputs > 5 ? number(&call->in[5], c) : 0;
+        scale[c] = (float)factor;
+        set(&call->out[1], c, number(&call->in[2], c) + (bias - number(&call->in[3], c)) * factor);
+    }
+    ex_operand factors = *w;                /* broadcast along the first axis */
+    factors.data = scale;
+    for (int32_t i = 0; i < w->ndim; i++) factors.stride[i] = i == 0;
+    ex_loop l;
+    ex_loop_over(&l, 3, (const ex_operand *[]){ &call->out[0], w, &factors });
+    ex_loop_rows(&l, call->team, 1, multiply_row, (void *)ex_kernels_current()->vector);
+}
+
+/* -- Rules --------------------------------------------------------------------------------------------------------- */
+
+static ex_attr eps_of(const ex_node_ref *node) { return (ex_attr){ "eps", 1, { node->attr[EPS][0] } }; }
+
+/* Gradient rule of a normalisation whose inputs are x and, at the given places, mean, var, gamma, beta. */
+static ex_status grad_through(ex_builder *b, const ex_node_ref *node, int32_t dy, const int32_t *wanted, int32_t *din,
+                              int mean, int var, int gamma, int beta, int stats)
+{
+    ex_attr eps = eps_of(node);
+    const int32_t *in = node->in;
+    int wants_stats = stats && (wanted[mean] || wanted[var]);
+    int32_t affine_out[2] = { EX_NONE, EX_NONE };
+    if (wanted[gamma] || wanted[beta] || wants_stats)
+        if (b->node(b, "normalise_grad_affine", 4, (int32_t[]){ in[0], dy, in[mean], in[var] }, 1, &eps, affine_out)) return EX_FAILED;
+    if (wanted[gamma]) din[gamma] = affine_out[0];
+    if (wanted[beta]) din[beta] = affine_out[1];
+    if (wants_stats) {
+        int32_t out[2];
+        if (b->node(b, "normalise_grad_stats", 4, (int32_t[]){ affine_out[0], affine_out[1], in[gamma], in[var] }, 1, &eps, out))
+            return EX_FAILED;
+        if (wanted[mean]) din[mean] = out[0];
+        if (wanted[var]) din[var] = out[1];
+    }
+    if (!wanted[0]) return EX_OK;
+    return b->node(b, "normalise_grad_input", 3, (int32_t[]){ dy, in[var], in[gamma] }, 1, &eps, &din[0]);
+}
+
+/* The running statistics are constants. */
+static ex_status gradient_batch_norm(ex_builder *b, const ex_node_ref *node, const int32_t *dout, const int32_t *wanted, int32_t *din)
+{
+    return grad_through(b, node, dout[0], wanted, din, 3, 4, 1, 2, 0);
+}
+
+static ex_status gradient_normalise(ex_builder *b, const ex_node_ref *node, const int32_t *dout, const int32_t *wanted, int32_t *din)
+{
+    return grad_through(b, node, dout[0], wanted, din, 1, 2, 3, 4, 1);
+}
+
+/* The unbiased variance only feeds the running one: nothing flows back from it. */
+static ex_status gradient_batch_stats(ex_builder *b, const ex_node_ref *node, const int32_t *dout, const int32_t *wanted, int32_t *din)
+{
+    int32_t dmean = dout[0], dvar = dout[1];
+    if (!wanted[0] || (dmean == EX_NONE && dvar == EX_NONE)) return EX_OK;
+    int32_t given = dmean == EX_NONE ? dvar : dmean, zero = EX_NONE;
+    if (dmean == EX_NONE || dvar == EX_NONE)
+        if (b->node(b, "sub", 2, (int32_t[]){ given, given }, 0, NULL, &zero)) return EX_FAILED;
+    if (dmean == EX_NONE) dmean = zero;
+    if (dvar == EX_NONE) dvar = zero;
+    return b->node(b, "batch_stats_grad", 4, (int32_t[]){ node->in[0], node->out[0], dmean, dvar }, 0, NULL, &din[0]);
+}
+
+/* Batch statistics where gamma or beta trains; frozen, it stays in inference form. */
+static ex_status training_batch_norm(ex_builder *b, const ex_node_ref *node, const int32_t *trains, int32_t *out)
+{
+    if (!trains[1] && !trains[2]) return EX_OK;
+    const int32_t *in = node->in;
+    int32_t stats[3], none[EX_MAX_OUT];
+    ex_attr eps = eps_of(node), momentum = { "momentum", 1, { node->attr[MOMENTUM][0] } };
+    if (b->node(b, "batch_stats", 1, in, 0, NULL, stats)) return EX_FAILED;
+    if (b->node(b, "normalise", 5, (int32_t[]){ in[0], stats[0], stats[1], in[1], in[2] }, 1, &eps, out)) return EX_FAILED;
+    if (b->node(b, "running_update", 2, (int32_t[]){ in[3], stats[0] }, 1, &momentum, none)) return EX_FAILED;
+    return b->node(b, "running_update", 2, (int32_t[]){ in[4], stats[2] }, 1, &momentum, none);
+}
+
+/* -- The family ------------------------------------------------------------------------------------------------------ */
+
+static const ex_op batch_norm = {
+    .name = "batch_norm", .about = "batch_norm(x, gamma, beta, mean, var; eps, momentum): normalise with running statistics",
+    .min_inputs = 5, .max_inputs = 5, .outputs = 1, .attr = batch_norm_attr, .in_place = 1, .infer = infer_batch_norm,
+    .forward = forward_batch_norm, .gradient = gradient_batch_norm, .training = training_batch_norm, .scratch = scratch_map,
+    .kernel = kernel_vector };
+static const ex_op batch_stats = {
+    .name = "batch_stats", .about = "batch_stats(x): mean, biased and unbiased variance of each channel",
+    .min_inputs = 1, .max_inputs = 1, .outputs = 3, .infer = infer_batch_stats, .forward = forward_batch_stats,
+    .gradient = gradient_batch_stats, .scratch = scratch_sum, .kernel = kernel_vector };
+static const ex_op batch_stats_grad = {
+    .name = "batch_stats_grad", .about = "batch_stats_grad(x, mean, dmean, dvar): dx through the statistics",
+    .min_inputs = 4, .max_inputs = 4, .outputs = 1, .in_place = 1, .infer = infer_stats_grad, .forward = forward_stats_grad,
+    .scratch = scratch_map, .kernel = kernel_vector };
+static const ex_op normalise = {
+    .name = "normalise", .about = "normalise(x, mean, var, gamma, beta; eps): batch norm with given statistics",
+    .min_inputs = 5, .max_inputs = 5, .outputs = 1, .attr = eps_attr, .in_place = 1, .infer = infer_normalise,
+    .forward = forward_normalise, .gradient = gradient_normalise, .scratch = scratch_map, .kernel = kernel_vector };
+static const ex_op grad_affine = {
+    .name = "normalise_grad_affine", .about = "normalise_grad_affine(x, dy, mean, var; eps): dgamma, dbeta",
+    .min_inputs = 4, .max_inputs = 4, .outputs = 2, .attr = eps_attr, .infer = infer_grad_affine, .forward = forward_grad_affine,
+    .scratch = scratch_sum, .kernel = kernel_vector };
+static const ex_op grad_stats = {
+    .name = "normalise_grad_stats", .about = "normalise_grad_stats(dgamma, dbeta, gamma, var; eps): dmean, dvar",
+    .min_inputs = 4, .max_inputs = 4, .outputs = 2, .attr = eps_attr, .infer = infer_grad_stats, .forward = forward_grad_stats };
+static const ex_op grad_input = {
+    .name = "normalise_grad_input", .about = "normalise_grad_input(dy, var, gamma; eps): dx with the statistics held fixed",
+    .min_inputs = 3, .max_inputs = 3, .outputs = 1, .attr = eps_attr, .in_place = 1, .infer = infer_grad_input,
+    .forward = forward_grad_input, .scratch = scratch_map, .kernel = kernel_vector };
+static const ex_op batch_norm_grad = {
+    .name = "batch_norm_grad_input", .about = "batch_norm_grad_input(x, dy, mean, var, gamma, dgamma, dbeta; eps): the whole dx in one pass",
+    .min_inputs = 7, .max_inputs = 7, .outputs = 1, .attr = eps_attr, .in_place = 3, .infer = infer_batch_norm_grad,
+    .forward = forward_batch_norm_grad, .scratch = scratch_map, .kernel = kernel_vector };
+static const ex_op running_update = {
+    .name = "running_update", .about = "running_update(running, value; momentum): running = (1 - momentum) running + momentum value",
+    .min_inputs = 2, .max_inputs = 2, .attr = momentum_attr, .writes = 1, .infer = infer_running, .forward = forward_running };
+static const ex_op fold = {
+    .name = "fold_batch_norm", .about = "fold_batch_norm(w, gamma, beta, mean, var, [bias]; eps): weight and bias that include a batch norm",
+    .min_inputs = 5, .max_inputs = 6, .outputs = 2, .attr = eps_attr, .infer = infer_fold, .forward = forward_fold,
+    .scratch = scratch_fold };
+
+const ex_op *const ex_ops_norm[] = { &batch_norm, &batch_stats, &batch_stats_grad, &normalise, &grad_affine, &grad_stats, &grad_input,
+                                     &batch_norm_grad, &running_update, &fold, NULL };
