@@ -18,17 +18,21 @@ const char *ex_dtype_name(int32_t dtype)
     return dtype >= 0 && dtype < EX_DTYPE_COUNT ? dtype_names[dtype] : "no type";
 }
 
-char *ex_shape_text(char *out, size_t size, int32_t ndim, const int32_t *dim)
+/* "(2, 3)". With `batch`, a leading EX_BATCH is written as N. */
+static char *join(char *out, size_t size, int32_t n, const int32_t *number, int batch)
 {
     size_t at = (size_t)snprintf(out, size, "(");
-    for (int32_t i = 0; i < ndim && at < size; i++) {
-        const char *comma = i ? ", " : "";
-        at += (size_t)(i == 0 && dim[0] == EX_BATCH ? snprintf(out + at, size - at, "N")
-                                                    : snprintf(out + at, size - at, "%s%d", comma, dim[i]));
+    for (int32_t i = 0; i < n && at < size; i++) {
+        if (batch && i == 0 && number[0] == EX_BATCH) at += (size_t)snprintf(out + at, size - at, "N");
+        else at += (size_t)snprintf(out + at, size - at, i ? ", %d" : "%d", number[i]);
     }
     if (at < size) snprintf(out + at, size - at, ")");
     return out;
 }
+
+char *ex_shape_text(char *out, size_t size, int32_t ndim, const int32_t *dim) { return join(out, size, ndim, dim, 1); }
+
+static char *list_text(char *out, size_t size, int32_t n, const int32_t *number) { return join(out, size, n, number, 0); }
 
 /* -- Life -------------------------------------------------------------------------------------------- */
 
@@ -40,7 +44,7 @@ static ex_status shape_bytes(size_t *bytes, int32_t dtype, int32_t ndim, const i
     if (ndim < 0 || ndim > EX_MAX_DIMS) return ex_fail("tensor: %d axes; 0 to %d are possible", ndim, EX_MAX_DIMS);
     size_t total = dtype_sizes[dtype], spread = total;   /* spread: with 1 for 0, so that strides do not overflow either */
     for (int32_t i = 0; i < ndim; i++) {
-        if (dim[i] < 0) return ex_fail("tensor: negative size in shape %s", ex_shape_text(text, sizeof text, ndim, dim));
+        if (dim[i] < 0) return ex_fail("tensor: negative size in shape %s", list_text(text, sizeof text, ndim, dim));
         if (__builtin_mul_overflow(spread, dim[i] ? (size_t)dim[i] : 1, &spread) || spread > (size_t)PTRDIFF_MAX / 2)
             return ex_fail("tensor: shape %s is too large", ex_shape_text(text, sizeof text, ndim, dim));
         total *= (size_t)dim[i];
@@ -68,7 +72,7 @@ ex_tensor *ex_tensor_new_ordered(int32_t dtype, int32_t ndim, const int32_t *dim
     if (shape_bytes(&bytes, dtype, ndim, dim) != EX_OK) return NULL;
     for (int32_t i = 0; order && i < ndim; i++) {
         if (order[i] < 0 || order[i] >= ndim || seen & 1u << order[i]) {
-            ex_fail("tensor: %s is not an order of %d axes", ex_shape_text(text, sizeof text, ndim, order), ndim);
+            ex_fail("tensor: %s is not an order of %d axes", list_text(text, sizeof text, ndim, order), ndim);
             return NULL;
         }
         seen |= 1u << order[i];
@@ -180,7 +184,7 @@ ex_tensor *ex_tensor_permute(const ex_tensor *t, const int32_t *order)
     for (int32_t i = 0; i < t->ndim; i++)
         if (order[i] >= 0 && order[i] < t->ndim) seen |= 1u << order[i];
     if (seen != (1u << t->ndim) - 1) {
-        ex_fail("permute: %s is not an order of the %d axes of shape %s", ex_shape_text(got, sizeof got, t->ndim, order),
+        ex_fail("permute: %s is not an order of the %d axes of shape %s", list_text(got, sizeof got, t->ndim, order),
                 t->ndim, ex_shape_text(text, sizeof text, t->ndim, t->dim));
         return NULL;
     }
@@ -200,10 +204,7 @@ static ex_status reshaped(int32_t *out, const ex_tensor *t, int32_t ndim, const 
     int64_t known = 1, count = ex_tensor_count(t);
     if (ndim < 0 || ndim > EX_MAX_DIMS) return ex_fail("reshape: %d axes; 0 to %d are possible", ndim, EX_MAX_DIMS);
     ex_shape_text(from, sizeof from, t->ndim, t->dim);
-    snprintf(to, sizeof to, "(");
-    for (int32_t i = 0; i < ndim; i++)      /* not ex_shape_text: here -1 is no batch */
-        snprintf(to + strlen(to), sizeof to - strlen(to), i ? ", %d" : "%d", dim[i]);
-    snprintf(to + strlen(to), sizeof to - strlen(to), ")");
+    list_text(to, sizeof to, ndim, dim);
     for (int32_t i = 0; i < ndim; i++) {
         out[i] = dim[i];
         if (dim[i] == -1 && free_axis != EX_NONE) return ex_fail("reshape: more than one -1 in %s", to);
@@ -273,7 +274,7 @@ static void *element(const ex_tensor *t, const int32_t *index)
     ptrdiff_t offset = 0;
     for (int32_t i = 0; i < t->ndim; i++) {
         if (index[i] < 0 || index[i] >= t->dim[i]) {
-            ex_fail("index %s is outside shape %s", ex_shape_text(at, sizeof at, t->ndim, index),
+            ex_fail("index %s is outside shape %s", list_text(at, sizeof at, t->ndim, index),
                     ex_shape_text(shape, sizeof shape, t->ndim, t->dim));
             return NULL;
         }

@@ -2,7 +2,8 @@
  *
  *     signals.install(mode)   "step": the first signal is only noted, for a loop that asks requested() after each step
  *                             "now": the first signal also stops what runs: C before its next node, and interpreted
- *                             Lua through a hook that raises "interrupted" (compiled Lua does not look at hooks)
+ *                             Lua through a hook that raises "interrupted" or "terminated" (compiled Lua does not
+ *                             look at hooks)
  *     signals.requested()     "SIGINT", "SIGTERM" or nil
  *     signals.check()         raises "interrupted" or "terminated" if one was requested
  *     signals.reset()         forgets it: the next signal is a first one again
@@ -21,11 +22,16 @@ static volatile sig_atomic_t pending, mode, at_prompt;
 static lua_State *state;                    /* the main state: the hook belongs to all of its coroutines */
 static pthread_t state_thread;
 
+static const char *reason(void)
+{
+    return pending == SIGTERM ? "terminated" : "interrupted";
+}
+
 static void raise_interrupted(lua_State *L, lua_Debug *at)
 {
     (void)at;
     lua_sethook(L, NULL, 0, 0);
-    lua_pushliteral(L, "interrupted");      /* without luaL_error's position: it is not the code's fault */
+    lua_pushstring(L, reason());            /* without luaL_error's position: it is not the code's fault */
     lua_error(L);
 }
 
@@ -99,15 +105,15 @@ static int install(lua_State *L)
 
 static int requested(lua_State *L)
 {
-    if (!pending) return 0;
-    lua_pushstring(L, ex_vm_signal_name(pending));
+    if (pending) lua_pushstring(L, ex_vm_signal_name(pending));
+    else lua_pushnil(L);
     return 1;
 }
 
 static int check(lua_State *L)
 {
     if (!pending) return 0;
-    lua_pushstring(L, pending == SIGTERM ? "terminated" : "interrupted");
+    lua_pushstring(L, reason());
     return lua_error(L);
 }
 

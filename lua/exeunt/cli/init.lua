@@ -16,9 +16,10 @@ local function report(err, debug_wanted, trace)
     return err.code
   end
   local message = tostring(err)
-  if message == "interrupted" or message:match(": interrupted$") then
-    io.stderr:write("exeunt: interrupted\n")
-    return 130
+  local signal = require("exeunt.signals").requested()
+  if signal then                            -- whatever the error says, the signal made it
+    io.stderr:write(signal == "SIGTERM" and "exeunt: terminated\n" or "exeunt: interrupted\n")
+    return signal == "SIGTERM" and 143 or 130
   end
   io.stderr:write("exeunt: ", (message:gsub("\n%s*", " ")), "\n")
   if debug_wanted and trace then io.stderr:write(trace, "\n") end
@@ -79,6 +80,8 @@ end
 return function(args)
   local debug_wanted = wants_debug(args)
   local code = call(dispatch, args, debug_wanted)
-  io.stdout:flush()
-  return code
+  local written, message = io.stdout:flush()
+  if written or code ~= 0 then return code end
+  io.stderr:write("exeunt: cannot write standard output: ", tostring(message), "\n")
+  return 1
 end

@@ -1,0 +1,78 @@
+-- report/table.lua: plain text tables for a terminal: a header, a rule, rows; columns aligned, numbers to the right, no
+-- boxes. It does not cut or wrap: a row is a line.
+--
+--   table.render({ "name", { title = "top-1", format = "%.4f" } }, { { "exit1", 0.87 }, { "vote", 0.91 } })
+
+local tables = {}
+
+-- A whole number with its thousands apart: 1234567 -> "1,234,567".
+function tables.count(n)
+  local digits = ("%.0f"):format(n)
+  local sign, body = digits:match "^(-?)(%d+)$"
+  if not body then return digits end        -- inf, nan
+  return sign .. body:reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", "")
+end
+
+-- Bytes in the unit that suits: 1536 -> "1.5 KiB".
+function tables.bytes(n)
+  local units = { "B", "KiB", "MiB", "GiB", "TiB" }
+  local i = 1
+  while n >= 1024 and i < #units do n, i = n / 1024, i + 1 end
+  return i == 1 and ("%d B"):format(n) or ("%.1f %s"):format(n, units[i])
+end
+
+-- Columns that a UTF-8 text takes (a code point each).
+local function width(text)
+  local _, continued = text:gsub("[\128-\191]", "")
+  return #text - continued
+end
+
+local function cell(column, value)
+  if value == nil then return "-" end
+  local format = column.format
+  if format and type(value) == "number" then
+    return type(format) == "string" and format:format(value) or format(value)
+  end
+  if type(value) == "number" and value == math.floor(value) and math.abs(value) < 1e15 then return ("%d"):format(value) end
+  return tostring(value)
+end
+
+-- A column: its texts, its width and whether its values are numbers.
+local function lay_out(spec, index, rows)
+  local column = type(spec) == "table" and spec or { title = spec }
+  local laid = { title = column.title or column[1] or "", texts = {} }
+  laid.width = width(laid.title)
+  laid.right = column.align == "right"
+  local numbers, others = 0, 0
+  for r, row in ipairs(rows) do
+    local value = row[index]
+    if type(value) == "number" then numbers = numbers + 1 elseif value ~= nil then others = others + 1 end
+    laid.texts[r] = cell(column, value)
+    laid.width = math.max(laid.width, width(laid.texts[r]))
+  end
+  if not column.align then laid.right = numbers > 0 and others == 0 end
+  return laid
+end
+
+local function pad(column, text)
+  local space = (" "):rep(column.width - width(text))
+  return column.right and space .. text or text .. space
+end
+
+-- columns: titles, or { title =, format = string.format's or a function of a number, align = "left" or "right" };
+-- rows: lists of values, nil shown as "-". Gives the text, each line ended.
+function tables.render(columns, rows)
+  local laid, lines = {}, {}
+  for i, spec in ipairs(columns) do laid[i] = lay_out(spec, i, rows) end
+  for r = -1, #rows do
+    local parts = {}
+    for i, column in ipairs(laid) do
+      local text = r == -1 and column.title or r == 0 and ("-"):rep(column.width) or column.texts[r]
+      parts[i] = pad(column, text)
+    end
+    lines[#lines + 1] = table.concat(parts, "  "):gsub("%s+$", "") .. "\n"
+  end
+  return table.concat(lines)
+end
+
+return tables

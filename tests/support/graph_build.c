@@ -1,0 +1,148 @@
+/* graph_build.c: see graph_build.h. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "graph_build.h"
+
+ex_tensor *tensor_of(const char *name, const float *values, int32_t ndim, const int32_t *dim)
+{
+    static const int32_t weight[4] = { 2, 3, 1, 0 };
+    ex_tensor *t = ndim == 4 && !values ? ex_tensor_new_ordered(EX_FLOAT32, ndim, dim, weight) : ex_tensor_new(EX_FLOAT32, ndim, dim);
+    if (!t) fail_msg("tensor %s: %s", name, ex_error_message());
+    if (values) memcpy(t->data, values, sizeof(float) * (size_t)ex_tensor_count(t));
+    else OK(ex_tensor_uniform(t, 7, name, -0.5, 0.5));
+    return t;
+}
+
+static int32_t leaf(ex_graph *g, const char *name, int32_t kind, ex_tensor *t)
+{
+    int32_t v = ex_graph_leaf(g, name, kind, t);
+    if (v == EX_NONE) fail_msg("%s", ex_error_message());
+    ex_tensor_free(t);
+    return v;
+}
+
+int32_t add_input(ex_graph *g, const char *name, int32_t ndim, const int32_t *dim)
+{
+    int32_t v = ex_graph_input(g, name, EX_FLOAT32, ndim, dim);
+    if (v == EX_NONE) fail_msg("%s", ex_error_message());
+    return v;
+}
+
+int32_t add_param(ex_graph *g, const char *name, int32_t ndim, const int32_t *dim)
+{
+    return leaf(g, name, EX_VALUE_PARAMETER, tensor_of(name, NULL, ndim, dim));
+}
+
+int32_t add_buffer(ex_graph *g, const char *name, int32_t ndim, const int32_t *dim, double fill)
+{
+    ex_tensor *t = tensor_of(name, NULL, ndim, dim);
+    OK(ex_tensor_fill(t, fill));
+    return leaf(g, name, EX_VALUE_BUFFER, t);
+}
+
+int32_t add_node_with(ex_graph *g, const char *name, const char *op, int32_t inputs, const int32_t *in, int32_t attrs, const ex_attr *attr)
+{
+    int32_t n = ex_graph_node(g, name, op, inputs, in, attrs, attr);
+    if (n == EX_NONE) fail_msg("%s", ex_error_message());
+    return ex_graph_node_output(g, n, 0);
+}
+
+int32_t add_node(ex_graph *g, const char *name, const char *op, int32_t inputs, const int32_t *in)
+{
+    return add_node_with(g, name, op, inputs, in, 0, NULL);
+}
+
+int32_t add_block(ex_graph *g, const char *name, int32_t x, int32_t in_channels, int32_t out_channels)
+{
+    char n[8][64];
+    const char *const part[] = { ".conv.weight", ".bn.weight", ".bn.bias", ".bn.running_mean", ".bn.running_var", ".conv", ".bn", ".relu" };
+    for (int i = 0; i < 8; i++) snprintf(n[i], sizeof n[i], "%s%s", name, part[i]);
+    ex_attr padding = { "padding", 1, { 1 } };
+    int32_t w = add_param(g, n[0], LIST(out_channels, in_channels, 3, 3));
+    int32_t gamma = add_param(g, n[1], LIST(out_channels)), beta = add_param(g, n[2], LIST(out_channels));
+    int32_t mean = add_buffer(g, n[3], LIST(out_channels), 0.1), var = add_buffer(g, n[4], LIST(out_channels), 0.8);
+    x = add_node_with(g, n[5], "conv2d", LIST(x, w), 1, &padding);
+    x = add_node(g, n[6], "batch_norm", LIST(x, gamma, beta, mean, var));
+    return add_node(g, n[7], "relu", LIST(x));
+}
+
+ex_graph *small_network(void)
+{
+    ex_graph *g = ex_graph_new();
+    int32_t x = add_input(g, "images", LIST(EX_BATCH, 2, 6, 6));
+    x = add_block(g, "one", x, 2, 5);
+    x = add_block(g, "two", x, 5, 7);
+    x = add_node(g, "pool", "global_avg_pool", LIST(x));
+    int32_t w = add_param(g, "fc.weight", LIST(3, 7)), b = add_param(g, "fc.bias", LIST(3));
+    x = add_node(g, "fc", "linear", LIST(x, w, b));
+    int32_t y = ex_graph_input(g, "labels", EX_INT32, LIST(EX_BATCH));
+    add_node(g, "loss", "softmax_cross_entropy", LIST(x, y));
+    return g;
+}
+
+int32_t nodes_of(const ex_graph *g, const char *op)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < g->nodes; i++) n += !strcmp(g->node[i].op->name, op);
+    return n;
+}
+
+ex_plan *plan_for(const ex_graph *g, int32_t outputs, const int32_t *output, int32_t guards, const int32_t *guard,
+                  int32_t batch, int32_t training, const char *passes, ex_team *team)
+{
+    ex_plan_options options = { .batch = batch, .training = training, .passes = passes };
+    ex_plan *p = ex_plan_new(g, outputs, output, guards, guard, &options, team);
+    if (!p) fail_msg("%s", ex_error_message());
+    return p;
+}
+
+static void bind(ex_plan *p, const char *input, ex_tensor *t)
+{
+    int32_t slot = ex_plan_slot(p, input);
+    if (slot != EX_NONE) OK(ex_plan_bind(p, slot, t));
+    ex_tensor_free(t);
+}
+
+void bind_random(ex_plan *p, const char *input, int32_t ndim, const int32_t *dim)
+{
+    ex_tensor *t = ex_tensor_new(EX_FLOAT32, ndim, dim);
+    OK(ex_tensor_normal(t, 3, input, 0, 1));
+    bind(p, input, t);
+}
+
+void bind_labels(ex_plan *p, const char *input, int32_t n, int32_t classes)
+{
+    ex_tensor *t = ex_tensor_new(EX_INT32, 1, &n);
+    for (int32_t i = 0; i < n; i++) OK(ex_tensor_set(t, &i, (i * 7 + 1) % classes));
+    bind(p, input, t);
+}
+
+void run_ok(ex_plan *p, int32_t n, double step) { OK(ex_plan_run(p, n, 11, step)); }
+
+float *read_output(ex_plan *p, int32_t i, int32_t ndim, const int32_t *dim)
+{
+    ex_tensor *t = ex_tensor_new(EX_FLOAT32, ndim, dim);
+    OK(ex_plan_output(p, i, t));
+    size_t bytes = sizeof(float) * (size_t)ex_tensor_count(t);
+    float *copy = malloc(bytes);
+    memcpy(copy, t->data, bytes);
+    ex_tensor_free(t);
+    return copy;
+}
+
+void assert_close(const float *a, const float *b, int32_t n, double bound)
+{
+    double worst = 0, largest = 0;
+    for (int32_t i = 0; i < n; i++) {
+        if (!isfinite(a[i])) fail_msg("element %d is %g", i, (double)a[i]);
+        worst = fmax(worst, fabs((double)a[i] - b[i]));
+        largest = fmax(largest, fabs((double)b[i]));
+    }
+    if (!(worst <= bound * largest)) fail_msg("largest difference %g, largest value %g, bound %g of it", worst, largest, bound);
+}
