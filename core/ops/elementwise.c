@@ -15,12 +15,6 @@ enum { EXP = EX_UNARY_KIND_COUNT, LOG, TANH, SIGMOID };
 
 typedef struct work { const ex_vector_kernels *v; int32_t kind; const int32_t *dtype; } work;
 
-static ex_status no_gradient(ex_builder *b, const ex_node_ref *node, const int32_t *dout, const int32_t *wanted, int32_t *din)
-{
-    (void)b; (void)node; (void)dout; (void)wanted; (void)din;
-    return EX_OK;
-}
-
 static ex_status expect_floats(const ex_signature *s)
 {
     for (int32_t i = 0; i < s->inputs; i++)
@@ -374,25 +368,25 @@ static ex_status gradient_cast(ex_builder *b, const ex_node_ref *node, const int
 static const char *kernel_vector(const ex_signature *s) { (void)s; return "vector"; }
 static const char *kernel_libm(const ex_signature *s) { (void)s; return "libm"; }
 
-#define BINARY(id, kind, text, rule, runs) \
+#define BINARY(id, kind, text, flow, rule, runs) \
     static void forward_##id(const ex_call *call) { binary(call, kind); } \
     static const ex_op op_##id = { .name = #id, .about = text, .min_inputs = 2, .max_inputs = 2, .outputs = 1, \
-        .in_place = 3, .infer = infer_binary, .forward = forward_##id, .gradient = rule, .kernel = runs };
+        .flags = flow, .in_place = 3, .infer = infer_binary, .forward = forward_##id, .gradient = rule, .kernel = runs };
 #define UNARY(id, kind, text, runs) \
     static void forward_##id(const ex_call *call) { unary(call, kind); } \
     static const ex_op op_##id = { .name = #id, .about = text, .min_inputs = 1, .max_inputs = 1, .outputs = 1, \
         .in_place = 1, .infer = infer_unary, .forward = forward_##id, .gradient = gradient_##id, .kernel = runs };
 
-BINARY(add, EX_ADD, "add(a, b): a + b", gradient_add, kernel_vector)
-BINARY(sub, EX_SUB, "sub(a, b): a - b", gradient_sub, kernel_vector)
-BINARY(mul, EX_MUL, "mul(a, b): a * b", gradient_mul, kernel_vector)
-BINARY(div, EX_DIV, "div(a, b): a / b", gradient_div, kernel_vector)
-BINARY(pow, POW, "pow(a, b): a to the power of b", gradient_pow, kernel_libm)
-BINARY(maximum, EX_MAXIMUM, "maximum(a, b): the larger one", gradient_maximum, kernel_vector)
-BINARY(minimum, EX_MINIMUM, "minimum(a, b): the smaller one", gradient_minimum, kernel_vector)
-BINARY(equal, EX_EQUAL, "equal(a, b): 1 where a = b, else 0", no_gradient, kernel_vector)
-BINARY(less, EX_LESS, "less(a, b): 1 where a < b, else 0", no_gradient, kernel_vector)
-BINARY(less_equal, EX_LESS_EQUAL, "less_equal(a, b): 1 where a <= b, else 0", no_gradient, kernel_vector)
+BINARY(add, EX_ADD, "add(a, b): a + b", 0, gradient_add, kernel_vector)
+BINARY(sub, EX_SUB, "sub(a, b): a - b", 0, gradient_sub, kernel_vector)
+BINARY(mul, EX_MUL, "mul(a, b): a * b", 0, gradient_mul, kernel_vector)
+BINARY(div, EX_DIV, "div(a, b): a / b", 0, gradient_div, kernel_vector)
+BINARY(pow, POW, "pow(a, b): a to the power of b", 0, gradient_pow, kernel_libm)
+BINARY(maximum, EX_MAXIMUM, "maximum(a, b): the larger one", 0, gradient_maximum, kernel_vector)
+BINARY(minimum, EX_MINIMUM, "minimum(a, b): the smaller one", 0, gradient_minimum, kernel_vector)
+BINARY(equal, EX_EQUAL, "equal(a, b): 1 where a = b, else 0", EX_OP_STOPS, NULL, kernel_vector)
+BINARY(less, EX_LESS, "less(a, b): 1 where a < b, else 0", EX_OP_STOPS, NULL, kernel_vector)
+BINARY(less_equal, EX_LESS_EQUAL, "less_equal(a, b): 1 where a <= b, else 0", EX_OP_STOPS, NULL, kernel_vector)
 UNARY(neg, EX_NEG, "neg(x): -x", kernel_vector)
 UNARY(exp, EXP, "exp(x)", kernel_libm)
 UNARY(log, LOG, "log(x): the natural logarithm", kernel_libm)
@@ -417,7 +411,7 @@ static const ex_op cast = {
     .attr = cast_attr, .infer = infer_cast, .forward = forward_copy, .gradient = gradient_cast };
 static const ex_op stop_gradient = {
     .name = "stop_gradient", .about = "stop_gradient(x): x, through which no gradient flows", .min_inputs = 1, .max_inputs = 1,
-    .outputs = 1, .in_place = 1, .infer = infer_same, .forward = forward_copy, .gradient = no_gradient };
+    .outputs = 1, .flags = EX_OP_STOPS | EX_OP_VIEW, .in_place = 1, .infer = infer_same, .forward = forward_copy };
 
 const ex_op *const ex_ops_elementwise[] = {
     &op_add, &op_sub, &op_mul, &op_div, &op_pow, &op_maximum, &op_minimum, &op_equal, &op_less, &op_less_equal, &op_neg, &op_exp,

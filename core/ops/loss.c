@@ -269,12 +269,6 @@ static void forward_hits(const ex_call *call)
     *(float *)call->out[0].data = (float)hits;
 }
 
-static ex_status no_gradient(ex_builder *b, const ex_node_ref *node, const int32_t *dout, const int32_t *wanted, int32_t *din)
-{
-    (void)b; (void)node; (void)dout; (void)wanted; (void)din;
-    return EX_OK;
-}
-
 /* -- The family ------------------------------------------------------------------------------------------------------------------ */
 
 static const ex_op softmax = {
@@ -298,7 +292,7 @@ static const ex_op cross_entropy_grad = {
     .max_inputs = 4, .outputs = 1, .in_place = 1, .infer = infer_cross_entropy_grad, .forward = forward_cross_entropy_grad };
 static const ex_op hits = {
     .name = "hits", .about = "hits(z (N, K), y (N); k = 1): how many labels are among the k largest logits", .min_inputs = 2,
-    .max_inputs = 2, .outputs = 1, .attr = hits_attr, .infer = infer_hits, .forward = forward_hits, .gradient = no_gradient };
+    .max_inputs = 2, .outputs = 1, .attr = hits_attr, .flags = EX_OP_STOPS, .infer = infer_hits, .forward = forward_hits };
 
 const ex_op *const ex_ops_loss[] = { &softmax, &softmax_grad, &log_softmax, &log_softmax_grad, &cross_entropy, &cross_entropy_grad,
                                      &hits, NULL };

@@ -10,7 +10,7 @@
 enum { P, STREAM };                         /* dropout has p alone */
 static const ex_attr_spec dropout_attr[] = { { .name = "p", .count = 1, .value = { 0.5 } }, { 0 } };
 static const ex_attr_spec train_attr[] = { { .name = "p", .count = 1, .value = { 0.5 } },
-    { .name = "stream", .count = 1, .required = 1 }, { 0 } };
+    { .name = "stream", .count = 1 }, { 0 } };
 
 static ex_status infer_dropout(const ex_signature *s)
 {
@@ -117,7 +117,7 @@ static void forward_train(const ex_call *call)
 
 static const ex_op dropout = {
     .name = "dropout", .about = "dropout(x; p): x; in training, zeros with probability p", .min_inputs = 1, .max_inputs = 1, .outputs = 1,
-    .attr = dropout_attr, .in_place = 1, .infer = infer_dropout, .forward = forward_dropout, .gradient = gradient_dropout,
+    .attr = dropout_attr, .flags = EX_OP_VIEW, .in_place = 1, .infer = infer_dropout, .forward = forward_dropout, .gradient = gradient_dropout,
     .training = training_dropout };
 static const ex_op dropout_train = {
     .name = "dropout_train", .about = "dropout_train(x; p, stream): zeros with probability p, x / (1 - p) otherwise", .min_inputs = 1,

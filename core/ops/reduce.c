@@ -261,12 +261,6 @@ static ex_status gradient_extreme(ex_builder *b, const ex_node_ref *node, const 
     return b->node(b, "mul", 2, (int32_t[]){ all, share }, 0, NULL, &din[0]);
 }
 
-static ex_status no_gradient(ex_builder *b, const ex_node_ref *node, const int32_t *dout, const int32_t *wanted, int32_t *din)
-{
-    (void)b; (void)node; (void)dout; (void)wanted; (void)din;
-    return EX_OK;
-}
-
 /* -- channel_sum --------------------------------------------------------------------------------------------------------------- */
 
 static ex_status infer_channel_sum(const ex_signature *s)
@@ -318,7 +312,7 @@ static const ex_op min = {
     .infer = infer_reduce, .forward = forward_min, .gradient = gradient_extreme };
 static const ex_op argmax = {
     .name = "argmax", .about = "argmax(x; axis, keepdim): the place of the first maximum, int32", .min_inputs = 1, .max_inputs = 1,
-    .outputs = 1, .attr = argmax_attr, .infer = infer_argmax, .forward = forward_argmax, .gradient = no_gradient };
+    .outputs = 1, .attr = argmax_attr, .flags = EX_OP_STOPS, .infer = infer_argmax, .forward = forward_argmax };
 static const ex_op sum_grad = {
     .name = "sum_grad", .about = "sum_grad(dy; axes, shape of x): dy spread over the axes", .min_inputs = 1, .max_inputs = 1,
     .outputs = 1, .attr = grad_attr, .infer = infer_grad, .forward = forward_sum_grad };
