@@ -1,0 +1,7 @@
+-- optim: optimisers as descriptors. Each has build(g, params, grads, scale), which appends update nodes to a training
+-- graph; it holds no state itself, so one descriptor serves many trainings. The learning rate comes in at each step, so a
+-- schedule (schedule.lua) needs nothing from here. Parameter groups: groups = { { "exits.*", lr = 0.01 }, ... }.
+
+local adam = require "exeunt.optim.adam"
+
+return { sgd = require "exeunt.optim.sgd", adam = adam.adam, adamw = adam.adamw }

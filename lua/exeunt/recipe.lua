@@ -1,0 +1,79 @@
+-- recipe.lua: an experiment as a file. `ex.recipe { about, knobs, run }` checks it and gives it back; `recipe.load` reads
+-- such a file, as text only. A recipe is trusted code, as a Python script is. It runs nothing by itself: run.lua does.
+
+local core = require "exeunt.core"
+local options = require "exeunt.options"
+local knobs = require "exeunt.knobs"
+
+local Recipe = {}
+Recipe.__index = Recipe
+
+function Recipe:__tostring()
+  local lines = { "recipe: " .. self.about }
+  local names = {}
+  for name in pairs(self.declared.kinds) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local default = self.declared.defaults[name]
+    lines[#lines + 1] = ("  %s=%s"):format(name, default == nil and "" or knobs.show(default))
+  end
+  return table.concat(lines, "\n")
+end
+
+local recipe = {}
+
+-- new{ about = text, knobs = defaults, run = function(knobs) -> ex.result }
+function recipe.new(given)
+  local o = options.check("recipe", given, { about = options.required, knobs = {}, run = options.required })
+  if type(o.about) ~= "string" then core.raise("recipe: about must be a text") end
+  if type(o.run) ~= "function" then core.raise("recipe: run must be a function(knobs)") end
+  return setmetatable({ about = o.about, run = o.run, declared = knobs.declare(o.knobs) }, Recipe)
+end
+
+-- load(path): the recipe in that file, and its text. Errors are one line with file and position.
+function recipe.load(path)
+  local file, why = io.open(path, "rb")
+  if not file then core.raise("%s", why) end
+  local text = file:read "*a"
+  file:close()
+  if not text then core.raise("%s: cannot be read (is it a folder?)", path) end
+  local chunk, wrong = load(text, "@" .. path, "t")
+  if not chunk then core.raise("%s", wrong) end
+  local found = recipe.call(path, chunk)
+  if getmetatable(found) ~= Recipe then
+    core.raise("%s: a recipe file must end with `return ex.recipe { ... }`, this one returns %s", path,
+               found == nil and "nothing" or "a " .. type(found))
+  end
+  return found, text
+end
+
+-- The innermost line of `path` on the stack of a failing call, "recipes/x.lua:12", or nil.
+local function position(path)
+  local level = 3
+  while true do
+    local info = debug.getinfo(level, "Sl")
+    if not info then return nil end
+    if info.source == "@" .. path and info.currentline > 0 then return path .. ":" .. info.currentline end
+    level = level + 1
+  end
+end
+
+-- call(path, f, ...): f(...), where an error gets the line of the file that led to it. An error that already is a table
+-- (a stop asked for, a usage error) passes unchanged.
+function recipe.call(path, f, ...)
+  local trace
+  local arguments, n = { ... }, select("#", ...)
+  local ok, result = xpcall(function() return f(unpack(arguments, 1, n)) end, function(e)
+    if type(e) == "table" then return e end
+    trace = debug.traceback("", 2)
+    local text = tostring(e)
+    local at = position(path)
+    if at and text:sub(1, #path + 1) ~= path .. ":" then text = at .. ": " .. text end
+    return text
+  end)
+  if ok then return result end
+  recipe.trace = trace
+  error(result, 0)
+end
+
+return setmetatable(recipe, { __call = function(_, given) return recipe.new(given) end })

@@ -1,0 +1,139 @@
+-- result.lua: what a recipe gives back: `ex.result { train = fit, net =, pruned =, baseline =, test = }`, or many of them as
+-- `ex.result { cells = {...} }`. Making one scores what it was given on the test split, counts costs and measures latency;
+-- document() is the form that --json prints and run.json holds. It trains and prunes nothing.
+
+local core = require "exeunt.core"
+local cost = require "exeunt.cost"
+local evaluate = require "exeunt.evaluate"
+local fit = require "exeunt.train.fit"
+local json = require "exeunt.report.json"
+local options = require "exeunt.options"
+local outcome = require "exeunt.report.outcome"
+
+local Result = {}
+Result.__index = Result
+
+local result = {}
+
+-- Keys of a document in the order in which a person reads them.
+result.order = {
+  "recipe", "label", "name", "seed", "knobs", "run_dir", "train", "exits", "vote", "baseline", "subsets", "full", "pruned", "cells",
+  "environment", "epochs", "seconds", "images_per_s", "val_top1", "val_top5", "test_top1", "params", "macs", "latency_ms",
+}
+
+local function or_null(x)
+  if x == nil then return json.null end
+  return x
+end
+
+-- { params, macs, latency_ms } of a network, and its spread beside the median.
+local function costs(net)
+  local counted, measured = cost.of(net), cost.latency(net)
+  return { params = counted.params, macs = counted.macs, latency_ms = measured.median_ms,
+           latency_quartiles_ms = json.list { measured.q1_ms, measured.q3_ms } }
+end
+
+-- The number at the end of an exit's name: exits keep their names when a network is cut.
+local function numbers(net)
+  local list = json.list()
+  for i, e in ipairs(net.exits) do list[i] = tonumber(e.name:match "(%d+)$") or i end
+  return list
+end
+
+local function network_entry(net, test)
+  local entry = costs(net)
+  entry.exits = numbers(net)
+  entry.test_top1 = test and evaluate(net, test).top1 or json.null
+  return entry
+end
+
+local function exits_entry(net, best, score)
+  local list = json.list()
+  for i, e in ipairs(net.exits) do
+    local known = best and best.exits[i]
+    list[i] = { name = e.name, val_top1 = or_null(known and known.val_top1),
+                test_top1 = score and score.exits[i].top1 or json.null }
+  end
+  return list
+end
+
+local function baseline_entry(given, test)
+  local net = fit.is(given) and given.net or given
+  local entry = costs(net)
+  entry.val_top1 = or_null(fit.is(given) and given.best and given.best.vote.val_top1)
+  entry.test_top1 = test and evaluate(net, test).top1 or json.null
+  return entry
+end
+
+local function subset_entries(pruned)
+  local list = json.list()
+  for i, s in ipairs(pruned and pruned.subsets or {}) do
+    list[i] = { exits = json.list { unpack(s.exits) }, val_top1 = s.val_top1, val_top5 = s.val_top5,
+                params = s.params, macs = s.macs }
+  end
+  return list
+end
+
+local function single(o)
+  local net = o.net or o.train.net
+  local score = o.test and evaluate(net, o.test)
+  local best = net == o.train.net and o.train.best or nil
+  local full = costs(net)
+  full.exits, full.test_top1 = numbers(net), score and score.top1 or json.null
+  return {
+    label = o.label, seed = o.seed, train = o.train:document(), exits = exits_entry(net, best, score),
+    vote = { val_top1 = or_null(best and best.vote.val_top1), test_top1 = score and score.top1 or json.null },
+    baseline = o.baseline and baseline_entry(o.baseline, o.test) or json.null,
+    subsets = subset_entries(o.pruned), full = full,
+    pruned = o.pruned and network_entry(o.pruned.network, o.test) or json.null,
+  }
+end
+
+-- result{ train = a fit (required), net = network (the fit's), pruned = of prune.exits, baseline = a fit or a network,
+--         test = a split, label = text and seed = number (of a cell) } or result{ cells = list of results }
+function result.new(given)
+  local o = options.check("result", given, {
+    train = options.optional, net = options.optional, pruned = options.optional, baseline = options.optional,
+    test = options.optional, label = options.optional, seed = options.optional, cells = options.optional,
+  })
+  local self = setmetatable({ test_count = o.test and o.test.count }, Result)
+  if o.cells then
+    self.cells = o.cells
+    for i, cell in ipairs(o.cells) do
+      if not result.is(cell) then core.raise("result: cells[%d] must come from ex.result, got %s", i, type(cell)) end
+    end
+  elseif not fit.is(o.train) then
+    core.raise("result: train must be what ex.train gave, got %s", tostring(o.train))
+  else
+    if o.pruned and not (o.pruned.network and o.pruned.subsets) then
+      core.raise("result: pruned must be what ex.prune.exits gave")
+    end
+    self.body = single(o)
+  end
+  return self
+end
+
+function result.is(x)
+  return getmetatable(x) == Result
+end
+
+-- document(run): the whole document; run = { recipe, seed, knobs, run_dir } goes into it and into each cell that does not
+-- say otherwise.
+function Result:document(run)
+  local doc = {}
+  for k, v in pairs(run or {}) do doc[k] = v end
+  for k, v in pairs(self.body or {}) do doc[k] = v end
+  if self.cells then
+    doc.cells = json.list()
+    for i, cell in ipairs(self.cells) do doc.cells[i] = cell:document(run) end
+  end
+  return doc
+end
+
+-- text(): in words and tables.
+function Result:text()
+  return outcome.text(self:document {}, self.test_count)
+end
+Result.__tostring = Result.text
+
+return setmetatable(result, { __call = function(_, given) return result.new(given) end })
