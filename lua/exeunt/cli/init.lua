@@ -20,7 +20,7 @@ local function report(err, debug_wanted, trace)
     if err.message then io.stderr:write("exeunt: ", err.message, "\n") end
     return err.code
   end
-  local message = tostring(err)
+  local message = type(err) == "table" and err.message or tostring(err)
   local signal = require("exeunt.signals").requested()
   if signal then                            -- whatever the error says, the signal made it
     io.stderr:write(signal == "SIGTERM" and "exeunt: terminated\n" or "exeunt: interrupted\n")
@@ -65,9 +65,9 @@ local function dispatch(args)
     if name == first then return require("exeunt.cli." .. name).main(rest, commands) end
   end
   if first:sub(1, 1) == "-" then
-    usage.fail("unknown option '%s'%s; see exeunt --help", first, usage.suggest(first, { "--help", "--version", "--debug" }))
+    usage.fail("unknown option '%s'%s", first, usage.suggest(first, { "--help", "--version", "--debug" }, "; see exeunt --help"))
   end
-  usage.fail("unknown command '%s'%s; see exeunt --help", first, usage.suggest(first, commands))
+  usage.fail("unknown command '%s'%s", first, usage.suggest(first, commands, "; see exeunt --help"))
 end
 
 -- --debug counts wherever it stands before a script's own arguments.

@@ -47,6 +47,14 @@ function TestLine:test_an_error_leaves_the_prompt_alive()
   lu.assertStrContains(shown.out, "\nstill here")
 end
 
+-- A loop typed at the prompt signals its own process, as Ctrl-C would: the loop ends, the prompt does not.
+function TestLine:test_a_signal_ends_a_loop()
+  local shown = self:type 'do io.popen("kill -INT $PPID"):close() while true do end end\nprint "still here"\nexit\n'
+  lu.assertEquals(shown.code, 0)
+  lu.assertStrContains(shown.out, "error: interrupted")
+  lu.assertStrContains(shown.out, "\nstill here")
+end
+
 function TestLine:test_letters_beyond_ascii()
   local shown = self:type 'print(#"\195\169\226\130\172")\nexit\n'
   lu.assertStrContains(shown.out, "\n5")
