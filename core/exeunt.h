@@ -38,6 +38,8 @@ typedef enum ex_dtype { EX_FLOAT32, EX_INT32, EX_UINT8, EX_DTYPE_COUNT } ex_dtyp
 /* -- Errors, machine, memory, interrupts ---------------------------------------------------------- */
 
 const char *ex_error_message(void);         /* of the last failure on this thread; never NULL */
+/* The closest of n names to `name` by edit distance, for "did you mean"; NULL if none is near. */
+const char *ex_nearest(const char *name, const char *const *names, int32_t n);
 const char *ex_version(void);               /* "0.1.0" */
 
 ex_status ex_isa_select(const char *isa);   /* "avx512", "avx2", "portable"; NULL: EXEUNT_ISA, else the best */

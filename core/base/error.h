@@ -12,5 +12,3 @@ ex_status ex_fail(const char *format, ...) EX_PRINTF(1, 2);
 ex_status ex_fail_as(ex_status status, const char *format, ...) EX_PRINTF(2, 3);
 /* Puts "where: " before the present message: ex_error_at("layer2.0.conv1: conv2d"). Returns EX_FAILED. */
 ex_status ex_error_at(const char *format, ...) EX_PRINTF(1, 2);
-/* The closest of n names to `name` by edit distance, or NULL if none is near. */
-const char *ex_nearest(const char *name, const char *const *names, int32_t n);
