@@ -77,6 +77,8 @@ $(BUILD)/tests/%.t: tests/%_test.c $(TESTLIB) $(BUILD)/libexeunt.a
 	@echo "  CC   $<"
 	$(Q)$(CC) $(ALLC) -MMD -MP -MT $@ -MF $(@:.t=.d) -rdynamic -o $@ $< $(TESTLIB) $(WHOLE) -lcmocka $(LIBS)
 
+.SECONDARY: $(TESTLIB)
+
 -include $(OBJ:.o=.d) $(VMOBJ:.o=.d) $(TESTLIB:.o=.d) $(CTESTS:.t=.d)
 
 # Looks once whether what is compiled against is there, so that its absence is one clear line.

@@ -257,6 +257,7 @@ ex_status ex_folder_make(const char *path);                                 /* w
 char *ex_folder_list(const char *path);
 void ex_text_free(char *text);
 ex_status ex_file_digest(const char *path, const char *algorithm, char *hex65); /* "sha256" or "md5" */
+ex_status ex_text_digest(const char *bytes, double size, const char *algorithm, char *hex65);
 
 typedef struct ex_lock ex_lock;             /* an exclusive lock on a file, gone with the process */
 ex_lock *ex_lock_take(const char *path);    /* NULL and a message if another process holds it */
@@ -267,6 +268,8 @@ ex_safetensors *ex_safetensors_open(const char *path);
 void ex_safetensors_free(ex_safetensors *f);
 int32_t ex_safetensors_count(const ex_safetensors *f);
 const char *ex_safetensors_name(const ex_safetensors *f, int32_t i);
+int32_t ex_safetensors_metadata_count(const ex_safetensors *f);
+const char *ex_safetensors_metadata_key(const ex_safetensors *f, int32_t i);
 const char *ex_safetensors_metadata(const ex_safetensors *f, const char *key);  /* NULL if absent */
 ex_tensor *ex_safetensors_read(const ex_safetensors *f, int32_t i);             /* a dense copy */
 /* Atomically writes n tensors (any strides, saved row-major) and m metadata strings. */

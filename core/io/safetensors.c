@@ -309,6 +309,12 @@ const char *ex_safetensors_name(const ex_safetensors *f, int32_t i) {
     return i >= 0 && i < f->entries ? f->entry[i].name : NULL;
 }
 
+int32_t ex_safetensors_metadata_count(const ex_safetensors *f) { return f->pairs; }
+
+const char *ex_safetensors_metadata_key(const ex_safetensors *f, int32_t i) {
+    return i >= 0 && i < f->pairs ? f->pair[i].key : NULL;
+}
+
 const char *ex_safetensors_metadata(const ex_safetensors *f, const char *key) {
     for (int32_t i = 0; i < f->pairs; i++)
         if (strcmp(f->pair[i].key, key) == 0) return f->pair[i].value;

@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 #if defined(__AVX512F__)
 enum { VL = 16 };
@@ -19,7 +22,37 @@ typedef int32_t vi __attribute__((vector_size(VL * 4)));
 #define EX_JOIN_(a, b) a##_##b
 #define EX_JOIN(a, b) EX_JOIN_(a, b)
 #define EX_SUFFIXED(name) EX_JOIN(name, EX_ISA_SUFFIX)
+#define EX_INLINE static inline __attribute__((always_inline))
 
 static inline vf vf_load(const float *p) { vf v; memcpy(&v, p, sizeof v); return v; }
 static inline void vf_store(float *p, vf v) { memcpy(p, &v, sizeof v); }
 static inline vf vf_set1(float x) { return x - (vf){0}; }
+
+/* The first n lanes, 0 <= n <= VL: what lies past them in memory is neither read nor written; read lanes past them
+ * are zero. */
+#if defined(__AVX512F__)
+typedef __mmask16 vmask;
+static inline vmask vf_first(int32_t n) { return (vmask)((1u << n) - 1); }
+static inline vf vf_load_part(const float *p, vmask m) { return (vf)_mm512_maskz_loadu_ps(m, p); }
+static inline void vf_store_part(float *p, vf v, vmask m) { _mm512_mask_storeu_ps(p, m, (__m512)v); }
+#elif defined(__AVX2__)
+typedef vi vmask;
+static inline vmask vf_first(int32_t n) { return (vi){0, 1, 2, 3, 4, 5, 6, 7} < n; }
+static inline vf vf_load_part(const float *p, vmask m) { return (vf)_mm256_maskload_ps(p, (__m256i)m); }
+static inline void vf_store_part(float *p, vf v, vmask m) { _mm256_maskstore_ps(p, (__m256i)m, (__m256)v); }
+#else
+typedef int32_t vmask;
+static inline vmask vf_first(int32_t n) { return n; }
+static inline vf vf_load_part(const float *p, vmask m)
+{
+    if (m == VL) return vf_load(p);
+    vf v = {0};
+    for (int32_t i = 0; i < m; i++) v[i] = p[i];
+    return v;
+}
+static inline void vf_store_part(float *p, vf v, vmask m)
+{
+    if (m == VL) { vf_store(p, v); return; }
+    for (int32_t i = 0; i < m; i++) p[i] = v[i];
+}
+#endif

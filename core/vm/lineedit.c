@@ -49,7 +49,11 @@ static int read_key(FILE *stream)
     memset(&shift, 0, sizeof shift);
     for (;;) {
         int byte = read_byte(fileno(stream));
-        if (byte == -2) return '\n';
+        if (byte == -2) {
+            fputs("^C", stdout);
+            fflush(stdout);
+            return '\n';
+        }
         if (byte < 0) return -1;
         wchar_t key;
         char piece = (char)byte;
@@ -114,12 +118,14 @@ static int read_line(lua_State *L)
     int signal_number = ex_vm_prompt_leave(L);
     if (signal_number) {
         free(text);
-        fputs("^C\n", stdout);
         lua_pushnil(L);
         lua_pushstring(L, ex_vm_signal_name(signal_number));
         return 2;
     }
-    if (!text) return 0;
+    if (!text) {
+        putchar('\n');
+        return 0;
+    }
     lua_pushstring(L, text);
     free(text);
     return 1;

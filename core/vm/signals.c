@@ -105,8 +105,8 @@ static int install(lua_State *L)
 
 static int requested(lua_State *L)
 {
-    if (!pending) return 0;
-    lua_pushstring(L, ex_vm_signal_name(pending));
+    if (pending) lua_pushstring(L, ex_vm_signal_name(pending));
+    else lua_pushnil(L);
     return 1;
 }
 

@@ -24,7 +24,8 @@ function golden.open(name)
   local cases = json.decode(ffi.string(C.ex_safetensors_metadata(file, "cases")))
   assert(#cases > 0, path .. " has no cases")
   return cases, function(key)
-    return ex.tensor.wrap(C.ex_safetensors_read(file, assert(index[key], path .. ": no tensor " .. key)))
+    local i = index[key] or core.raise("%s: no tensor %s", path, key)
+    return ex.tensor.wrap(C.ex_safetensors_read(file, i))
   end
 end
 

@@ -1,8 +1,357 @@
-/* conv.c: see conv.h. */
-#include "../simd.h"
-#include "../conv.h"
+/* conv.c: dense and grouped convolution, forward and input gradient, and the table of convolution kernels.
+ *
+ * Both directions are correlations (conv_parts.h: axis). The filter is packed into blocks of two vectors of written
+ * channels, [block][tap row][tap column][read channel][2*VL], so that the micro-kernel (conv_tile.h) streams it. The
+ * source is read where it lies; only a window that crosses a border is first copied into a zero-padded strip. A part
+ * of the work is a few images, or some rows and channel blocks of one. It does no im2col and no depthwise layers
+ * (conv_depthwise.c). */
+#include <limits.h>
+#include "conv_tile.h"
+#include "conv_parts.h"
+#include "conv_isa.h"
+#include "../../base/team.h"
+
+enum { BLOCK = 2 * VL, PART_MACS = 1 << 20, ENOUGH_PARTS = 32, MAX_PIECES = 16 };
+
+typedef struct job {
+    const ex_conv_shape *s;
+    ex_conv_direction direction;
+    ex_conv_image y, x;                     /* written, read */
+    ex_conv_filter w;                       /* out: distance of written channels, in: of read ones */
+    ptrdiff_t w_group;
+    const float *bias;
+    ptrdiff_t bias_step;
+    int32_t ci, co;                         /* channels of a group that are read, written */
+    int32_t h, width;                       /* of what is read */
+    int32_t phase_rows, phase_cols;         /* 1, 1 in the forward pass */
+    int32_t rows, cols;                     /* outputs of the largest phase */
+    int32_t blocks;                         /* of written channels, in a group */
+    int32_t images, row_block, col_block, channel_block;             /* what a part covers */
+    int32_t image_parts, row_parts, col_parts, channel_parts;
+    float *packed, *start, *strips;         /* start: what sums start from, the bias or zeros */
+    size_t packed_group, strip;             /* floats */
+} job;
+
+static axis row_axis(const job *j, int32_t phase)
+{
+    const ex_conv_shape *s = j->s;
+    return j->direction == EX_CONV_FORWARD
+        ? axis_forward(s->oh, s->kh, s->stride[0], s->padding[0], s->dilation[0])
+        : axis_gradient(s->h, s->kh, s->stride[0], s->padding[0], s->dilation[0], phase);
+}
+
+static axis col_axis(const job *j, int32_t phase)
+{
+    const ex_conv_shape *s = j->s;
+    return j->direction == EX_CONV_FORWARD
+        ? axis_forward(s->ow, s->kw, s->stride[1], s->padding[1], s->dilation[1])
+        : axis_gradient(s->w, s->kw, s->stride[1], s->padding[1], s->dilation[1], phase);
+}
+
+/* What all phases of a part read. */
+static window part_window(const job *j, int32_t row, int32_t row_end, int32_t col, int32_t col_end)
+{
+    int32_t r0 = INT_MAX, r1 = INT_MIN, c0 = INT_MAX, c1 = INT_MIN;
+    for (int32_t p = 0; p < j->phase_rows; p++) {
+        const axis a = row_axis(j, p);
+        axis_reach(&a, row, row_end, &r0, &r1);
+    }
+    for (int32_t p = 0; p < j->phase_cols; p++) {
+        const axis a = col_axis(j, p);
+        axis_reach(&a, col, col_end, &c0, &c1);
+    }
+    if (r1 < r0 || c1 < c0) return (window){ 0, 0, 0, 0 };
+    return (window){ r0, r1 - r0 + 1, c0, c1 - c0 + 1 };
+}
+
+static size_t window_floats(const job *j, int32_t rows, int32_t cols)
+{
+    const window o = part_window(j, 0, rows, 0, cols);
+    return (size_t)o.rows * (size_t)o.cols * (size_t)j->ci;
+}
+
+static int32_t at_least_one(double x) { return x < 1 ? 1 : x > INT_MAX ? INT_MAX : (int32_t)x; }
+static int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
+
+/* Cuts the work into parts by shape alone: images first; one image into rows, or into channel blocks where the
+ * filter is larger than the image. */
+static void plan_parts(job *j)
+{
+    const ex_conv_shape *s = j->s;
+    const double taps = (double)s->kh * s->kw;
+    const double macs = (double)s->oh * s->ow * j->ci * j->co * taps;
+    int32_t pieces = at_least_one(macs / PART_MACS), most = up(ENOUGH_PARTS, s->n * s->groups);
+    if (pieces > most) pieces = most;
+    if (pieces > MAX_PIECES) pieces = MAX_PIECES;
+    int32_t by_channels = 1;
+    if (taps * j->co > (double)j->h * j->width) by_channels = j->blocks < pieces ? j->blocks : pieces;
+    int32_t by_space = up(pieces, by_channels);
+    j->images = 1;
+    if (macs * 4 < PART_MACS) j->images = at_least_one(PART_MACS / 4 / (macs + 1));
+    if (j->images > s->n) j->images = s->n;
+    j->row_block = j->rows;
+    j->col_block = j->cols;
+    if (j->rows == 1) j->col_block = up(up(j->cols, by_space), TILE) * TILE;
+    else j->row_block = up(j->rows, by_space);
+    if (j->col_block > j->cols) j->col_block = j->cols;
+    while (j->row_block > 1 && window_floats(j, j->row_block, j->col_block) * sizeof(float) > STRIP_BYTES)
+        j->row_block = up(j->row_block, 2);
+    j->channel_block = up(j->blocks, by_channels);
+    j->image_parts = up(s->n, j->images);
+    j->row_parts = up(j->rows, j->row_block);
+    j->col_parts = up(j->cols, j->col_block);
+    j->channel_parts = up(j->blocks, j->channel_block);
+}
+
+static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
+{
+    const int forward = direction == EX_CONV_FORWARD;
+    j->s = s;
+    j->direction = direction;
+    j->ci = (forward ? s->ci : s->co) / s->groups;
+    j->co = (forward ? s->co : s->ci) / s->groups;
+    j->h = forward ? s->h : s->oh;
+    j->width = forward ? s->w : s->ow;
+    j->phase_rows = forward ? 1 : s->stride[0];
+    j->phase_cols = forward ? 1 : s->stride[1];
+    j->rows = forward ? s->oh : up(s->h, s->stride[0]);
+    j->cols = forward ? s->ow : up(s->w, s->stride[1]);
+    j->blocks = up(j->co, BLOCK);
+    plan_parts(j);
+    j->packed_group = (size_t)s->kh * (size_t)s->kw * (size_t)j->ci * round_up((size_t)j->co, VL);
+    const window all = part_window(j, 0, j->rows, 0, j->cols);
+    j->strip = window_inside(&all, j->h, j->width) ? 0 : round_up(window_floats(j, j->row_block, j->col_block), 16);
+}
+
+static size_t start_floats(const job *j) { return round_up((size_t)j->blocks * BLOCK, 16) * (size_t)j->s->groups; }
+
+static size_t job_scratch(const job *j, int32_t threads)
+{
+    return (round_up(j->packed_group * (size_t)j->s->groups, 16) + start_floats(j) + j->strip * (size_t)threads) * sizeof(float);
+}
+
+/* -- Packing ------------------------------------------------------------------------------------------ */
+
+/* One tap of one block: out[c][v] = w[v][c] for `lanes` written channels, zeros up to `width`. */
+static void pack_tap(float *out, const float *w, ptrdiff_t w_out, ptrdiff_t w_in, int32_t ci, int32_t lanes, int32_t width)
+{
+    enum { CHUNK = 16 };
+    for (int32_t c0 = 0; c0 < ci; c0 += CHUNK, out += CHUNK * width, w += CHUNK * w_in) {
+        const int32_t n = ci - c0 < CHUNK ? ci - c0 : CHUNK;
+        if (w_out == 1)
+            for (int32_t c = 0; c < n; c++) memcpy(out + c * width, w + c * w_in, (size_t)lanes * sizeof *out);
+        else
+            for (int32_t v = 0; v < lanes; v++)
+                for (int32_t c = 0; c < n; c++) out[c * width + v] = w[v * w_out + c * w_in];
+        for (int32_t c = 0; c < n && lanes < width; c++)
+            memset(out + c * width + lanes, 0, (size_t)(width - lanes) * sizeof *out);
+    }
+}
+
+/* Part = (group, block): the filter in the order in which each phase reads it. */
+static void pack_part(void *context, int32_t part, int32_t thread)
+{
+    (void)thread;
+    const job *j = context;
+    const int32_t group = part / j->blocks, block = part % j->blocks;
+    const int32_t left = j->co - block * BLOCK, lanes = left < BLOCK ? left : BLOCK;
+    const int32_t width = left > VL ? BLOCK : VL;
+    float *phase = j->packed + (size_t)group * j->packed_group;
+    const float *w = j->w.data + group * j->w_group + block * BLOCK * j->w.out;
+    for (int32_t p = 0; p < j->phase_rows; p++)
+        for (int32_t q = 0; q < j->phase_cols; q++) {
+            const axis a = row_axis(j, p), b = col_axis(j, q);
+            const size_t each = (size_t)a.taps * (size_t)b.taps * (size_t)j->ci;
+            float *out = phase + (size_t)block * BLOCK * each;
+            for (int32_t t = 0; t < a.taps; t++)
+                for (int32_t u = 0; u < b.taps; u++, out += (ptrdiff_t)j->ci * width)
+                    pack_tap(out, w + (a.kernel + t * a.kernel_step) * j->w.row + (b.kernel + u * b.kernel_step) * j->w.col,
+                             j->w.out, j->w.in, j->ci, lanes, width);
+            phase += each * round_up((size_t)j->co, VL);
+        }
+}
+
+static void pack_start(const job *j)
+{
+    const size_t each = start_floats(j) / (size_t)j->s->groups;
+    for (int32_t g = 0; g < j->s->groups; g++)
+        for (size_t c = 0; c < each; c++)
+            j->start[(size_t)g * each + c] = j->bias && c < (size_t)j->co
+                ? j->bias[((ptrdiff_t)g * j->co + (ptrdiff_t)c) * j->bias_step] : 0;
+}
+
+/* -- Work ---------------------------------------------------------------------------------------------- */
+
+#define FORWARD_TILE(R, P) \
+    static void tile_##R##_##P##_1(const tile_args *t) { tile(R, P, 1, 0, t); } \
+    static void tile_##R##_##P##_2(const tile_args *t) { tile(R, P, 2, 0, t); }
+TILES(FORWARD_TILE)
+#define FORWARD_ENTRY(R, P) [R][P] = { tile_##R##_##P##_1, tile_##R##_##P##_2 },
+static tile_function *const forward_tile[5][TILE + 1][2] = { TILES(FORWARD_ENTRY) };
+
+/* A rectangle of one phase's outputs, of one image and group. */
+typedef struct patch {
+    const job *j;
+    axis rows, cols;
+    int32_t row, row_end, col, col_end;
+    view in;                                /* what it reads, at window o */
+    window o;
+    float *y;                               /* of the phase's output (0, 0), channel 0 of the group */
+    ptrdiff_t y_row, y_pixel;
+    const float *w, *start;                 /* of the phase and group */
+} patch;
+
+static int32_t divide_up(int32_t a, int32_t b) { return a > 0 ? (a + b - 1) / b : -(-a / b); }
+static int32_t clamp(int32_t x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : x; }
+
+/* One row of tiles: `R` rows from `row` on. Kernel rows that fall outside the image for all of them are left out. */
+static void tile_strip(const patch *p, tile_args *t, int32_t nv, int32_t R, int32_t row, float *y, const float *w)
+{
+    const job *j = p->j;
+    const axis *a = &p->rows, *b = &p->cols;
+    const int32_t top = a->first + row * a->step;
+    const int32_t low = clamp(divide_up(-(top + (R - 1) * a->step), a->dilation), 0, a->taps);
+    const int32_t high = clamp(divide_up(j->h - top, a->dilation), low, a->taps);
+    t->outer = high - low;
+    t->w = w + low * t->w_outer;
+    const float *x = p->in.data + (top + low * a->dilation - p->o.row) * p->in.row + (b->first - p->o.col) * p->in.pixel;
+    const int32_t total = p->col_end - p->col, blocks = tile_blocks(total);
+    for (int32_t i = 0; i < blocks; i++) {
+        const int32_t from = tile_start(total, blocks, i), P = tile_start(total, blocks, i + 1) - from;
+        t->x = x + (p->col + from) * b->step * p->in.pixel;
+        t->y = y + row * p->y_row + (p->col + from) * p->y_pixel;
+        forward_tile[R][P][nv - 1](t);
+    }
+}
+
+static void run_patch(const patch *p, int32_t block, int32_t block_end)
+{
+    const job *j = p->j;
+    const axis *a = &p->rows, *b = &p->cols;
+    const int run = b->dilation == 1 && p->in.pixel == j->ci;   /* a kernel row is one run of numbers */
+    const int32_t taps = a->taps && b->taps ? b->taps : 0;
+    tile_args t = {
+        .x_row = a->step * p->in.row, .x_col = b->step * p->in.pixel, .x_outer = a->dilation * p->in.row,
+        .x_inner = b->dilation * p->in.pixel, .x_k = 1, .y_row = p->y_row, .y_col = p->y_pixel,
+        .inner = run ? taps > 0 : taps, .len = run ? taps * j->ci : j->ci,
+    };
+    for (; block < block_end; block++) {
+        const int32_t left = j->co - block * BLOCK, nv = left > VL ? 2 : 1;
+        t.last = left >= nv * VL ? VL : left - (nv - 1) * VL;
+        t.w_k = nv * VL;
+        t.w_inner = j->ci * t.w_k;
+        t.w_outer = b->taps * t.w_inner;
+        t.bias = p->start + block * BLOCK;
+        const float *w = p->w + (size_t)block * BLOCK * (size_t)a->taps * (size_t)b->taps * (size_t)j->ci;
+        for (int32_t row = p->row, R; row < p->row_end; row += R) {
+            R = tile_rows(p->col_end - p->col, p->row_end - row);
+            tile_strip(p, &t, nv, R, row, p->y + block * BLOCK, w);
+        }
+    }
+}
+
+/* Part = (channel block, images, group, rows, columns), the last one fastest. */
+static void run_part(void *context, int32_t part, int32_t thread)
+{
+    const job *j = context;
+    const ex_conv_shape *s = j->s;
+    const int32_t col = part % j->col_parts * j->col_block, row = (part /= j->col_parts) % j->row_parts * j->row_block;
+    const int32_t group = (part /= j->row_parts) % s->groups, first = (part /= s->groups) % j->image_parts * j->images;
+    const int32_t block = part / j->image_parts * j->channel_block;
+    const int32_t block_end = clamp(block + j->channel_block, 0, j->blocks), last = clamp(first + j->images, 0, s->n);
+    float *strip = j->strips + (size_t)thread * j->strip;
+    patch p = { .j = j, .y_row = j->y.row * j->phase_rows, .y_pixel = j->y.pixel * j->phase_cols,
+                .start = j->start + (size_t)group * (start_floats(j) / (size_t)s->groups) };
+    p.o = part_window(j, row, row + j->row_block, col, col + j->col_block);
+    for (int32_t image = first; image < last; image++) {
+        p.in = open_window(strip, &p.o, j->x.data + image * j->x.image + (ptrdiff_t)group * j->ci, j->x.row, j->x.pixel,
+                           j->h, j->width, j->ci);
+        p.w = j->packed + (size_t)group * j->packed_group;
+        for (int32_t a = 0; a < j->phase_rows; a++)
+            for (int32_t b = 0; b < j->phase_cols; b++) {
+                p.rows = row_axis(j, a);
+                p.cols = col_axis(j, b);
+                p.row = row;
+                p.row_end = clamp(row + j->row_block, 0, p.rows.out);
+                p.col = col;
+                p.col_end = clamp(col + j->col_block, 0, p.cols.out);
+                p.y = j->y.data + image * j->y.image + a * j->y.row + b * j->y.pixel + (ptrdiff_t)group * j->co;
+                if (p.row < p.row_end && p.col < p.col_end) run_patch(&p, block, block_end);
+                p.w += (size_t)p.rows.taps * (size_t)p.cols.taps * (size_t)j->ci * round_up((size_t)j->co, VL);
+            }
+    }
+}
+
+static void run(job *j, ex_team *team, void *scratch)
+{
+    const ex_conv_shape *s = j->s;
+    j->packed = scratch;
+    j->start = j->packed + round_up(j->packed_group * (size_t)s->groups, 16);
+    j->strips = j->start + start_floats(j);
+    pack_start(j);
+    const int32_t packs = s->groups * j->blocks;
+    if (j->packed_group * (size_t)s->groups < 16384) for (int32_t i = 0; i < packs; i++) pack_part(j, i, 0);
+    else ex_team_run(team, packs, pack_part, j);
+    ex_team_run(team, j->channel_parts * j->image_parts * s->groups * j->row_parts * j->col_parts, run_part, j);
+}
+
+/* -- The table ------------------------------------------------------------------------------------------- */
+
+/* Images of 1 x 1 kernels are one long row of pixels where memory allows. */
+static ex_conv_shape flat(const ex_conv_shape *s, const ex_conv_image *x, const ex_conv_image *y)
+{
+    ex_conv_shape f = *s;
+    if (s->kh == 1 && s->kw == 1 && s->stride[0] == 1 && s->stride[1] == 1 && !s->padding[0] && !s->padding[1]
+        && x->row == x->pixel * s->w && y->row == y->pixel * s->w) {
+        f.w = f.ow = s->w * s->h;
+        f.h = f.oh = 1;
+    }
+    return f;
+}
+
+static int depthwise(const ex_conv_shape *s) { return s->groups > 1 && s->ci == s->groups && s->co == s->groups; }
+
+static size_t scratch(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads)
+{
+    if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_scratch)(direction, s, threads);
+    if (direction == EX_CONV_GRAD_WEIGHT) return EX_SUFFIXED(ex_conv_weight_scratch)(s, threads);
+    job j = {0};
+    plan(&j, direction, s);
+    return job_scratch(&j, threads);
+}
+
+static void forward(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const float *bias, ptrdiff_t bias_step,
+                    const ex_conv_shape *s, ex_team *team, void *memory)
+{
+    if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_forward)(y, x, w, bias, bias_step, s, team, memory); return; }
+    const ex_conv_shape f = flat(s, &x, &y);
+    job j = { .y = y, .x = x, .w = w, .bias = bias, .bias_step = bias_step, .w_group = w.out * (s->co / s->groups) };
+    plan(&j, EX_CONV_FORWARD, &f);
+    run(&j, team, memory);
+}
+
+static void grad_input(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, const ex_conv_shape *s, ex_team *team,
+                       void *memory)
+{
+    if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_grad_input)(dx, dy, w, s, team, memory); return; }
+    const ex_conv_shape f = flat(s, &dx, &dy);
+    job j = { .y = dx, .x = dy, .w = { w.data, w.in, w.out, w.row, w.col }, .w_group = w.out * (s->co / s->groups) };
+    plan(&j, EX_CONV_GRAD_INPUT, &f);
+    run(&j, team, memory);
+}
+
+static void grad_weight(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, ex_team *team,
+                        void *memory)
+{
+    if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_grad_weight)(dw, x, dy, s, team, memory); return; }
+    const ex_conv_shape f = flat(s, &x, &dy);
+    EX_SUFFIXED(ex_conv_weight)(dw, x, dy, &f, team, memory);
+}
 
 #define EX_TEXT_(x) #x
 #define EX_TEXT(x) EX_TEXT_(x)
 
-const ex_conv_kernels EX_SUFFIXED(ex_conv_kernels) = { .name = EX_TEXT(EX_ISA_SUFFIX) };
+const ex_conv_kernels EX_SUFFIXED(ex_conv_kernels) = {
+    .name = EX_TEXT(EX_ISA_SUFFIX), .scratch = scratch, .forward = forward, .grad_input = grad_input,
+    .grad_weight = grad_weight,
+};

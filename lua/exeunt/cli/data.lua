@@ -1,1 +1,1 @@
-return { about = 'data', main = function() error('not yet', 0) end }
+return { about = "known data sets, and whether they are here", usage = "[NAME]", main = function() error("data sets are not known yet", 0) end }

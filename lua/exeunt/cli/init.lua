@@ -80,6 +80,8 @@ end
 return function(args)
   local debug_wanted = wants_debug(args)
   local code = call(dispatch, args, debug_wanted)
-  io.stdout:flush()
-  return code
+  local written, message = io.stdout:flush()
+  if written or code ~= 0 then return code end
+  io.stderr:write("exeunt: cannot write standard output: ", tostring(message), "\n")
+  return 1
 end

@@ -7,8 +7,8 @@ local command = { about = "a Lua prompt with the engine at hand", usage = "" }
 function command.main(args)
   local parser = usage.parser("repl", "A Lua prompt with the engine at hand as `ex`. Without a terminal, runs the lines of standard input.")
   usage.threads(parser)
-  local given = usage.parse(parser, args)
-  if given.threads then require("exeunt").threads = given.threads end
+  local given = usage.parse("repl", parser, args)
+  usage.use_threads(given.threads)
   local interactive = require("exeunt.system").tty(0) and require("exeunt.system").tty(1)
   return require("exeunt.repl").run { interactive = interactive, debug = given.debug }
 end

@@ -1,8 +1,6 @@
 -- cli/usage.lua: how a command line goes wrong: errors with an exit code, the nearest known name, and parsers (argparse)
 -- whose errors are one line. It prints nothing itself: cli/init.lua does.
 
-local argparse = require "argparse"
-
 local usage = {}
 
 -- Ends the command with exit code 2 and one line.
@@ -43,10 +41,10 @@ function usage.suggest(name, names)
   return best and (", did you mean '%s'?"):format(best) or ""
 end
 
--- A parser for one command: --help ends with its text, --debug is known everywhere.
+-- A parser for one command, which knows --help and --debug.
 function usage.parser(name, about)
-  local parser = argparse("exeunt " .. name, about):add_help(false)
-  parser:flag "-h --help":description "Show this help.":action(function() usage.done(parser:get_help() .. "\n") end)
+  local parser = require "argparse"("exeunt " .. name, about):add_help(false)
+  parser:flag "-h --help":description "Show this help."
   parser:flag "--debug":description "Show a traceback when something fails."
   return parser
 end
@@ -63,15 +61,40 @@ end
 -- The option --threads N, where a command computes.
 function usage.threads(parser)
   parser:option("--threads", "Threads to compute with; the CPUs that this process may use if not given.", nil,
-    usage.whole("--threads", 1, 1024))
+    usage.whole("--threads", 1, 1024)):argname "N"
 end
 
--- parser:parse(args), with argparse's errors as one line.
-function usage.parse(parser, args)
-  local ok, result = parser:pparse(args)
+function usage.use_threads(n)
+  if n then require("exeunt.plan").threads(n) end
+end
+
+-- Writes a result; a full disk or a closed pipe is an error.
+function usage.write(stream, text)
+  local ok, message = stream:write(text)
+  if ok then ok, message = stream:flush() end
+  if not ok then error("cannot write the result: " .. tostring(message), 0) end
+end
+
+-- The arguments with "--option -1" as "--option=-1": a number is not an option.
+local function join_numbers(args)
+  local joined = {}
+  for _, arg in ipairs(args) do
+    local before = joined[#joined]
+    if arg:match "^%-%d" and before and before:match "^%-%-[%w-]+$" then joined[#joined] = before .. "=" .. arg
+    else joined[#joined + 1] = arg end
+  end
+  return joined
+end
+
+-- parser:parse(args) for the command `name`, with argparse's errors as one line; --help ends with the parser's text.
+function usage.parse(name, parser, args)
+  for _, arg in ipairs(args) do
+    if arg == "--help" or arg == "-h" then usage.done(parser:get_help() .. "\n") end
+  end
+  local ok, result = parser:pparse(join_numbers(args))
   if ok then return result end
   local message = result:gsub("\nDid you mean one of these: ", ", did you mean one of: "):gsub("\nDid you mean ", ", did you mean ")
-  usage.fail("%s", message)
+  usage.fail("%s: %s", name, message)
 end
 
 return usage

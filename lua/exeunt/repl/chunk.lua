@@ -4,7 +4,15 @@
 local chunk = {}
 
 local function incomplete(message)
-  return message:find("near '<eof>'", 1, true) ~= nil or message:find("unfinished long", 1, true) ~= nil
+  return message:find("near '<eof>'", 1, true) ~= nil and not message:find("unfinished string", 1, true)
+end
+
+-- Of the messages of a text read as an expression and as a statement, the one that fits what was meant: the statement's,
+-- unless that stumbles over the very first word.
+local function meant(text, as_expression, as_statement)
+  local stumbled = as_statement:match "unexpected symbol near '(.-)'$"
+  if stumbled and text:match "^%s*(.*)$":sub(1, #stumbled) == stumbled then return as_expression end
+  return as_statement
 end
 
 -- `local` before a first definition would forget it at the end of the line, so at the prompt it is dropped.
@@ -17,7 +25,7 @@ end
 function chunk.compile(text)
   text = without_local(text)
   local expression = text:match "^%s*=(.*)$" or text
-  local f = load("return " .. expression, "=prompt")
+  local f, as_expression = load("return " .. expression, "=prompt")
   local is_expression = f ~= nil and expression:find "%S" ~= nil
   local message
   if not f then
@@ -27,6 +35,7 @@ function chunk.compile(text)
     require("jit").off(f, true)
     return f, is_expression
   end
+  message = meant(expression, as_expression, message)
   return nil, incomplete(message) and "incomplete" or message
 end
 

@@ -18,16 +18,19 @@ local function terminal_source()
   local paths = require "exeunt.paths"
   local complete = require "exeunt.repl.complete"
   local folder = paths.state()
+  local core = require "exeunt.core"
+  local made = folder and core.C.ex_folder_make(folder) == core.C.EX_OK
   local history = folder and folder .. "/history"
-  if history then line.load(history) end
+  if made then line.load(history) end
   line.complete(function(word) return complete.words(_G, word) end)
   return {
     read = function(continued) return line.read(continued and ">> " or "> ") end,
-    add = line.add,
+    add = function(text)                    -- kept at once: a closed terminal loses nothing
+      line.add(text)
+      if made then line.save(history) end
+    end,
     close = function()
-      if not history then return end
-      local core = require "exeunt.core"
-      if core.C.ex_folder_make(folder) ~= core.C.EX_OK or not line.save(history) then
+      if history and not (made and line.save(history)) then
         io.stderr:write("exeunt: the history could not be kept in ", history, "\n")
       end
     end,

@@ -30,6 +30,17 @@ static void vectors(void **state) {
     assert_digest(million, "md5", "7707d6ae4e027c70eea2a935c2296f21");
 }
 
+static void bytes_in_memory(void **state) {
+    (void)state;
+    char hex[65];
+    assert_int_equal(ex_text_digest("abc", 3, "md5", hex), EX_OK);
+    assert_string_equal(hex, "900150983cd24fb0d6963f7d28e17f72");
+    assert_int_equal(ex_text_digest("", 0, "sha256", hex), EX_OK);
+    assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    assert_int_equal(ex_text_digest("", -1, "sha256", hex), EX_FAILED);
+    assert_message("size -1 is not a count");
+}
+
 static void refuses(void **state) {
     (void)state;
     char hex[65];
@@ -42,6 +53,7 @@ static void refuses(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(vectors), cmocka_unit_test(refuses) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(vectors), cmocka_unit_test(bytes_in_memory),
+                                        cmocka_unit_test(refuses) };
     return cmocka_run_group_tests_name("core/io/digest", tests, NULL, NULL);
 }

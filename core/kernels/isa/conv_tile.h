@@ -1,0 +1,103 @@
+/* conv_tile.h: the micro-kernel that all dense convolutions share. A tile is R x P rows of broadcast numbers against NV
+ * vectors of output channels, all in registers:
+ *
+ *     acc[r][p][v] += x[r*x_row + p*x_col + o*x_outer + i*x_inner + k*x_k] * w[o*w_outer + i*w_inner + k*w_k + v*VL]
+ *
+ * summed over o < outer, i < inner, k < len in that order. Forward and input gradient: (r, p) are output pixels, k runs
+ * over channels (x_k == 1) and w is the packed filter. Weight gradient: (r, p) are kernel rows and (column, channel)
+ * pairs (x_col == 1), k runs over pixels and w is the output's gradient. It knows no borders: callers pad. */
+#pragma once
+#include "../simd.h"
+
+typedef struct tile_args {
+    const float *x, *w;
+    float *y;
+    ptrdiff_t x_row, x_col, x_outer, x_inner, x_k;
+    ptrdiff_t w_outer, w_inner, w_k;
+    ptrdiff_t y_row, y_col;                 /* of tile element (r, p) */
+    int32_t outer, inner, len;
+    int32_t last;                           /* lanes of the last vector that exist, 1..VL */
+    int32_t more;                           /* weight gradient: add to what y holds */
+    const float *bias;                      /* forward: NV*VL numbers that the sums start from */
+} tile_args;
+
+typedef void tile_function(const tile_args *t);
+
+/* Pixels in a tile: with two vectors of channels they fill the registers but for the operands. */
+#if defined(__AVX512F__) || defined(__aarch64__)
+enum { TILE = 14 };
+#else
+enum { TILE = 6 };
+#endif
+
+#define UNROLL _Pragma("GCC unroll 16")
+
+/* Sums into a; each index after unrolling is a constant, so that a lives in registers. */
+EX_INLINE void tile_sum(vf a[TILE][2], const int R, const int P, const int NV, const int weight, const tile_args *t)
+{
+    const ptrdiff_t x_row = t->x_row, x_col = weight ? 1 : t->x_col, x_k = weight ? t->x_k : 1, w_k = t->w_k;
+    const vmask last = vf_first(t->last);
+    for (int32_t o = 0; o < t->outer; o++)
+        for (int32_t i = 0; i < t->inner; i++) {
+            const float *x = t->x + o * t->x_outer + i * t->x_inner;
+            const float *w = t->w + o * t->w_outer + i * t->w_inner;
+            for (int32_t k = t->len; k > 0; k--, x += x_k, w += w_k) {
+                vf b[2];
+                UNROLL for (int v = 0; v < NV; v++)
+                    b[v] = weight && v == NV - 1 ? vf_load_part(w + v * VL, last) : vf_load(w + v * VL);
+                UNROLL for (int j = 0; j < R * P; j++) {
+                    const vf f = vf_set1(x[(j / P) * x_row + (j % P) * x_col]);
+                    UNROLL for (int v = 0; v < NV; v++) a[j][v] += f * b[v];
+                }
+            }
+        }
+}
+
+EX_INLINE void tile(const int R, const int P, const int NV, const int weight, const tile_args *t)
+{
+    vf a[TILE][2];
+    const vmask last = vf_first(t->last);
+    UNROLL for (int j = 0; j < R * P; j++) {
+        const float *from = t->y + (j / P) * t->y_row + (j % P) * t->y_col;
+        UNROLL for (int v = 0; v < NV; v++)
+            if (!weight) a[j][v] = vf_load(t->bias + v * VL);
+            else if (!t->more) a[j][v] = (vf){0};
+            else a[j][v] = v == NV - 1 ? vf_load_part(from + v * VL, last) : vf_load(from + v * VL);
+    }
+    tile_sum(a, R, P, NV, weight, t);
+    if (t->last == VL) {
+        UNROLL for (int j = 0; j < R * P; j++)
+            UNROLL for (int v = 0; v < NV; v++)
+                vf_store(t->y + (j / P) * t->y_row + (j % P) * t->y_col + v * VL, a[j][v]);
+        return;
+    }
+    UNROLL for (int j = 0; j < R * P; j++) {
+        float *to = t->y + (j / P) * t->y_row + (j % P) * t->y_col;
+        UNROLL for (int v = 0; v < NV - 1; v++) vf_store(to + v * VL, a[j][v]);
+        vf_store_part(to + (NV - 1) * VL, a[j][NV - 1], last);
+    }
+}
+
+/* The tiles that exist: 1 row of up to TILE columns, 2 rows of half as many, 4 of a quarter. */
+#define TILES_6(X) X(1, 1) X(1, 2) X(1, 3) X(1, 4) X(1, 5) X(1, 6) X(2, 1) X(2, 2) X(2, 3) X(4, 1)
+#define TILES_14(X) TILES_6(X) X(1, 7) X(1, 8) X(1, 9) X(1, 10) X(1, 11) X(1, 12) X(1, 13) X(1, 14) \
+    X(2, 4) X(2, 5) X(2, 6) X(2, 7) X(4, 2) X(4, 3)
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define TILES(X) TILES_14(X)
+#else
+#define TILES(X) TILES_6(X)
+#endif
+
+/* A block of `columns` in a run of `total`: equal blocks of at most TILE, the first ones larger by one. */
+static inline int32_t tile_blocks(int32_t total) { return (total + TILE - 1) / TILE; }
+static inline int32_t tile_start(int32_t total, int32_t blocks, int32_t b)
+{
+    const int32_t rest = total % blocks;
+    return b * (total / blocks) + (b < rest ? b : rest);
+}
+
+/* How many rows a tile may have if it is `columns` wide and `rows` are left. */
+static inline int32_t tile_rows(int32_t columns, int32_t rows)
+{
+    return columns * 4 <= TILE && rows >= 4 ? 4 : columns * 2 <= TILE && rows >= 2 ? 2 : 1;
+}

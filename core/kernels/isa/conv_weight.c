@@ -1,0 +1,178 @@
+/* conv_weight.c: the weight gradient of dense and grouped convolutions.
+ *
+ *     dw[kh][kw][ci][co] = sum over images and pixels of x[pixel, kh, kw, ci] * dy[pixel, co]
+ *
+ * A tile (conv_tile.h) of kernel rows and (kernel column, input channel) pairs against two vectors of output channels
+ * stays in registers while the pixels of a chunk (some rows of an image, or some small images) go by. The images are
+ * shared out to `shares`, each with sums of its own, which are then added in order; shares are taken first, since each
+ * reads its images once, and tiles are split only where the sums of all shares would pass SHARE_BYTES or where there
+ * are too few images. */
+#include "conv_tile.h"
+#include "conv_parts.h"
+#include "conv_isa.h"
+#include "../../base/team.h"
+
+enum { BLOCK = 2 * VL, PARTS = 16, PART_MACS = 1 << 18, SHARE_BYTES = 8 << 20, CHUNK_BYTES = 40 << 10 };
+
+typedef struct job {
+    const ex_conv_shape *s;
+    ex_conv_filter dw;
+    ex_conv_image x, dy;
+    int32_t ci, co, blocks;                 /* channels of a group; blocks of BLOCK output channels */
+    int32_t shares, splits;                 /* of the images, of the tiles */
+    int32_t images, rows;                   /* of a chunk */
+    size_t sums, strip;                     /* floats of one share's sums, of one thread's strip */
+    float *share, *strips;
+} job;
+
+static int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
+static int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
+static int32_t between(double x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : (int32_t)x; }
+
+/* The pixels that output rows [row, row + rows) read. */
+static window chunk_window(const ex_conv_shape *s, int32_t row, int32_t rows)
+{
+    return (window){ row * s->stride[0] - s->padding[0], (rows - 1) * s->stride[0] + (s->kh - 1) * s->dilation[0] + 1,
+                     -s->padding[1], (s->ow - 1) * s->stride[1] + (s->kw - 1) * s->dilation[1] + 1 };
+}
+
+static void plan(job *j, const ex_conv_shape *s)
+{
+    j->s = s;
+    j->ci = s->ci / s->groups;
+    j->co = s->co / s->groups;
+    j->blocks = up(j->co, BLOCK);
+    const double filter = (double)s->kh * s->kw * j->ci * s->co, macs = filter * s->oh * s->ow * s->n;
+    const int32_t parts = between(macs / PART_MACS, 1, PARTS);
+    j->shares = least(between(SHARE_BYTES / 4 / filter, 1, parts), s->n);
+    j->splits = up(parts, j->shares * s->groups);
+    const window whole = chunk_window(s, 0, s->oh);
+    const double row_bytes = ((double)whole.cols * s->stride[0] * j->ci + (double)s->ow * least(j->co, BLOCK)) * 4;
+    j->rows = between(CHUNK_BYTES / row_bytes, 1, s->oh);
+    if (j->rows > 1) j->rows = up(s->oh, up(s->oh, j->rows));
+    j->images = j->rows < s->oh ? 1 : between(CHUNK_BYTES / (row_bytes * s->oh), 1, up(s->n, j->shares));
+    j->sums = (size_t)s->kh * (size_t)s->kw * (size_t)j->ci * (size_t)s->co;
+    const window o = chunk_window(s, 0, j->rows);
+    j->strip = window_inside(&whole, s->h, s->w) ? 0
+        : round_up((size_t)o.rows * (size_t)o.cols * (size_t)j->ci * (size_t)j->images, 16);
+}
+
+#define WEIGHT_TILE(R, P) \
+    static void tile_##R##_##P##_1(const tile_args *t) { tile(R, P, 1, 1, t); } \
+    static void tile_##R##_##P##_2(const tile_args *t) { tile(R, P, 2, 1, t); }
+TILES(WEIGHT_TILE)
+#define WEIGHT_ENTRY(R, P) [R][P] = { tile_##R##_##P##_1, tile_##R##_##P##_2 },
+static tile_function *const weight_tile[5][TILE + 1][2] = { TILES(WEIGHT_ENTRY) };
+
+/* Some rows of some images: where their pixels are. */
+typedef struct chunk {
+    view x;
+    ptrdiff_t x_image;
+    const float *dy;
+    int32_t images, rows, more;
+} chunk;
+
+/* Adds a chunk to the sums of the tiles number [tile, tile_end). */
+static void add_chunk(const job *j, const chunk *c, float *sums, int32_t split)
+{
+    const ex_conv_shape *s = j->s;
+    const int run = s->dilation[1] == 1 && c->x.pixel == j->ci;
+    const int32_t width = run ? s->kw * j->ci : j->ci, units = run ? 1 : s->kw, blocks = tile_blocks(width);
+    tile_args t = {
+        .x_row = s->dilation[0] * c->x.row, .x_outer = c->x_image, .x_inner = s->stride[0] * c->x.row,
+        .x_k = s->stride[1] * c->x.pixel, .w_outer = j->dy.image, .w_inner = j->dy.row, .w_k = j->dy.pixel,
+        .y_row = (ptrdiff_t)s->kw * j->ci * j->co, .y_col = j->co,
+        .outer = c->images, .inner = c->rows, .len = s->ow, .more = c->more,
+    };
+    const int32_t R0 = tile_rows(up(width, blocks), s->kh);
+    const int32_t total = j->blocks * up(s->kh, R0) * units * blocks;
+    const int32_t first = tile_start(total, j->splits, split), end = tile_start(total, j->splits, split + 1);
+    int32_t number = 0;
+    for (int32_t b = 0; b < j->blocks; b++) {
+        const int32_t left = j->co - b * BLOCK, nv = left > VL ? 2 : 1;
+        t.last = left >= nv * VL ? VL : left - (nv - 1) * VL;
+        t.w = c->dy + b * BLOCK;
+        for (int32_t kh = 0; kh < s->kh; kh += R0)
+            for (int32_t u = 0; u < units * blocks; u++, number++) {
+                if (number < first || number >= end) continue;
+                const int32_t kw = u / blocks, from = tile_start(width, blocks, u % blocks);
+                const int32_t P = tile_start(width, blocks, u % blocks + 1) - from;
+                for (int32_t k = kh, R; k < least(kh + R0, s->kh); k += R) {
+                    R = tile_rows(P, least(kh + R0, s->kh) - k);
+                    t.x = c->x.data + k * t.x_row + kw * s->dilation[1] * c->x.pixel + from;
+                    t.y = sums + k * t.y_row + ((ptrdiff_t)kw * j->ci + from) * j->co + b * BLOCK;
+                    weight_tile[R][P][nv - 1](&t);
+                }
+            }
+    }
+}
+
+/* Part = (share of the images, group, split of the tiles), the last one fastest. */
+static void run_part(void *context, int32_t part, int32_t thread)
+{
+    const job *j = context;
+    const ex_conv_shape *s = j->s;
+    const int32_t split = part % j->splits, group = part / j->splits % s->groups, share = part / j->splits / s->groups;
+    const int32_t first = tile_start(s->n, j->shares, share), end = tile_start(s->n, j->shares, share + 1);
+    float *strip = j->strips + (size_t)thread * j->strip;
+    float *sums = j->share + (size_t)share * j->sums + (size_t)group * (j->sums / (size_t)s->groups);
+    const float *images = j->x.data + (ptrdiff_t)group * j->ci;
+    chunk c = { .more = 0 };
+    for (int32_t image = first; image < end; image += j->images)
+        for (int32_t row = 0; row < s->oh; row += j->rows, c.more = 1) {
+            c.images = least(j->images, end - image);
+            c.rows = least(j->rows, s->oh - row);
+            const window o = chunk_window(s, row, c.rows);
+            c.x_image = window_inside(&o, s->h, s->w) ? j->x.image : (ptrdiff_t)o.rows * o.cols * j->ci;
+            for (int32_t i = 0; i < c.images; i++) {
+                const view v = open_window(strip + i * c.x_image, &o, images + (image + i) * j->x.image, j->x.row,
+                                           j->x.pixel, s->h, s->w, j->ci);
+                if (!i) c.x = v;
+            }
+            c.dy = j->dy.data + image * j->dy.image + row * j->dy.row + (ptrdiff_t)group * j->co;
+            add_chunk(j, &c, sums, split);
+        }
+}
+
+/* Part = (group, tap): adds the shares in order into dw. */
+static void add_shares(void *context, int32_t part, int32_t thread)
+{
+    (void)thread;
+    const job *j = context;
+    const ex_conv_shape *s = j->s;
+    const int32_t tap = part % (s->kh * s->kw), group = part / (s->kh * s->kw);
+    float *out = j->dw.data + tap / s->kw * j->dw.row + tap % s->kw * j->dw.col + group * j->co * j->dw.out;
+    const float *in = j->share + (size_t)part * (size_t)j->ci * (size_t)j->co;
+    for (int32_t c = 0; c < j->ci; c++, out += j->dw.in, in += j->co)
+        for (int32_t o = 0; o < j->co; o += VL) {
+            const int32_t lanes = least(VL, j->co - o);
+            const vmask m = vf_first(lanes);
+            vf sum = vf_load_part(in + o, m);
+            for (int32_t k = 1; k < j->shares; k++) sum += vf_load_part(in + (size_t)k * j->sums + o, m);
+            if (j->dw.out == 1) vf_store_part(out + o, sum, m);
+            else for (int32_t v = 0; v < lanes; v++) out[(o + v) * j->dw.out] = sum[v];
+        }
+}
+
+size_t EX_SUFFIXED(ex_conv_weight_scratch)(const ex_conv_shape *s, int32_t threads)
+{
+    job j = {0};
+    plan(&j, s);
+    return (round_up(j.sums * (size_t)j.shares, 16) + j.strip * (size_t)threads) * sizeof(float);
+}
+
+void EX_SUFFIXED(ex_conv_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s,
+                                 ex_team *team, void *scratch)
+{
+    job j = { .dw = dw, .x = x, .dy = dy, .share = scratch };
+    plan(&j, s);
+    j.strips = j.share + round_up(j.sums * (size_t)j.shares, 16);
+    const int in_place = j.shares == 1 && s->groups == 1 && dw.out == 1 && dw.in == s->co
+        && dw.col == (ptrdiff_t)s->ci * s->co && dw.row == s->kw * dw.col;
+    if (in_place) j.share = dw.data;
+    ex_team_run(team, j.shares * s->groups * j.splits, run_part, &j);
+    if (in_place) return;
+    const int32_t taps = s->groups * s->kh * s->kw;
+    if (j.sums * (size_t)j.shares < 32768) for (int32_t i = 0; i < taps; i++) add_shares(&j, i, 0);
+    else ex_team_run(team, taps, add_shares, &j);
+}

@@ -1,0 +1,7 @@
+-- models/init.lua: networks by name; each constructor takes a table of options and gives a Network with one exit.
+
+return {
+  lenet = require "exeunt.models.lenet",
+  vgg = require "exeunt.models.vgg",
+  resnet = require "exeunt.models.resnet",
+}

@@ -1,0 +1,262 @@
+/* conv_test.c: the convolution kernels of every instruction set that this CPU has: by hand, against the definition over
+ * generated geometries, and their promises about bits: the same for any team, batch and position. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "../../../core/base/memory.h"
+#include "../../../core/base/random.h"
+#include "../../../core/kernels/kernels.h"
+#include "../../support/naive_conv.h"
+
+enum { MAX_CASES = 400 };
+#define ROUNDING 1.2e-7
+
+/* -- Geometries ----------------------------------------------------------------------------------------- */
+
+static ex_conv_shape finish(ex_conv_shape s)
+{
+    s.oh = (s.h + 2 * s.padding[0] - s.dilation[0] * (s.kh - 1) - 1) / s.stride[0] + 1;
+    s.ow = (s.w + 2 * s.padding[1] - s.dilation[1] * (s.kw - 1) - 1) / s.stride[1] + 1;
+    return s;
+}
+
+static int valid(const ex_conv_shape *s)
+{
+    return s->h + 2 * s->padding[0] > s->dilation[0] * (s->kh - 1) && s->w + 2 * s->padding[1] > s->dilation[1] * (s->kw - 1);
+}
+
+#define SQUARE(N, CI, H, CO, K, S, P, D, G) \
+    { .n = N, .ci = CI, .h = H, .w = H, .co = CO, .kh = K, .kw = K, .groups = G, .stride = { S, S }, .padding = { P, P }, \
+      .dilation = { D, D } }
+
+/* The shapes of real networks first, then what random ones seldom hit. */
+static const ex_conv_shape fixed[] = {
+    SQUARE(3, 1, 28, 32, 3, 1, 1, 1, 1), SQUARE(2, 32, 28, 32, 3, 1, 1, 1, 1), SQUARE(2, 64, 14, 64, 3, 1, 1, 1, 1),
+    SQUARE(2, 128, 7, 128, 3, 1, 1, 1, 1), SQUARE(2, 3, 32, 16, 3, 1, 1, 1, 1), SQUARE(2, 16, 32, 32, 3, 2, 1, 1, 1),
+    SQUARE(2, 16, 32, 32, 1, 2, 0, 1, 1), SQUARE(3, 1, 28, 6, 5, 1, 2, 1, 1), SQUARE(3, 6, 14, 16, 5, 1, 0, 1, 1),
+    SQUARE(1, 3, 64, 64, 7, 2, 3, 1, 1), SQUARE(3, 64, 4, 40, 1, 1, 0, 1, 1), SQUARE(2, 64, 14, 64, 3, 1, 1, 1, 64),
+    SQUARE(2, 33, 9, 33, 3, 2, 1, 1, 33), SQUARE(2, 70, 12, 70, 5, 2, 2, 1, 70), SQUARE(2, 24, 8, 48, 3, 1, 1, 1, 24),
+    SQUARE(2, 32, 8, 32, 3, 1, 1, 1, 4), SQUARE(2, 16, 10, 16, 3, 1, 2, 2, 1), SQUARE(2, 8, 10, 8, 3, 2, 2, 2, 8),
+    SQUARE(2, 8, 3, 8, 3, 1, 4, 1, 1), SQUARE(1, 4, 9, 4, 2, 3, 0, 1, 1), SQUARE(2, 5, 1, 7, 1, 1, 0, 1, 1),
+    SQUARE(1, 200, 40, 8, 3, 1, 1, 1, 1), SQUARE(1, 16, 64, 16, 3, 1, 1, 1, 1), SQUARE(40, 4, 5, 4, 3, 1, 1, 1, 1),
+    { .n = 1, .ci = 20, .h = 1, .w = 129, .co = 10, .kh = 1, .kw = 1, .groups = 1, .stride = { 1, 1 }, .dilation = { 1, 1 } },
+    { .n = 2, .ci = 4, .h = 17, .w = 1, .co = 4, .kh = 3, .kw = 1, .groups = 1, .stride = { 1, 1 }, .padding = { 1, 0 }, .dilation = { 1, 1 } },
+    { .n = 2, .ci = 4, .h = 6, .w = 9, .co = 6, .kh = 1, .kw = 7, .groups = 2, .stride = { 2, 3 }, .padding = { 0, 3 }, .dilation = { 1, 1 } },
+};
+
+static int32_t draw(uint32_t i, uint32_t k, int32_t low, int32_t high)
+{
+    uint32_t r[4];
+    ex_random4(r, 7, 1, i, k, 0);
+    return low + (int32_t)(r[0] % (uint32_t)(high - low + 1));
+}
+
+static ex_conv_shape geometry(uint32_t i)
+{
+    const uint32_t n = sizeof fixed / sizeof *fixed;
+    if (i < n) return finish(fixed[i]);
+    for (uint32_t k = 0;; k += 16) {
+        const int32_t group_ci[] = { 1, 1, 1, 2, 3, 4, 17 }, kind = draw(i, k, 0, 9);
+        ex_conv_shape s = {
+            .n = draw(i, k + 1, 1, 5), .h = draw(i, k + 2, 1, 19), .w = draw(i, k + 3, 1, 35), .kh = draw(i, k + 4, 1, 5),
+            .kw = draw(i, k + 5, 1, 5), .stride = { draw(i, k + 6, 1, 3), draw(i, k + 7, 1, 3) },
+            .padding = { draw(i, k + 8, 0, 3), draw(i, k + 9, 0, 3) }, .dilation = { draw(i, k + 10, 1, 3), draw(i, k + 11, 1, 2) },
+        };
+        s.groups = kind < 6 ? 1 : kind < 8 ? draw(i, k + 12, 2, 4) : draw(i, k + 12, 2, 40);
+        s.ci = s.groups * (kind < 6 ? draw(i, k + 13, 1, 37) : kind < 8 ? group_ci[draw(i, k + 13, 0, 6)] : 1);
+        s.co = s.groups * (kind < 6 ? draw(i, k + 14, 1, 50) : kind < 8 ? draw(i, k + 14, 1, 19) : 1);
+        if (valid(&s)) return finish(s);
+    }
+}
+
+/* -- Operands ---------------------------------------------------------------------------------------------- */
+
+/* A tensor of doubles that floats hold exactly, and its images or filter as the kernels see them: with gaps in `gap`. */
+typedef struct block { double *exact; float *fast; size_t size; } block;
+
+static block make(size_t n, uint32_t stream)
+{
+    block b = { malloc(n * sizeof(double)), NULL, n };
+    for (size_t i = 0; i < n; i++) {
+        uint32_t r[4];
+        ex_random4(r, 11, stream, (uint32_t)i, 0, 0);
+        b.exact[i] = (float)(ex_unit_float(r[0]) * 2 - 1);
+    }
+    return b;
+}
+
+static void drop(block *b) { free(b->exact); free(b->fast); }
+
+/* Channels-last with `gap` floats after each pixel, row and image, filled with NaN: nobody may read or write them. */
+static ex_conv_image image_of(block *b, int32_t n, int32_t c, int32_t h, int32_t w, int32_t gap)
+{
+    ex_conv_image v = { .pixel = c + gap };
+    v.row = v.pixel * w + gap;
+    v.image = v.row * h + gap;
+    const size_t all = (size_t)(v.image * n);
+    v.data = b->fast = malloc(all * sizeof(float));
+    for (size_t i = 0; i < all; i++) b->fast[i] = NAN;
+    for (int32_t i = 0; i < n; i++)
+        for (int32_t j = 0; j < c; j++)
+            for (int32_t y = 0; y < h; y++)
+                for (int32_t x = 0; x < w; x++)
+                    v.data[i * v.image + y * v.row + x * v.pixel + j] = (float)b->exact[(((size_t)i * (size_t)c + (size_t)j) * (size_t)h + (size_t)y) * (size_t)w + (size_t)x];
+    return v;
+}
+
+static ex_conv_filter filter_of(block *b, const ex_conv_shape *s, int pytorch)
+{
+    const int32_t ci = s->ci / s->groups;
+    ex_conv_filter f = { .out = 1, .in = s->co, .col = (ptrdiff_t)ci * s->co, .row = (ptrdiff_t)s->kw * ci * s->co };
+    if (pytorch) f = (ex_conv_filter){ .col = 1, .row = s->kw, .in = (ptrdiff_t)s->kw * s->kh, .out = (ptrdiff_t)s->kw * s->kh * ci };
+    f.data = b->fast = malloc(b->size * sizeof(float));
+    size_t k = 0;
+    for (int32_t o = 0; o < s->co; o++)
+        for (int32_t i = 0; i < ci; i++)
+            for (int32_t h = 0; h < s->kh; h++)
+                for (int32_t w = 0; w < s->kw; w++) f.data[o * f.out + i * f.in + h * f.row + w * f.col] = (float)b->exact[k++];
+    return f;
+}
+
+/* The largest error, as a share of the terms in a sum, of which rounding costs a little each; counts writes into the gaps as infinite. */
+static double image_error(const block *want, ex_conv_image got, int32_t n, int32_t c, int32_t h, int32_t w, double terms)
+{
+    double worst = 0;
+    size_t numbers = 0;
+    for (int32_t i = 0; i < n; i++)
+        for (int32_t j = 0; j < c; j++)
+            for (int32_t y = 0; y < h; y++)
+                for (int32_t x = 0; x < w; x++) {
+                    const double e = fabs(got.data[i * got.image + y * got.row + x * got.pixel + j] - want->exact[(((size_t)i * (size_t)c + (size_t)j) * (size_t)h + (size_t)y) * (size_t)w + (size_t)x]);
+                    if (!(e <= worst)) worst = e;
+                }
+    for (ptrdiff_t i = 0; i < got.image * n; i++) numbers += !isnan(got.data[i]);
+    return numbers == (size_t)n * (size_t)c * (size_t)h * (size_t)w ? worst / (terms + 8) : INFINITY;
+}
+
+static double filter_error(const block *want, ex_conv_filter got, const ex_conv_shape *s, double terms)
+{
+    double worst = 0;
+    size_t k = 0;
+    for (int32_t o = 0; o < s->co; o++)
+        for (int32_t i = 0; i < s->ci / s->groups; i++)
+            for (int32_t h = 0; h < s->kh; h++)
+                for (int32_t w = 0; w < s->kw; w++) {
+                    const double e = fabs(got.data[o * got.out + i * got.in + h * got.row + w * got.col] - want->exact[k++]);
+                    if (!(e <= worst)) worst = e;
+                }
+    return worst / (terms + 8);
+}
+
+typedef struct problem {
+    ex_conv_shape s;
+    block x, w, y, bias;
+    ex_conv_image xi, yi;
+    ex_conv_filter wf;
+    float *b;
+    int32_t gap;
+} problem;
+
+static problem pose(const ex_conv_shape *s, int32_t gap, int pytorch)
+{
+    problem p = { .s = *s, .gap = gap };
+    p.x = make((size_t)s->n * (size_t)s->ci * (size_t)s->h * (size_t)s->w, 1);
+    p.w = make((size_t)s->co * (size_t)(s->ci / s->groups) * (size_t)s->kh * (size_t)s->kw, 2);
+    p.y = make((size_t)s->n * (size_t)s->co * (size_t)s->oh * (size_t)s->ow, 3);
+    p.bias = make((size_t)s->co, 4);
+    p.xi = image_of(&p.x, s->n, s->ci, s->h, s->w, gap);
+    p.yi = image_of(&p.y, s->n, s->co, s->oh, s->ow, gap);
+    p.wf = filter_of(&p.w, s, pytorch);
+    p.b = p.bias.fast = malloc((size_t)s->co * sizeof(float));
+    for (int32_t i = 0; i < s->co; i++) p.b[i] = (float)p.bias.exact[i];
+    return p;
+}
+
+static void dispose(problem *p) { drop(&p->x); drop(&p->w); drop(&p->y); drop(&p->bias); }
+
+/* Runs one direction into what p holds (y, x or w), with scratch that is exactly as large as was asked for. */
+static void solve(problem *p, ex_conv_direction d, ex_team *team, int bias)
+{
+    const ex_conv_kernels *k = ex_kernels_current()->conv;
+    const int32_t threads = team ? ex_team_size(team) : 1;
+    const size_t bytes = k->scratch(d, &p->s, threads);
+    void *scratch = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
+    memset(scratch, 0xff, bytes);           /* NaN: stale scratch shows */
+    unsigned char *end = (unsigned char *)scratch + bytes;
+    memset(end, 0xa5, 64);
+    if (d == EX_CONV_FORWARD) k->forward(p->yi, p->xi, p->wf, bias ? p->b : NULL, 1, &p->s, team, scratch);
+    else if (d == EX_CONV_GRAD_INPUT) k->grad_input(p->xi, p->yi, p->wf, &p->s, team, scratch);
+    else k->grad_weight(p->wf, p->xi, p->yi, &p->s, team, scratch);
+    for (int i = 0; i < 64; i++) assert_int_equal(end[i], 0xa5);
+    free(scratch);
+}
+
+static void describe(const char *what, uint32_t i, const ex_conv_shape *s, double error)
+{
+    print_error("%s, geometry %u: n %d ci %d %dx%d co %d kernel %dx%d groups %d stride %d,%d padding %d,%d dilation %d,%d: error %g\n",
+                what, i, s->n, s->ci, s->h, s->w, s->co, s->kh, s->kw, s->groups, s->stride[0], s->stride[1], s->padding[0],
+                s->padding[1], s->dilation[0], s->dilation[1], error);
+}
+
+static void against_definition(ex_team *team)
+{
+    const char *const names[] = { "forward", "input gradient", "weight gradient" };
+    for (uint32_t i = 0; i < MAX_CASES; i++) {
+        const ex_conv_shape s = geometry(i);
+        const int32_t gap = i % 3 ? 0 : (int32_t)(i % 4);
+        const double terms = (double)(s.ci / s.groups) * s.kh * s.kw;
+        for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++) {
+            problem p = pose(&s, gap, i % 2);
+            double error;
+            if (d == EX_CONV_FORWARD) {
+                naive_conv_forward(p.y.exact, p.x.exact, p.w.exact, i % 5 ? p.bias.exact : NULL, &s);
+                solve(&p, d, team, i % 5 != 0);
+                error = image_error(&p.y, p.yi, s.n, s.co, s.oh, s.ow, terms);
+            } else if (d == EX_CONV_GRAD_INPUT) {
+                naive_conv_grad_input(p.x.exact, p.y.exact, p.w.exact, &s);
+                solve(&p, d, team, 0);
+                error = image_error(&p.x, p.xi, s.n, s.ci, s.h, s.w, terms * s.co / s.ci);
+            } else {
+                naive_conv_grad_weight(p.w.exact, p.x.exact, p.y.exact, &s);
+                solve(&p, d, team, 0);
+                error = filter_error(&p.w, p.wf, &s, (double)s.n * s.oh * s.ow);
+            }
+            if (!(error < ROUNDING)) describe(names[d], i, &s, error);
+            assert_true(error < ROUNDING);
+            dispose(&p);
+        }
+    }
+}
+
+static int use(const char *isa)
+{
+    if (strstr(ex_isa_available(), isa) == NULL) { print_message("# this CPU has no %s\n", isa); return 0; }
+    assert_int_equal(ex_isa_select(isa), EX_OK);
+    assert_string_equal(ex_kernels_current()->conv->name, isa);
+    return 1;
+}
+
+static ex_team *pair;
+
+static void avx512_definition(void **state) { (void)state; if (use("avx512")) against_definition(pair); }
+static void avx2_definition(void **state) { (void)state; if (use("avx2")) against_definition(pair); }
+static void portable_definition(void **state) { (void)state; if (use("portable")) against_definition(NULL); }
+
+int main(void)
+{
+    pair = ex_team_new(2);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(portable_definition),
+        cmocka_unit_test(avx2_definition),
+        cmocka_unit_test(avx512_definition),
+    };
+    const int failed = cmocka_run_group_tests_name("convolution kernels", tests, NULL, NULL);
+    ex_team_free(pair);
+    return failed;
+}

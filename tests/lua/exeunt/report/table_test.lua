@@ -1,0 +1,53 @@
+-- report/table.lua: alignment, formats, widths.
+
+local lu = require "luaunit"
+local tables = require "exeunt.report.table"
+
+TestTable = {}
+
+function TestTable.test_numbers_stand_right_and_texts_left()
+  lu.assertEquals(tables.render({ "name", "count" }, { { "a", 5 }, { "long name", 12345 } }), [[
+name       count
+---------  -----
+a              5
+long name  12345
+]])
+end
+
+function TestTable.test_formats()
+  lu.assertEquals(tables.render({ "exit", { title = "top-1", format = "%.3f" }, { title = "MACs", format = tables.count } },
+    { { "exit1", 0.5, 1234567 }, { "vote", 0.91234, 12 } }), [[
+exit   top-1       MACs
+-----  -----  ---------
+exit1  0.500  1,234,567
+vote   0.912         12
+]])
+end
+
+function TestTable.test_what_is_absent_is_a_dash()
+  lu.assertEquals(tables.render({ "a", "b" }, { { nil, 1 }, { "x", nil } }), "a  b\n-  -\n-  1\nx  -\n")
+end
+
+function TestTable.test_alignment_can_be_told()
+  lu.assertEquals(tables.render({ { title = "left", align = "left" }, { title = "right", align = "right" } }, { { 1, "x" } }),
+    "left  right\n----  -----\n1         x\n")
+end
+
+function TestTable.test_letters_beyond_ascii_take_a_column()
+  lu.assertEquals(tables.render({ "é", "n" }, { { "µs", 1 }, { "abc", 2 } }), "é    n\n---  -\nµs   1\nabc  2\n")
+end
+
+function TestTable.test_no_rows()
+  lu.assertEquals(tables.render({ "a", "bc" }, {}), "a  bc\n-  --\n")
+end
+
+function TestTable.test_numbers()
+  for text, n in pairs { ["0"] = 0, ["999"] = 999, ["1,000"] = 1000, ["-12,345"] = -12345, ["1,234,567,890"] = 1234567890, ["inf"] = math.huge } do
+    lu.assertEquals(tables.count(n), text)
+  end
+  for text, n in pairs { ["0 B"] = 0, ["1023 B"] = 1023, ["1.0 KiB"] = 1024, ["1.5 MiB"] = 1.5 * 2 ^ 20, ["2.0 GiB"] = 2 ^ 31 } do
+    lu.assertEquals(tables.bytes(n), text)
+  end
+end
+
+os.exit(lu.LuaUnit.run())
