@@ -85,7 +85,8 @@ end
 local function parts()
   local list = {}
   local function module(name, package, use, needed)
-    list[#list + 1] = { name = "Lua module " .. name, package = package, use = use, needed = needed, found = (pcall(require, name)) }
+    local found = pcall(require, name)
+    list[#list + 1] = { name = "Lua module " .. name, package = package, use = use, needed = needed, found = found }
   end
   local function file(path, package, use)
     local found = io.open(path, "r")
@@ -126,7 +127,8 @@ end
 local function parts_text(list)
   local rows = {}
   for i, part in ipairs(list) do
-    rows[i] = { part.name, part.found and "found" or "missing", part.use, part.found and "" or "apt-get install " .. part.package }
+    local how = part.found and "" or "apt-get install " .. part.package
+    rows[i] = { part.name, part.found and "found" or "missing", part.use, how }
   end
   return tables.render({ "outside the program", "", "for", "" }, rows)
 end

@@ -8,6 +8,11 @@ local usage = require "exeunt.cli.usage"
 
 local commands = { "run", "repl", "plan", "doctor", "data", "script", "help" }    -- in the order of the help
 
+-- An error's text in one line. Where a module was looked for is only for a traceback.
+local function one_line(message)
+  return ((message:match "^(.-module '.-' not found):\n" or message):gsub("\n%s*", " "))
+end
+
 -- The exit code of an error, after its one line is printed. Errors are strings, or what usage.lua makes.
 local function report(err, debug_wanted, trace)
   if type(err) == "table" and err.code then
@@ -21,7 +26,7 @@ local function report(err, debug_wanted, trace)
     io.stderr:write(signal == "SIGTERM" and "exeunt: terminated\n" or "exeunt: interrupted\n")
     return signal == "SIGTERM" and 143 or 130
   end
-  io.stderr:write("exeunt: ", (message:gsub("\n%s*", " ")), "\n")
+  io.stderr:write("exeunt: ", one_line(message), "\n")
   if debug_wanted and trace then io.stderr:write(trace, "\n") end
   return 1
 end

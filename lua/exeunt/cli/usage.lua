@@ -93,7 +93,8 @@ function usage.parse(name, parser, args)
   end
   local ok, result = parser:pparse(join_numbers(args))
   if ok then return result end
-  local message = result:gsub("\nDid you mean one of these: ", ", did you mean one of: "):gsub("\nDid you mean ", ", did you mean ")
+  local message = result:gsub("\nDid you mean one of these: ", ", did you mean one of: ")
+  message = message:gsub("\nDid you mean ", ", did you mean ")
   usage.fail("%s: %s", name, message)
 end
 

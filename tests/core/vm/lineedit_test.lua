@@ -15,8 +15,8 @@ function TestLine:tearDown() command.remove(self.home) end
 
 -- What the terminal shows when `keys` are typed.
 function TestLine:type(keys)
-  local line = ("TERM=xterm NO_COLOR=1 XDG_STATE_HOME=%s script -qec '%s' /dev/null"):format(self.home, os.getenv "EXEUNT" or "./exeunt")
-  return command.shell(line, keys)
+  local program = os.getenv "EXEUNT" or "./exeunt"
+  return command.shell(("TERM=xterm NO_COLOR=1 XDG_STATE_HOME=%s script -qec '%s' /dev/null"):format(self.home, program), keys)
 end
 
 function TestLine:test_lines_are_read_and_kept()

@@ -60,7 +60,12 @@ end
 function TestProgress.test_elsewhere_than_on_a_terminal_it_is_silent()
   local command = dofile "tests/support/command.lua"
   local folder = command.folder()
-  command.write(folder .. "/bar.lua", "local bar = require('exeunt.report.progress').new { total = 2 } bar:update(1) bar:finish() print 'done'")
+  command.write(folder .. "/bar.lua", [[
+    local bar = require("exeunt.report.progress").new { total = 2 }
+    bar:update(1)
+    bar:finish()
+    print "done"
+  ]])
   local result = command.run("script " .. folder .. "/bar.lua")
   command.remove(folder)
   lu.assertEquals({ result.out, result.err, result.code }, { "done\n", "", 0 })
