@@ -81,24 +81,29 @@ local function versions()
   return list
 end
 
--- What lies outside the binary: { name, package, needed for, found }.
+-- What lies outside the binary: { name, get = how, use = what for, needed, found }.
 local function parts()
   local list = {}
   local function module(name, package, use, needed)
     local found = pcall(require, name)
-    list[#list + 1] = { name = "Lua module " .. name, package = package, use = use, needed = needed, found = found }
+    list[#list + 1] = { name = "Lua module " .. name, get = "apt-get install " .. package, use = use, needed = needed,
+                        found = found }
   end
-  local function file(path, package, use)
-    local found = io.open(path, "r")
+  local function header(name, package, use)
+    local found = io.open("/usr/include/" .. name, "r")
     if found then found:close() end
-    list[#list + 1] = { name = path, package = package, use = use, needed = false, found = found ~= nil }
+    list[#list + 1] = { name = "header " .. name, get = "apt-get install " .. package, use = use, needed = false,
+                        found = found ~= nil }
   end
   module("argparse", "lua-argparse", "the command line", true)
   module("cjson", "lua-cjson", "JSON", true)
   module("inspect", "lua-inspect", "the prompt", true)
   module("luaunit", "lua-unit", "tests", false)
-  file("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz", "dataset-fashion-mnist", "the data set Fashion-MNIST")
-  file("/usr/include/cmocka.h", "libcmocka-dev", "tests")
+  header("cmocka.h", "libcmocka-dev", "tests")
+  for _, set in ipairs(require("exeunt.data").list()) do
+    list[#list + 1] = { name = "data set " .. set.name, get = set.get or set.problem, use = "recipes", needed = false,
+                        found = set.here }
+  end
   return list
 end
 
@@ -127,8 +132,7 @@ end
 local function parts_text(list)
   local rows = {}
   for i, part in ipairs(list) do
-    local how = part.found and "" or "apt-get install " .. part.package
-    rows[i] = { part.name, part.found and "found" or "missing", part.use, how }
+    rows[i] = { part.name, part.found and "found" or "missing", part.use, part.found and "" or part.get }
   end
   return tables.render({ "outside the program", "", "for", "" }, rows)
 end
