@@ -15,6 +15,8 @@ end
 
 -- The exit code of an error, after its one line is printed. Errors are strings, or what usage.lua makes.
 local function report(err, debug_wanted, trace)
+  local progress = package.loaded["exeunt.report.progress"]
+  if progress then progress.clear() end
   if type(err) == "table" and err.code then
     if err.text then io.stdout:write(err.text) end
     if err.message then io.stderr:write("exeunt: ", err.message, "\n") end
