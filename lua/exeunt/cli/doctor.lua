@@ -53,10 +53,11 @@ end
 
 local function machine()
   local huge = (first_line "/sys/kernel/mm/transparent_hugepage/enabled" or ""):match "%[(%w+)%]"
+  local kilobytes = tonumber(find_line("/proc/meminfo", "^MemTotal:%s*(%d+)"))
   return {
     cpu = text(C.ex_cpu_model()), features = features(), cpus = C.ex_cpu_count(),
     affinity = find_line("/proc/self/status", "^Cpus_allowed_list:%s*(%S+)"), cgroup_cpus = quota(),
-    huge_pages = huge or "unknown", memory = tonumber(find_line("/proc/meminfo", "^MemTotal:%s*(%d+)") or 0) * 1024,
+    huge_pages = huge or "unknown", memory = kilobytes and kilobytes * 1024,
   }
 end
 
@@ -114,7 +115,7 @@ local function machine_rows(m)
     { "CPU", m.cpu }, { "features", table.concat(m.features, " ") },
     { "CPUs for this process", ("%d (affinity %s, cgroup quota %s)"):format(m.cpus, m.affinity or "unknown",
       m.cgroup_cpus and ("%.1f"):format(m.cgroup_cpus) or "none") },
-    { "memory", tables.bytes(m.memory) }, { "huge pages", m.huge_pages .. (m.huge_pages == "never" and
+    { "memory", m.memory and tables.bytes(m.memory) or "unknown" }, { "huge pages", m.huge_pages .. (m.huge_pages == "never" and
       " (first touches of memory will be slow; ask for madvise)" or "") },
   }
 end
