@@ -70,7 +70,7 @@ local function lists(tensors)
     local listed = type(key) == "number"
     local name, t = listed and value[1] or key, value
     if listed then t = value[2] end
-    if type(name) ~= "string" or type(t) ~= "table" or t.handle == nil then
+    if type(name) ~= "string" or not tensor.is(t) then
       core.raise("safetensors.write: expected names and tensors, got %s = %s", tostring(name), type(t))
     end
     names[#names + 1], values[#values + 1] = name, t

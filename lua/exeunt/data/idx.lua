@@ -26,7 +26,7 @@ local function images_of(path, count, want)
     core.raise("%s: holds %s, expected images of (%d, %d, %d)", path, shape_text(shape), unpack(want))
   end
   if full[1] ~= count then core.raise("%s: holds %d images, expected %d", path, full[1], count) end
-  local images = tensor.wrap(C.ex_tensor_reshape(raw, 4, core.ints(full)))
+  local images = tensor.wrap(C.ex_tensor_reshape(raw, 4, (core.ints(full))))
   core.release(raw, C.ex_tensor_free)
   return images
 end
@@ -47,7 +47,7 @@ local function labels_of(path, count, classes)
   if label then
     core.raise("%s: label %d (counted from 0) is %d, expected 0 to %d", path, place, label, classes - 1)
   end
-  local labels = tensor.wrap(C.ex_tensor_new(C.EX_INT32, 1, core.ints(shape)))
+  local labels = tensor.wrap(C.ex_tensor_new(C.EX_INT32, 1, (core.ints(shape))))
   core.check(C.ex_tensor_copy(labels.handle, raw))
   core.release(raw, C.ex_tensor_free)
   return labels

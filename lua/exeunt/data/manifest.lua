@@ -101,7 +101,7 @@ end
 -- parse(source, path): the checked manifest of a YAML text; path: where it stands, for messages and relative folders.
 function manifest.parse(source, path)
   local m = yaml.load(source, path)
-  if type(m) ~= "table" then core.raise("%s: expected keys and values", path) end
+  if type(m) ~= "table" or #m > 0 then core.raise("%s: expected keys and values", path) end
   only_known(path, "", m, keys)
   for _, check in ipairs(checks) do
     local key, passes, expected = unpack(check)
@@ -162,7 +162,7 @@ end
 -- folders(m): where the files of a manifest are looked for, in order.
 function manifest.folders(m)
   local out = {}
-  local function add(folder) out[#out + 1] = (folder:gsub("/+$", "")) end
+  local function add(folder) out[#out + 1] = (folder:gsub("/%.?$", "")) end
   for root in (os.getenv "EXEUNT_DATA" or ""):gmatch "[^:]+" do
     for _, folder in ipairs(m.folders) do
       if not folder:find "^[/~]" then add(root .. "/" .. folder) end

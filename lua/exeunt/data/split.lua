@@ -19,7 +19,7 @@ function Split:loader(options) return loader.new(self, options) end
 function Split:__tostring() return ("%s split of %s, %d images"):format(self.name, self.set, self.count) end
 
 local function permutation(count, seed, stream)
-  local t = tensor.wrap(C.ex_tensor_new(C.EX_INT32, 1, core.ints { count }))
+  local t = tensor.wrap(C.ex_tensor_new(C.EX_INT32, 1, (core.ints { count })))
   core.check(C.ex_tensor_permutation(t.handle, seed, stream))
   return t
 end
@@ -40,7 +40,7 @@ function split.test(count, o)
   if o.test_limit and o.test_limit < count then
     return part(permutation(count, o.seed, "split.test"), 0, o.test_limit)
   end
-  local all = tensor.wrap(C.ex_tensor_new(C.EX_INT32, 1, core.ints { count }))
+  local all = tensor.wrap(C.ex_tensor_new(C.EX_INT32, 1, (core.ints { count })))
   local info = core.ffi.new "ex_tensor_info"
   C.ex_tensor_describe(all.handle, info)
   local place = core.ffi.cast("int32_t *", info.data)
