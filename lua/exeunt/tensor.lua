@@ -35,9 +35,19 @@ function tensor.is(x) return getmetatable(x) == Tensor end
 -- tensor.shape_text(shape) -> "(2, 3)".
 function tensor.shape_text(shape) return "(" .. table.concat(shape, ", ") .. ")" end
 
+-- t.shape is a list of sizes that prints itself and that == compares.
+local Shape = { __tostring = tensor.shape_text }
+
+function Shape.__eq(a, b)
+  for i = 1, math.max(#a, #b) do
+    if a[i] ~= b[i] then return false end
+  end
+  return true
+end
+
 -- What a value is, for messages: "a tensor (2, 3)", "nil".
 local function kind_of(x)
-  if tensor.is(x) then return "a tensor " .. tensor.shape_text(x.shape) end
+  if tensor.is(x) then return "a tensor " .. tostring(x.shape) end
   return type(x) == "nil" and "nil" or "a " .. type(x)
 end
 tensor.kind_of = kind_of
@@ -73,7 +83,7 @@ end
 local function check_axis(where, t, axis)
   local n = #t.shape
   if not is_whole(axis) or axis >= n or axis < -n then
-    core.raise("%s: no axis %s in a tensor of shape %s (axes count from 0)", where, tostring(axis), tensor.shape_text(t.shape))
+    core.raise("%s: no axis %s in a tensor of shape %s (axes count from 0)", where, tostring(axis), tostring(t.shape))
   end
   return axis < 0 and axis + n or axis
 end
@@ -84,7 +94,7 @@ local function check_position(where, t, axis, i)
   local size = t.shape[axis + 1]
   if not is_whole(i) or i == 0 or i > size or i < -size then
     core.raise("%s: position %s is outside axis %d of shape %s (positions count from 1)", where, tostring(i), axis,
-               tensor.shape_text(t.shape))
+               tostring(t.shape))
   end
   return i < 0 and i + size or i - 1
 end
@@ -95,7 +105,7 @@ end
 function tensor.wrap(pointer)
   local handle = core.own(pointer, C.ex_tensor_free)
   C.ex_tensor_describe(handle, info)
-  local shape = {}
+  local shape = setmetatable({}, Shape)
   for i = 1, info.ndim do shape[i] = info.dim[i - 1] end
   return setmetatable({ handle = handle, shape = shape, dtype = DTYPES[info.dtype + 1] }, Tensor)
 end
@@ -277,7 +287,9 @@ end
 
 -- t:item() -> the number of a tensor that holds one.
 function Tensor:item()
-  if self:count() ~= 1 then core.raise("item: a tensor of shape %s holds %d numbers, not one", tensor.shape_text(self.shape), self:count()) end
+  if self:count() ~= 1 then
+    core.raise("item: a tensor of shape %s holds %d numbers, not one", tostring(self.shape), self:count())
+  end
   return self:get()
 end
 
@@ -300,7 +312,7 @@ end
 function Tensor:get(...)
   local given = { ... }
   if #given ~= #self.shape and not (#given == 0 and self:count() == 1) then
-    core.raise("get: %d positions in a tensor of shape %s", #given, tensor.shape_text(self.shape))
+    core.raise("get: %d positions in a tensor of shape %s", #given, tostring(self.shape))
   end
   set_index("get", self, given)
   return element(self)
@@ -309,7 +321,7 @@ end
 function Tensor:set(...)
   local given = { ... }
   local value = table.remove(given)
-  if #given ~= #self.shape then core.raise("set: %d positions in a tensor of shape %s", #given, tensor.shape_text(self.shape)) end
+  if #given ~= #self.shape then core.raise("set: %d positions in a tensor of shape %s", #given, tostring(self.shape)) end
   self[given] = value
   return self
 end
@@ -324,7 +336,7 @@ end
 -- What positions (one, or a list of them from the first axis on) lead to: a view, perhaps without axes.
 local function part(t, positions)
   if #positions > #t.shape then
-    core.raise("index: %d positions in a tensor of shape %s", #positions, tensor.shape_text(t.shape))
+    core.raise("index: %d positions in a tensor of shape %s", #positions, tostring(t.shape))
   end
   local view = t
   for _, i in ipairs(positions) do
@@ -391,7 +403,14 @@ end
 -- t:copy_(source): the numbers of another tensor (any type; its shape is broadcast), or of a nested list. Gives t.
 function Tensor:copy_(source)
   if not tensor.is(source) then source = from(nil, source) end
-  if tensor.shape_text(source.shape) ~= tensor.shape_text(self.shape) then source = source:expand(self.shape) end
+  if source.shape ~= self.shape then
+    local dim, n = core.ints(self.shape)
+    local wide = C.ex_tensor_broadcast(source.handle, n, dim)
+    if wide == nil then
+      core.raise("copy_: a tensor of shape %s does not fit into shape %s", tostring(source.shape), tostring(self.shape))
+    end
+    source = tensor.wrap(wide)
+  end
   core.check(C.ex_tensor_copy(self.handle, source.handle))
   return self
 end
@@ -440,7 +459,7 @@ function Tensor:slice(axis, first, last, step)
   local from_, to = first < 0 and first + size or first - 1, last < 0 and last + size or last - 1
   local count = math.max(0, math.floor((to - from_) / step) + 1)
   if count > 0 and (from_ < 0 or from_ >= size or to < 0 or to >= size) then
-    core.raise("slice: positions %d to %d are outside axis %d of shape %s", first, last, axis, tensor.shape_text(self.shape))
+    core.raise("slice: positions %d to %d are outside axis %d of shape %s", first, last, axis, tostring(self.shape))
   end
   if count == 0 then from_ = 0 end
   return tensor.wrap(C.ex_tensor_slice(self.handle, axis, from_, count, step))
@@ -449,7 +468,7 @@ end
 -- t:permute(2, 0, 1) or t:permute{2, 0, 1}: axes in another order. t:transpose([a, b]): two axes swapped (0 and 1).
 function Tensor:permute(...)
   local given = type(...) == "table" and (...) or { ... }
-  if #given ~= #self.shape then core.raise("permute: %d axes in a tensor of shape %s", #given, tensor.shape_text(self.shape)) end
+  if #given ~= #self.shape then core.raise("permute: %d axes in a tensor of shape %s", #given, tostring(self.shape)) end
   local order = {}
   for i, axis in ipairs(given) do order[i] = check_axis("permute", self, axis) end
   return tensor.wrap(C.ex_tensor_permute(self.handle, (core.ints(order))))
@@ -467,7 +486,9 @@ end
 function Tensor:reshape(...)
   local given = type(...) == "table" and (...) or { ... }
   for i, size in ipairs(given) do
-    if not is_whole(size) or size < -1 or size > HIGH.int32 then core.raise("reshape: size %s at place %d is no size", tostring(size), i) end
+    if not is_whole(size) or size < -1 or size > HIGH.int32 then
+      core.raise("reshape: size %s at place %d is not a whole number from -1 to 2^31 - 1", tostring(size), i)
+    end
   end
   local dim, n = core.ints(given)
   local view = C.ex_tensor_reshape(self.handle, n, dim)
@@ -482,7 +503,7 @@ function Tensor:squeeze(axis)
   local shape = {}
   axis = axis and check_axis("squeeze", self, axis)
   if axis and self.shape[axis + 1] ~= 1 then
-    core.raise("squeeze: axis %d of shape %s has not size 1", axis, tensor.shape_text(self.shape))
+    core.raise("squeeze: axis %d of shape %s has not size 1", axis, tostring(self.shape))
   end
   for i, size in ipairs(self.shape) do
     if axis and axis ~= i - 1 or not axis and size ~= 1 then shape[#shape + 1] = size end
@@ -550,7 +571,7 @@ function tensor.concat(list, axis)
     for k = 1, #shape do fits = fits and (k == axis + 1 or t.shape[k] == shape[k]) end
     if not fits then
       core.raise("tensor.concat: element %d has shape %s, the first %s: they may differ in axis %d only", i,
-                 tensor.shape_text(t.shape), tensor.shape_text(shape), axis)
+                 tostring(t.shape), tensor.shape_text(shape), axis)
     end
     total = total + t.shape[axis + 1]
   end
@@ -575,4 +596,11 @@ end
 
 require "exeunt.tensor_math"(tensor, Tensor)
 
-return setmetatable(tensor, { __call = from })
+return setmetatable(tensor, {
+  __call = from,
+  __index = function(_, name)
+    if type(name) == "string" and name:sub(1, 2) == "__" then return nil end
+    local names = options.sorted_keys(tensor)
+    core.raise("ex.tensor has no '%s'%s", tostring(name), options.suggest(name, names))
+  end,
+})

@@ -54,7 +54,7 @@ return function(tensor, Tensor)
   function Tensor.gt(a, b) return Tensor.lt(b, a) end
   function Tensor.ge(a, b) return Tensor.le(b, a) end
 
-  local function no_comparison() core.raise("tensors are compared by a:lt(b), a:le(b), a:gt(b), a:ge(b), a:eq(b), which give 0s and 1s") end
+  local function no_comparison() core.raise("tensors are compared by a:lt(b), a:le(b), a:gt(b), a:ge(b) and a:eq(b)") end
   Tensor.__lt, Tensor.__le = no_comparison, no_comparison
   function Tensor.__concat(a, b)
     return (tensor.is(a) and tostring(a) or a) .. (tensor.is(b) and tostring(b) or b)
@@ -141,7 +141,7 @@ return function(tensor, Tensor)
 
   -- -- Whole tensors ----------------------------------------------------------------------------------------------------
 
-  local function same_shape(a, b) return tensor.is(b) and tensor.shape_text(a.shape) == tensor.shape_text(b.shape) end
+  local function same_shape(a, b) return tensor.is(b) and a.shape == b.shape end
 
   -- a:equal(b) -> whether b has the same shape and the same numbers (NaN equals nothing).
   function Tensor:equal(other)
@@ -161,7 +161,8 @@ return function(tensor, Tensor)
     local a, b = self:dense(), other:dense()
     local p, q = a:data(), b:data()
     for i = 0, self:count() - 1 do
-      if p[i] ~= q[i] and not (math.abs(p[i] - q[i]) <= absolute + relative * math.abs(q[i])) then return false end
+      local near = math.abs(p[i] - q[i]) <= absolute + relative * math.abs(q[i])     -- false where either is NaN
+      if p[i] ~= q[i] and not near then return false end
     end
     return a ~= nil and b ~= nil
   end
