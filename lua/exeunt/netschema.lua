@@ -2,6 +2,7 @@
 -- gives plain Lua tables. It builds no graph: whether names and shapes fit together is netfile.lua's to check.
 
 local json = require "exeunt.report.json"
+local weighting = require "exeunt.weighting"
 
 local schema = { FORMAT = 1 }
 
@@ -113,8 +114,8 @@ local description = object {
   nodes = list(object { name = text, op = text, inputs = list(text), attrs = map(list(number, 0, 8)) }, 1),
 }
 
-local function same_length(list_, count, what, fail)
-  if #list_ ~= count then fail("%s has %d elements, expected %d", what, #list_, count) end
+local function expect_length(x, count, what, fail)
+  if #x ~= count then fail("%s has %d elements, expected %d", what, #x, count) end
 end
 
 -- check(text, fail): the description in a network file's metadata; fail(format, ...) raises.
@@ -126,12 +127,14 @@ function schema.check(source, fail)
     fail("the file's format is version %s, this program reads version %d", tostring(raw.format), schema.FORMAT)
   end
   local d = description(raw, "", fail)
-  same_length(d.loss_weights, #d.exits, "loss_weights", fail)
-  same_length(d.vote_weights, #d.exits, "vote_weights", fail)
-  if d.class_names then same_length(d.class_names, d.classes, "class_names", fail) end
+  for _, k in ipairs { "loss_weights", "vote_weights" } do
+    local good, why = pcall(weighting.check, d[k], #d.exits, k)
+    if not good then fail("%s", why) end
+  end
+  if d.class_names then expect_length(d.class_names, d.classes, "class_names", fail) end
   if d.normalisation then
     for _, k in ipairs { "mean", "std" } do
-      same_length(d.normalisation[k], d.input[1], "normalisation." .. k, fail)
+      expect_length(d.normalisation[k], d.input[1], "normalisation." .. k, fail)
     end
   end
   return d

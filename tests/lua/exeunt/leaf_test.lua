@@ -1,0 +1,40 @@
+-- Leaves: logical order, memory order, copies.
+
+local lu = require "luaunit"
+package.path = "tests/support/?.lua;" .. package.path
+local nets = require "nets"
+local ex = require "exeunt"
+
+local core = require "exeunt.core"
+local leaf = require "exeunt.leaf"
+
+TestLeaf = {}
+
+local function strides(t)
+  local info = core.ffi.new "ex_tensor_info"
+  core.C.ex_tensor_describe(t.handle, info)
+  local out = {}
+  for i = 1, info.ndim do out[i] = tonumber(info.stride[i - 1]) end
+  return out
+end
+
+function TestLeaf.test_weights_lie_by_kernel_place()
+  lu.assertEquals(strides(leaf.new { 5, 4, 3, 2 }), { 1, 5, 40, 20 })
+  lu.assertEquals(strides(leaf.new { 5, 4 }), { 4, 1 })
+end
+
+function TestLeaf.test_numbers_do_not_depend_on_memory_order()
+  local a, b = leaf.uniform({ 3, 2, 2, 2 }, 2, 1, "name"), ex.tensor.zeros { 3, 2, 2, 2 }
+  core.check(core.C.ex_tensor_uniform(b.handle, 1, "name", -2, 2))
+  nets.same(lu, a, b)
+end
+
+function TestLeaf.test_copies_are_independent()
+  local a = leaf.full({ 2, 1, 1, 1 }, 3)
+  local b = leaf.copy(a)
+  core.check(core.C.ex_tensor_fill(a.handle, 4))
+  lu.assertEquals({ nets.flat(a), nets.flat(b) }, { { 4, 4 }, { 3, 3 } })
+  lu.assertEquals(strides(b), strides(a))
+end
+
+os.exit(lu.LuaUnit.run())

@@ -1,0 +1,127 @@
+-- nets.lua: what tests of networks share: small networks, random images, a split of a data set that needs no files, and
+-- tensors as plain numbers.
+
+local ex = require "exeunt"
+local core = require "exeunt.core"
+local C, ffi = core.C, core.ffi
+
+local nets = {}
+
+-- normal(shape, stream): random numbers, always the same for one stream.
+function nets.normal(shape, stream)
+  local t = ex.tensor.zeros(shape)
+  core.check(C.ex_tensor_normal(t.handle, 7, stream, 0, 1))
+  return t
+end
+
+-- bytes(shape, stream): uint8, always the same for one stream.
+function nets.bytes(shape, stream)
+  local real, t = ex.tensor.zeros(shape), ex.tensor.zeros(shape, "uint8")
+  core.check(C.ex_tensor_uniform(real.handle, 7, stream, 0, 255.99))
+  core.check(C.ex_tensor_copy(t.handle, real.handle))
+  return t
+end
+
+-- Gives batch norms statistics and every bias and scale a number of its own, as training would.
+function nets.stir(net)
+  for _, v in ipairs(net.graph:values()) do
+    if v.kind == "parameter" or v.kind == "buffer" then
+      local t = net.graph:tensor(v)
+      if #v.shape == 1 then
+        local low = (v.name:find "running_var" or v.name:find "%.weight$") and 0.5 or -0.5
+        core.check(C.ex_tensor_uniform(t.handle, 11, v.name, low, low + 1))
+      end
+    end
+  end
+  return net
+end
+
+-- vgg(): three exits on a small VGG for images (2, 12, 12), 4 classes, its numbers stirred.
+function nets.vgg(options)
+  local o = { input = { 2, 12, 12 }, classes = 4, widths = { 4, 6, 8 }, depths = 1, seed = 3 }
+  for k, v in pairs(options or {}) do o[k] = v end
+  return nets.stir(ex.exits.anticipate(ex.models.vgg(o)))
+end
+
+-- flat(t): all elements in order, as a Lua list.
+function nets.flat(t)
+  local out = {}
+  local function add(x)
+    if type(x) ~= "table" then out[#out + 1] = x return end
+    for _, y in ipairs(x) do add(y) end
+  end
+  add(t:to_list())
+  return out
+end
+
+-- same(lu, a, b): the same shape and the same bits.
+function nets.same(lu, a, b)
+  lu.assertEquals(a.shape, b.shape)
+  lu.assertEquals(nets.flat(a), nets.flat(b))
+end
+
+-- close(lu, a, b, margin): the same shape, elements within `margin`.
+function nets.close(lu, a, b, margin)
+  lu.assertEquals(a.shape, b.shape)
+  local x, y = nets.flat(a), nets.flat(b)
+  for i = 1, #x do lu.assertAlmostEquals(x[i], y[i], margin) end
+end
+
+-- split(images, labels): a split of a data set as evaluate sees it: images (N, C, H, W) float32, labels a list.
+function nets.split(images, labels)
+  local count, shape = images.shape[1], images.shape
+  local y = ex.tensor(labels, "int32")
+  return {
+    images = images, labels = y, count = count,
+    loader = function(_, o)
+      local l = { images = ex.tensor.zeros { o.batch, shape[2], shape[3], shape[4] }, labels = ex.tensor.zeros({ o.batch }, "int32") }
+      local at
+      local function rows(t, start, n) return ex.tensor.wrap(C.ex_tensor_slice(t.handle, 0, start, n, 1)) end
+      function l.start() at = 0 end
+      function l.next()
+        local n = math.min(o.batch, count - at)
+        if n == 0 then return nil end
+        core.check(C.ex_tensor_copy(rows(l.images, 0, n).handle, rows(images, at, n).handle))
+        core.check(C.ex_tensor_copy(rows(l.labels, 0, n).handle, rows(y, at, n).handle))
+        at = at + n
+        return n
+      end
+      return l
+    end,
+  }
+end
+
+-- folder(): a fresh folder, removed with its files by nets.clean(folder).
+ffi.cdef "char *mkdtemp(char *template);"
+
+function nets.folder()
+  local name = ffi.new("char[64]", (os.getenv "TMPDIR" or "/tmp") .. "/exeunt-test-XXXXXX")
+  assert(ffi.C.mkdtemp(name) ~= nil)
+  return ffi.string(name)
+end
+
+function nets.clean(folder)
+  local file = require "exeunt.file"
+  for _, name in ipairs(file.list(folder)) do
+    local path = folder .. "/" .. name
+    if file.kind(path) == "folder" then nets.clean(path) else os.remove(path) end
+  end
+  os.remove(folder)
+end
+
+-- read(path): the bytes of a file.
+function nets.read(path)
+  local f = assert(io.open(path, "rb"))
+  local text = f:read "*a"
+  f:close()
+  return text
+end
+
+-- message(f, ...): the text of the error that f raises; an error if it raises none.
+function nets.message(f, ...)
+  local ok, e = pcall(f, ...)
+  if ok then error("no error was raised", 2) end
+  return tostring(e)
+end
+
+return nets
