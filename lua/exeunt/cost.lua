@@ -48,8 +48,7 @@ function cost.latency(net, given)
   local o = options.check("cost.latency", given or {}, { runs = 100, warmup = 20 })
   if o.runs < 1 then core.raise("cost.latency: runs must be at least 1, got %s", tostring(o.runs)) end
   local session = infer.session(net, 1)
-  local image = tensor.zeros { 1, net.input[1], net.input[2], net.input[3] }
-  core.check(C.ex_tensor_normal(image.handle, 0, "cost.latency", 0, 1))
+  local image = tensor.normal({ 1, unpack(net.input) }, 0, 1, { seed = 0, stream = "cost.latency" })
   local answer = tensor.zeros { 1, net.classes }
   session:vote_weights(net.vote_weights)
   session:bind(image)

@@ -7,15 +7,10 @@ local ensemble = require "exeunt.ensemble"
 local infer = require "exeunt.infer"
 local options = require "exeunt.options"
 local tensor = require "exeunt.tensor"
-local C = core.C
 
 local evaluate = {}
 
 local BATCH = 128
-
-local function rows(t, axis, start, count)
-  return tensor.wrap(C.ex_tensor_slice(t.handle, axis, start, count, 1))
-end
 
 -- An error unless the split's images fit the network.
 local function check(net, split)
@@ -32,7 +27,7 @@ end
 -- logits(net, split[, batch]): logits (E, N, K) of all exits, labels (N) int32, in the split's order.
 function evaluate.logits(net, split, batch)
   check(net, split)
-  local loader = split:loader { batch = batch or BATCH }
+  local loader = split:loader { batch = batch or BATCH, augment = false }
   local session = infer.session(net, batch or BATCH)
   local count = split.count
   local logits = tensor.zeros { session.exits, count, net.classes }
@@ -43,11 +38,12 @@ function evaluate.logits(net, split, batch)
   local n = loader:next()
   while n do
     session:run(n)
-    for i = 1, session.exits do session:read(i, rows(logits[i], 0, done, n)) end
-    core.check(C.ex_tensor_copy(rows(labels, 0, done, n).handle, rows(loader.labels, 0, 0, n).handle))
+    for i = 1, session.exits do session:read(i, logits[i]:narrow(0, done, n)) end
+    labels:narrow(0, done, n):copy_(loader.labels:narrow(0, 0, n))
     done = done + n
     n = loader:next()
   end
+  loader:free()
   if done ~= count then core.raise("evaluate: the split gave %d images of %d", done, count) end
   return logits, labels
 end
@@ -72,8 +68,7 @@ end
 function evaluate.score(net, logits, labels, b)
   local count, list, loss = labels.shape[1], {}, 0
   for i, e in ipairs(net.exits) do
-    local z = rows(logits, 0, i - 1, 1)
-    local score = ensemble.score(z, labels, { 1 })
+    local score = ensemble.score(logits:narrow(0, i - 1, 1), labels, { 1 })
     local ce = ensemble.cross_entropy(logits[i], labels)
     list[i] = setmetatable({ name = e.name, top1 = score.top1, top5 = score.top5, loss = ce }, Exit)
     loss = loss + net.loss_weights[i] * ce

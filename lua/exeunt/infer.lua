@@ -6,7 +6,6 @@
 local core = require "exeunt.core"
 local Plan = require "exeunt.plan"
 local tensor = require "exeunt.tensor"
-local C = core.C
 
 local infer = {}
 
@@ -72,7 +71,7 @@ end
 
 -- x as (N, C, H, W), and whether it was one image without its axis.
 local function batch_of(net, x, where)
-  if type(x) ~= "table" or type(x.shape) ~= "table" then core.raise("%s: expected a tensor of images, got %s", where, type(x)) end
+  if not tensor.is(x) then core.raise("%s: expected a tensor of images, got %s", where, type(x)) end
   local s, want = x.shape, net.input
   local single = #s == 3
   if single then x, s = x:reshape { 1, s[1], s[2], s[3] }, { 1, s[1], s[2], s[3] } end
@@ -88,10 +87,6 @@ local function size_for(n)
   return LARGEST
 end
 
-local function rows(t, start, count)
-  return tensor.wrap(C.ex_tensor_slice(t.handle, 0, start, count, 1))
-end
-
 -- forward(net, x): x float32 (N, C, H, W) or (C, H, W) -> vote (N, K), list of each exit's logits (N, K).
 function infer.forward(net, x)
   x = batch_of(net, x, "forward")
@@ -105,9 +100,9 @@ function infer.forward(net, x)
   for i = 1, session:outputs() do out[i] = tensor.zeros { count, net.classes } end
   for start = 0, count - 1, session.batch do
     local n = math.min(session.batch, count - start)
-    session:bind(rows(x, start, n))
+    session:bind(x:narrow(0, start, n))
     session:run(n)
-    for i, t in ipairs(out) do session:read(i, rows(t, start, n)) end
+    for i, t in ipairs(out) do session:read(i, t:narrow(0, start, n)) end
   end
   local vote = out[session:outputs()]
   out[session.exits + 1] = nil
@@ -128,11 +123,7 @@ local function normalised(net, images)
     core.raise("classify: the network knows no normalisation: give it by net:use(data) or "
                .. "net.normalisation = { mean = {...}, std = {...} }")
   end
-  if images.dtype == "uint8" then
-    local pixels = tensor.zeros(images.shape)
-    core.check(C.ex_tensor_copy(pixels.handle, images.handle))
-    images = pixels / 255
-  end
+  if images.dtype == "uint8" then images = images:clone "float32" / 255 end
   return (images - channels(norm.mean)) / channels(norm.std)
 end
 

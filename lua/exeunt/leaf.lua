@@ -19,23 +19,17 @@ end
 
 -- copy(t): a leaf of its own with the numbers of t.
 function leaf.copy(t)
-  local out = leaf.new(t.shape)
-  core.check(C.ex_tensor_copy(out.handle, t.handle))
-  return out
+  return leaf.new(t.shape):copy_(t)
 end
 
 -- full(shape, value): a leaf filled with one number.
 function leaf.full(shape, value)
-  local out = leaf.new(shape)
-  core.check(C.ex_tensor_fill(out.handle, value))
-  return out
+  return leaf.new(shape):fill_(value)
 end
 
 -- uniform(shape, bound, seed, stream): numbers in [-bound, bound), which depend on seed and stream name alone.
 function leaf.uniform(shape, bound, seed, stream)
-  local out = leaf.new(shape)
-  core.check(C.ex_tensor_uniform(out.handle, seed, stream, -bound, bound))
-  return out
+  return leaf.new(shape):uniform_(-bound, bound, { seed = seed, stream = stream })
 end
 
 return leaf

@@ -19,7 +19,7 @@ local function text(x, where, fail)
 end
 
 local function number(x, where, fail)
-  if type(x) ~= "number" then fail("%s must be a number", where) end
+  if type(x) ~= "number" or x - x ~= 0 then fail("%s must be a finite number", where) end
   return x
 end
 

@@ -14,6 +14,7 @@ local infer = require "exeunt.infer"
 local layer = require "exeunt.nn.layer"
 local leaf = require "exeunt.leaf"
 local options = require "exeunt.options"
+local Seed = require "exeunt.seed"
 local surgery = require "exeunt.surgery"
 local weighting = require "exeunt.weighting"
 
@@ -73,7 +74,7 @@ local function new(_, given)
     seed = options.optional, class_names = options.optional, normalisation = options.optional,
   })
   layer.count("network", "classes", o.classes)
-  local g, seed = Graph.new(), o.seed or require("exeunt").seed()
+  local g, seed = Graph.new(), o.seed or Seed()
   local stages = network.prepare(g, seed)
   local y = o.build(g, g:input("input", image_shape("network", o.input), "float32"))
   if o.head then

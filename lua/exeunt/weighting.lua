@@ -64,12 +64,7 @@ end
 
 local function named(name)
   if schemes[name] then return schemes[name] end
-  local names = {}
-  for k in pairs(schemes) do names[#names + 1] = k end
-  table.sort(names)
-  local near = options.nearest(tostring(name), names)
-  core.raise("weighting: there is no scheme %s%s; there are %s", tostring(name),
-             near and (" (did you mean %s?)"):format(near) or "", table.concat(names, ", "))
+  core.raise("weighting: no scheme '%s'%s", tostring(name), options.suggest(name, options.sorted_keys(schemes)))
 end
 
 -- One side of { loss = ..., vote = ... }: a list, or the name of a scheme, of which `which` (1: a, 2: b) is taken.

@@ -2,35 +2,26 @@
 -- tensors as plain numbers.
 
 local ex = require "exeunt"
-local core = require "exeunt.core"
-local C, ffi = core.C, core.ffi
+local ffi = require "ffi"
 
 local nets = {}
 
 -- normal(shape, stream): random numbers, always the same for one stream.
 function nets.normal(shape, stream)
-  local t = ex.tensor.zeros(shape)
-  core.check(C.ex_tensor_normal(t.handle, 7, stream, 0, 1))
-  return t
+  return ex.tensor.normal(shape, 0, 1, { seed = 7, stream = stream })
 end
 
 -- bytes(shape, stream): uint8, always the same for one stream.
 function nets.bytes(shape, stream)
-  local real, t = ex.tensor.zeros(shape), ex.tensor.zeros(shape, "uint8")
-  core.check(C.ex_tensor_uniform(real.handle, 7, stream, 0, 255.99))
-  core.check(C.ex_tensor_copy(t.handle, real.handle))
-  return t
+  return ex.tensor.uniform(shape, 0, 255.99, { seed = 7, stream = stream }):clone "uint8"
 end
 
 -- Gives batch norms statistics and every bias and scale a number of its own, as training would.
 function nets.stir(net)
   for _, v in ipairs(net.graph:values()) do
     if v.kind == "parameter" or v.kind == "buffer" then
-      local t = net.graph:tensor(v)
-      if #v.shape == 1 then
-        local low = (v.name:find "running_var" or v.name:find "%.weight$") and 0.5 or -0.5
-        core.check(C.ex_tensor_uniform(t.handle, 11, v.name, low, low + 1))
-      end
+      local low = (v.name:find "running_var" or v.name:find "%.weight$") and 0.5 or -0.5
+      if #v.shape == 1 then net.graph:tensor(v):uniform_(low, low + 1, { seed = 11, stream = v.name }) end
     end
   end
   return net
@@ -60,10 +51,11 @@ function nets.same(lu, a, b)
   lu.assertEquals(nets.flat(a), nets.flat(b))
 end
 
--- close(lu, a, b, margin): the same shape, elements within `margin`.
-function nets.close(lu, a, b, margin)
+-- close(lu, a, b, share): the same shape, elements within this share of b's largest.
+function nets.close(lu, a, b, share)
   lu.assertEquals(a.shape, b.shape)
-  local x, y = nets.flat(a), nets.flat(b)
+  local x, y, margin = nets.flat(a), nets.flat(b), 0
+  for _, v in ipairs(y) do margin = math.max(margin, share * math.abs(v)) end
   for i = 1, #x do lu.assertAlmostEquals(x[i], y[i], margin) end
 end
 
@@ -76,13 +68,13 @@ function nets.split(images, labels)
     loader = function(_, o)
       local l = { images = ex.tensor.zeros { o.batch, shape[2], shape[3], shape[4] }, labels = ex.tensor.zeros({ o.batch }, "int32") }
       local at
-      local function rows(t, start, n) return ex.tensor.wrap(C.ex_tensor_slice(t.handle, 0, start, n, 1)) end
       function l.start() at = 0 end
+      function l.free() end
       function l.next()
         local n = math.min(o.batch, count - at)
         if n == 0 then return nil end
-        core.check(C.ex_tensor_copy(rows(l.images, 0, n).handle, rows(images, at, n).handle))
-        core.check(C.ex_tensor_copy(rows(l.labels, 0, n).handle, rows(y, at, n).handle))
+        l.images:narrow(0, 0, n):copy_(images:narrow(0, at, n))
+        l.labels:narrow(0, 0, n):copy_(y:narrow(0, at, n))
         at = at + n
         return n
       end

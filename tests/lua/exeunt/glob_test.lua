@@ -1,9 +1,6 @@
 -- Patterns of names.
 
 local lu = require "luaunit"
-package.path = "tests/support/?.lua;" .. package.path
-local nets = require "nets"
-local ex = require "exeunt"
 
 TestGlob = {}
 

@@ -55,8 +55,9 @@ function TestNetfile.test_saved_again_it_has_the_same_bytes()
 end
 
 function TestNetfile.test_every_model_comes_back()
-  for _, net in ipairs { ex.models.lenet {}, ex.models.resnet { depth = 8 }, ex.exits.anticipate(ex.models.vgg { batch_norm = false, depths = 1 }),
-                         ex.models.resnet { depth = 8, shortcut = "identity" } } do
+  local models = { ex.models.lenet {}, ex.models.resnet { depth = 8 }, ex.models.resnet { depth = 8, shortcut = "identity" },
+                   ex.exits.anticipate(ex.models.vgg { batch_norm = false, depths = 1 }) }
+  for _, net in ipairs(models) do
     net:save(path "a")
     local back = ex.load(path "a")
     lu.assertEquals(tostring(back), tostring(net))
@@ -159,12 +160,15 @@ function TestNetfile.test_refuses_fields()
     { "stages[1]: the graph makes no value x", function(d) d.stages[1] = "x" end },
     { "nodes must be a list", function(d) d.nodes = { a = 1 } end },
     { "nodes[1].op must be a text", function(d) d.nodes[1].op = 3 end },
-    { "nodes[1].attrs.stride[1] must be a number", function(d) d.nodes[1].attrs.stride = { "1" } end },
+    { "nodes[1].attrs.stride[1] must be a finite number", function(d) d.nodes[1].attrs.stride = { "1" } end },
     { "leaves[1].kind must be parameter or buffer", function(d) d.leaves[1].kind = "input" end },
     { "leaves[1].frozen must be true or false", function(d) d.leaves[1].frozen = 1 end },
   }
   for _, case in ipairs(cases) do lu.assertEquals(refused(case[2]), case[1]) end
   lu.assertStrContains(refused(function(_, f) f.text = "{" end), "not JSON")
+  lu.assertStrContains(refused(function(_, f) f.text = ("["):rep(100000) end), "not JSON")
+  lu.assertEquals(refused(function(d, f) f.text = json.encode(d):gsub('"mean": %[.-%]', '"mean": [nan, 1]') end),
+                  "normalisation.mean[1] must be a finite number")
   lu.assertEquals(refused(function(_, f) f.text = "[1, 2]" end), "format is missing")
 end
 

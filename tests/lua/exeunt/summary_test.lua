@@ -1,8 +1,6 @@
 -- The table that print(net) shows.
 
 local lu = require "luaunit"
-package.path = "tests/support/?.lua;" .. package.path
-local nets = require "nets"
 local ex = require "exeunt"
 
 TestSummary = {}

@@ -38,8 +38,8 @@ end
 function TestWeighting.test_by_name_in_the_module()
   lu.assertEquals({ ex.weighting.mix(3) }, { scheme("mix", 3) })
   lu.assertEquals(nets.message(function() return ex.weighting.mux end),
-                  "weighting: there is no scheme mux (did you mean mix?); there are asc, desc, mix, unif")
-  lu.assertStrContains(nets.message(ex.weighting.of, "ascc"), "did you mean asc?")
+                  "weighting: no scheme 'mux'; did you mean 'mix'?")
+  lu.assertEquals(nets.message(ex.weighting.of, "linear"), "weighting: no scheme 'linear'; there are asc, desc, mix and unif")
 end
 
 function TestWeighting.test_lists_and_names_for_each_side()

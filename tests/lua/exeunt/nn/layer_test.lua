@@ -66,7 +66,8 @@ function TestLayers.test_joining()
   lu.assertEquals(nn.add()(g, "two", a, b).shape, { -1, 4, 9, 9 })
   lu.assertEquals(nn.add()(g, "three", a, b, x).shape, { -1, 4, 9, 9 })
   lu.assertEquals(nn.concat()(g, "side", a, b, x).shape, { -1, 12, 9, 9 })
-  local y = nn.residual { body = nn.conv2d { out = 8, kernel = 1 }, shortcut = nn.conv2d { out = 8, kernel = 1 }, after = nn.relu() }(g, "r", x)
+  local wider = nn.conv2d { out = 8, kernel = 1 }
+  local y = nn.residual { body = wider, shortcut = wider, after = nn.relu() }(g, "r", x)
   lu.assertEquals({ y.name, y.shape }, { "r.after", { -1, 8, 9, 9 } })
   lu.assertNotNil(g:find "r.shortcut.weight")
   lu.assertEquals({ nn.join("", "a"), nn.join("a.0", "b"), nn.join(nil, "c") }, { "a", "a.0.b", "c" })
@@ -77,10 +78,12 @@ function TestLayers.test_refuses()
   local function message(layer, ...) return nets.message(layer, g, "here", ...) end
   lu.assertEquals(message(nn.linear { out = 3 }, x),
     "here: linear: input is (N, 4, 9, 9), expected rows (N, features): use nn.flatten() or nn.global_avg_pool() before it")
-  lu.assertEquals(message(nn.conv2d { out = 3, kernel = 1, groups = 3 }, x), "here: conv2d: 4 channels in and 3 out do not divide into 3 groups")
+  lu.assertEquals(message(nn.conv2d { out = 3, kernel = 1, groups = 3 }, x),
+                  "here: conv2d: 4 channels in and 3 out do not divide into 3 groups")
   lu.assertEquals(message(nn.relu(), nil), "here: nn.relu: the third argument must be a value of the graph, got nil")
   lu.assertEquals(nets.message(nn.relu(), x), "nn.relu: a layer is called as layer(graph, name, value)")
-  lu.assertEquals(nets.message(nn.sequential, { nn.relu(), nil, nn.relu() }), "nn.sequential: child 2 must be a layer or { name, layer }, got nil")
+  lu.assertEquals(nets.message(nn.sequential, { nn.relu(), nil, nn.relu() }),
+                  "nn.sequential: child 2 must be a layer or { name, layer }, got nil")
   lu.assertEquals(nets.message(nn.conv2d, { out = 0, kernel = 1 }), "nn.conv2d: out must be a whole number from 1 on, got 0")
   lu.assertStrContains(nets.message(nn.conv2d, { out = 1, kernel_size = 1 }), "kernel")
   lu.assertStrContains(nets.message(nn.conv2d, { kernel = 1 }), "out")
