@@ -85,7 +85,7 @@ void ex_tensor_free(ex_tensor *t);          /* drops this view; storage goes wit
 void ex_tensor_describe(const ex_tensor *t, ex_tensor_info *info);
 ex_tensor *ex_tensor_slice(const ex_tensor *t, int32_t axis, int32_t start, int32_t count, int32_t step); /* view */
 ex_tensor *ex_tensor_permute(const ex_tensor *t, const int32_t *order);                                   /* view */
-ex_tensor *ex_tensor_reshape(const ex_tensor *t, int32_t ndim, const int32_t *dim);  /* view of a dense tensor */
+ex_tensor *ex_tensor_reshape(const ex_tensor *t, int32_t ndim, const int32_t *dim);  /* view, where strides allow */
 ex_tensor *ex_tensor_broadcast(const ex_tensor *t, int32_t ndim, const int32_t *dim);                     /* view */
 ex_status ex_tensor_copy(ex_tensor *out, const ex_tensor *in);   /* same shape, any strides and types */
 ex_status ex_tensor_fill(ex_tensor *out, double value);

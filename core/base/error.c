@@ -81,8 +81,8 @@ const char *ex_nearest(const char *name, const char *const *names, int32_t n)
         int distance = edit_distance(name, names[i]);
         if (!best || distance < least) { best = names[i]; least = distance; }
     }
-    /* near: at most 2 edits, or a third of a long name */
-    int allowed = (int)strnlen(name, NAME_SIZE - 1) / 3;
-    if (allowed < 2) allowed = 2;
+    /* near: a third of the letters, 2 of 4 or 5, and 1 of fewer */
+    int length = (int)strnlen(name, NAME_SIZE - 1);
+    int allowed = length >= 6 ? length / 3 : length >= 4 ? 2 : 1;
     return best && least <= allowed && least < (int)strlen(best) ? best : NULL;
 }

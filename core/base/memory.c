@@ -1,6 +1,7 @@
 /* memory.c: blocks with a 64-byte header that knows their size, so that bytes held can be counted.
  *     [ header 64 bytes | the caller's bytes ... ]
- * From LARGE on, a block is a mapping of its own that starts at a huge page and is advised to use them. */
+ * From LARGE on, a block is a mapping of its own, of whole huge pages: a tail of small ones would cost more at its
+ * first touch than all the rest. */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "memory.h"
 #include "error.h"
 
-enum { HEADER = 64, PAGE = 4096 };
+enum { HEADER = 64 };
 #define LARGE ((size_t)2 << 20)             /* a huge page */
 
 typedef struct header {
@@ -22,7 +23,7 @@ static atomic_llong bytes_held, calls;
 
 static header *header_of(void *block) { return (header *)((char *)block - HEADER); }
 
-/* Maps `length` bytes (whole pages) at a multiple of LARGE: maps more, and gives back both ends. */
+/* Maps `length` bytes (whole huge pages) at a multiple of LARGE: maps more, and gives back both ends. */
 static void *map_large(size_t length)
 {
     char *wide = mmap(NULL, length + LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -41,7 +42,7 @@ static void *allocate(size_t bytes, int zero)
     if (bytes <= (size_t)PTRDIFF_MAX - 2 * LARGE) {
         size_t length = HEADER + bytes;
         if (length >= LARGE) {
-            mapped = (length + PAGE - 1) / PAGE * PAGE;
+            mapped = (length + LARGE - 1) / LARGE * LARGE;
             h = map_large(mapped);          /* the kernel gives zeros */
         } else {
             h = aligned_alloc(HEADER, (length + HEADER - 1) / HEADER * HEADER);

@@ -40,7 +40,7 @@ struct ex_safetensors {
     char *path, *where, *header;            /* names and strings point into the header */
     int64_t start, size;                    /* of the data */
     entry *entry;                           /* in the header's order */
-    pair *pair;
+    pair *pair;                             /* by key, once checked */
     int32_t entries, entries_room, pairs, pairs_room;
     int metadata;                           /* the header had one */
 };
@@ -166,9 +166,7 @@ static int by_place(const void *a, const void *b) {
     return x->begin != y->begin ? (x->begin < y->begin ? -1 : 1) : x->end != y->end ? (x->end < y->end ? -1 : 1) : 0;
 }
 
-static int by_key(const void *a, const void *b) {
-    return strcmp((*(const pair *const *)a)->key, (*(const pair *const *)b)->key);
-}
+static int by_key(const void *a, const void *b) { return strcmp(((const pair *)a)->key, ((const pair *)b)->key); }
 
 static ex_status check_size(const ex_safetensors *f, const entry *e) {
     int64_t bytes = (int64_t)ex_dtype_size(e->dtype);
@@ -207,26 +205,30 @@ static ex_status check_places(const ex_safetensors *f, const entry **sorted) {
     return EX_OK;
 }
 
-static ex_status check_names(const ex_safetensors *f, const void **sorted) {
-    for (int32_t i = 0; i < f->pairs; i++) sorted[i] = &f->pair[i];
-    qsort(sorted, (size_t)f->pairs, sizeof *sorted, by_key);
+/* Sorts the strings by key: a file may hold millions. */
+static ex_status check_keys(ex_safetensors *f) {
+    if (f->pairs > 0) qsort(f->pair, (size_t)f->pairs, sizeof *f->pair, by_key);
     for (int32_t i = 1; i < f->pairs; i++)
-        if (by_key(&sorted[i - 1], &sorted[i]) == 0)
-            return ex_fail("%s: __metadata__ has \"%s\" twice", f->where, ((const pair *)sorted[i])->key);
+        if (by_key(&f->pair[i - 1], &f->pair[i]) == 0)
+            return ex_fail("%s: __metadata__ has \"%s\" twice", f->where, f->pair[i].key);
+    return EX_OK;
+}
+
+static ex_status check_names(const ex_safetensors *f, const entry **sorted) {
     for (int32_t i = 0; i < f->entries; i++) sorted[i] = &f->entry[i];
     qsort(sorted, (size_t)f->entries, sizeof *sorted, by_name);
     for (int32_t i = 1; i < f->entries; i++)
         if (by_name(&sorted[i - 1], &sorted[i]) == 0)
-            return ex_fail("%s: tensor \"%s\" stands there twice", f->where, ((const entry *)sorted[i])->name);
+            return ex_fail("%s: tensor \"%s\" stands there twice", f->where, sorted[i]->name);
     return EX_OK;
 }
 
-static ex_status check_claims(const ex_safetensors *f) {
-    int32_t most = f->entries > f->pairs ? f->entries : f->pairs;
-    const void **sorted = ex_alloc((size_t)(most + 1) * sizeof *sorted);
+static ex_status check_claims(ex_safetensors *f) {
+    const entry **sorted = ex_alloc((size_t)(f->entries + 1) * sizeof *sorted);
     if (!sorted) return EX_FAILED;
-    ex_status status = check_names(f, sorted);                 /* leaves the entries in `sorted` */
-    if (status == EX_OK) status = check_places(f, (const entry **)sorted);
+    ex_status status = check_keys(f);
+    if (status == EX_OK) status = check_names(f, sorted);      /* leaves the entries in `sorted` */
+    if (status == EX_OK) status = check_places(f, sorted);
     ex_free(sorted);
     return status;
 }
@@ -316,9 +318,9 @@ const char *ex_safetensors_metadata_key(const ex_safetensors *f, int32_t i) {
 }
 
 const char *ex_safetensors_metadata(const ex_safetensors *f, const char *key) {
-    for (int32_t i = 0; i < f->pairs; i++)
-        if (strcmp(f->pair[i].key, key) == 0) return f->pair[i].value;
-    return NULL;
+    const pair wanted = { .key = key }, *found = NULL;
+    if (f->pairs > 0) found = bsearch(&wanted, f->pair, (size_t)f->pairs, sizeof *f->pair, by_key);
+    return found ? found->value : NULL;
 }
 
 ex_tensor *ex_safetensors_read(const ex_safetensors *f, int32_t i) {

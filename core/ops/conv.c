@@ -1,3 +1,263 @@
+/* conv.c: convolution of images, and its two gradients. PyTorch's conventions.
+ *
+ *     conv2d             x (N,C,H,W), w (O,C/g,kH,kW), [bias (O)] -> y (N,O,oH,oW)
+ *                        oH = floor((H + 2 padding - dilation (kH - 1) - 1) / stride) + 1
+ *     conv2d_grad_input  dy (N,O,oH,oW), w -> dx (N,C,H,W), where size = H,W
+ *     conv2d_grad_weight x, dy -> dw (O,C/g,kH,kW), where kernel = kH,kW
+ *
+ * The arithmetic is kernels/conv.h's. It refuses unbatched images, and makes no second derivatives. */
 #include "op.h"
+#include "../base/error.h"
+#include "../kernels/kernels.h"
 
-const ex_op *const ex_ops_conv[] = { NULL };
+enum { STRIDE, PADDING, DILATION, GROUPS, SIZE };   /* SIZE: of the image or of the kernel */
+enum { LARGEST = 1 << 24 };                         /* of any attribute: sums of a few stay in 32 bits */
+
+#define CONV_ATTR { .name = "stride", .count = 2, .value = { 1, 1 } }, { .name = "padding", .count = 2 }, \
+    { .name = "dilation", .count = 2, .value = { 1, 1 } }, { .name = "groups", .count = 1, .value = { 1 } }
+static const ex_attr_spec forward_attr[] = { CONV_ATTR, { 0 } };
+static const ex_attr_spec input_attr[] = { CONV_ATTR, { .name = "size", .count = 2, .required = 1 }, { 0 } };
+static const ex_attr_spec weight_attr[] = { CONV_ATTR, { .name = "kernel", .count = 2, .required = 1 }, { 0 } };
+
+/* -- Shapes ------------------------------------------------------------------------------------------------- */
+
+static ex_status whole(const char *what, const double *value, int32_t count, int32_t low)
+{
+    for (int32_t i = 0; i < count; i++)
+        if (!(value[i] >= low && value[i] <= LARGEST && value[i] == (int32_t)value[i]))
+            return ex_fail("%s: got %g, expected a whole number from %d to %d", what, value[i], low, LARGEST);
+    return EX_OK;
+}
+
+static ex_status read_attributes(const ex_numbers *attr, const char *size, ex_conv_shape *g)
+{
+    if (whole("stride", attr[STRIDE], 2, 1) || whole("padding", attr[PADDING], 2, 0)
+        || whole("dilation", attr[DILATION], 2, 1) || whole("groups", attr[GROUPS], 1, 1)) return EX_FAILED;
+    if (size && whole(size, attr[SIZE], 2, 1)) return EX_FAILED;
+    for (int32_t i = 0; i < 2; i++) {
+        g->stride[i] = (int32_t)attr[STRIDE][i];
+        g->padding[i] = (int32_t)attr[PADDING][i];
+        g->dilation[i] = (int32_t)attr[DILATION][i];
+    }
+    g->groups = (int32_t)attr[GROUPS][0];
+    return EX_OK;
+}
+
+/* Channels against groups, and the size of the output along both axes. */
+static ex_status complete(ex_conv_shape *g)
+{
+    if (g->ci % g->groups) return ex_fail("groups: got %d, which does not divide the input's %d channels", g->groups, g->ci);
+    if (g->co % g->groups) return ex_fail("groups: got %d, which does not divide the output's %d channels", g->groups, g->co);
+    const int32_t size[2] = { g->h, g->w }, kernel[2] = { g->kh, g->kw };
+    int32_t out[2];
+    for (int32_t i = 0; i < 2; i++) {
+        const int64_t padded = size[i] + 2 * (int64_t)g->padding[i], reach = g->dilation[i] * (int64_t)(kernel[i] - 1) + 1;
+        if (reach > padded)
+            return ex_fail("kernel of %dx%d at dilation %d,%d is larger than the %dx%d image with padding %d,%d", g->kh, g->kw,
+                           g->dilation[0], g->dilation[1], g->h, g->w, g->padding[0], g->padding[1]);
+        out[i] = (int32_t)((padded - reach) / g->stride[i] + 1);
+    }
+    g->oh = out[0];
+    g->ow = out[1];
+    return EX_OK;
+}
+
+static ex_status expect_filter(const ex_shape *w)
+{
+    if (ex_expect("weight", w, EX_FLOAT32, 4)) return EX_FAILED;
+    return w->dim[0] == EX_BATCH ? ex_fail("weight must not depend on the batch") : EX_OK;
+}
+
+static void set_images(ex_shape *out, int32_t n, int32_t c, int32_t h, int32_t w)
+{
+    *out = (ex_shape){ .dtype = EX_FLOAT32, .ndim = 4, .dim = { n, c, h, w } };
+}
+
+/* dy must be what a forward pass over this geometry gives. */
+static ex_status expect_gradient(const ex_shape *dy, const ex_conv_shape *g)
+{
+    if (dy->dim[1] == g->co && dy->dim[2] == g->oh && dy->dim[3] == g->ow) return EX_OK;
+    return ex_fail("gradient has %d channels of %dx%d, expected %d of %dx%d", dy->dim[1], dy->dim[2], dy->dim[3], g->co, g->oh,
+                   g->ow);
+}
+
+static ex_status infer_forward(const ex_signature *s)
+{
+    ex_conv_shape g = {0};
+    if (ex_expect_images("input", &s->in[0]) || expect_filter(&s->in[1]) || read_attributes(s->attr, NULL, &g)) return EX_FAILED;
+    const int32_t *x = s->in[0].dim, *w = s->in[1].dim;
+    g.ci = x[1], g.h = x[2], g.w = x[3], g.co = w[0], g.kh = w[2], g.kw = w[3];
+    if ((int64_t)w[1] * g.groups != g.ci) {
+        if (g.groups == 1) return ex_fail("input has %d channels, weight expects %d", g.ci, w[1]);
+        return ex_fail("input has %d channels, weight expects %d in each of %d groups", g.ci, w[1], g.groups);
+    }
+    if (complete(&g)) return EX_FAILED;
+    if (s->inputs > 2) {
+        if (ex_expect("bias", &s->in[2], EX_FLOAT32, 1)) return EX_FAILED;
+        if (s->in[2].dim[0] != g.co) return ex_fail("bias has %d numbers, weight makes %d channels", s->in[2].dim[0], g.co);
+    }
+    set_images(&s->out[0], x[0], g.co, g.oh, g.ow);
+    return EX_OK;
+}
+
+static ex_status infer_input(const ex_signature *s)
+{
+    ex_conv_shape g = {0};
+    if (ex_expect_images("gradient", &s->in[0]) || expect_filter(&s->in[1]) || read_attributes(s->attr, "size", &g)) return EX_FAILED;
+    const int32_t *dy = s->in[0].dim, *w = s->in[1].dim;
+    if ((int64_t)w[1] * g.groups > LARGEST) return ex_fail("groups: got %d for a weight of %d channels", g.groups, w[1]);
+    g.ci = w[1] * g.groups, g.h = (int32_t)s->attr[SIZE][0], g.w = (int32_t)s->attr[SIZE][1];
+    g.co = w[0], g.kh = w[2], g.kw = w[3];
+    if (complete(&g) || expect_gradient(&s->in[0], &g)) return EX_FAILED;
+    set_images(&s->out[0], dy[0], g.ci, g.h, g.w);
+    return EX_OK;
+}
+
+static ex_status infer_weight(const ex_signature *s)
+{
+    ex_conv_shape g = {0};
+    if (ex_expect_images("input", &s->in[0]) || ex_expect_images("gradient", &s->in[1]) || read_attributes(s->attr, "kernel", &g))
+        return EX_FAILED;
+    const int32_t *x = s->in[0].dim, *dy = s->in[1].dim;
+    g.ci = x[1], g.h = x[2], g.w = x[3], g.co = dy[1];
+    g.kh = (int32_t)s->attr[SIZE][0], g.kw = (int32_t)s->attr[SIZE][1];
+    if (complete(&g) || expect_gradient(&s->in[1], &g)) return EX_FAILED;
+    set_images(&s->out[0], g.co, g.ci / g.groups, g.kh, g.kw);
+    return EX_OK;
+}
+
+/* The geometry of a checked node: x and y are the dimensions of its images, w those of its filter. */
+static ex_conv_shape geometry(int32_t n, const int32_t *x, const int32_t *w, const int32_t *y, const ex_numbers *attr)
+{
+    ex_conv_shape g = { .n = n, .ci = x[1], .h = x[2], .w = x[3], .co = y[1], .oh = y[2], .ow = y[3], .kh = w[2], .kw = w[3] };
+    read_attributes(attr, NULL, &g);
+    return g;
+}
+
+static ex_conv_shape signature_forward(const ex_signature *s, int32_t n)
+{
+    return geometry(n, s->in[0].dim, s->in[1].dim, s->out[0].dim, s->attr);
+}
+
+static ex_conv_shape signature_input(const ex_signature *s, int32_t n)
+{
+    return geometry(n, s->out[0].dim, s->in[1].dim, s->in[0].dim, s->attr);
+}
+
+static ex_conv_shape signature_weight(const ex_signature *s, int32_t n)
+{
+    return geometry(n, s->in[0].dim, s->out[0].dim, s->in[1].dim, s->attr);
+}
+
+/* -- Cost ------------------------------------------------------------------------------------------------------ */
+
+static double count_macs(const ex_conv_shape *g)
+{
+    return (double)g->oh * g->ow * g->co * (g->ci / g->groups) * g->kh * g->kw;
+}
+
+static double macs_forward(const ex_signature *s) { const ex_conv_shape g = signature_forward(s, 1); return count_macs(&g); }
+static double macs_input(const ex_signature *s) { const ex_conv_shape g = signature_input(s, 1); return count_macs(&g); }
+static double macs_weight(const ex_signature *s) { const ex_conv_shape g = signature_weight(s, 1); return count_macs(&g); }
+
+static size_t scratch_forward(const ex_signature *s, int32_t batch, int32_t threads)
+{
+    const ex_conv_shape g = signature_forward(s, batch);
+    return ex_kernels_current()->conv->scratch(EX_CONV_FORWARD, &g, threads);
+}
+
+static size_t scratch_input(const ex_signature *s, int32_t batch, int32_t threads)
+{
+    const ex_conv_shape g = signature_input(s, batch);
+    return ex_kernels_current()->conv->scratch(EX_CONV_GRAD_INPUT, &g, threads);
+}
+
+static size_t scratch_weight(const ex_signature *s, int32_t batch, int32_t threads)
+{
+    const ex_conv_shape g = signature_weight(s, batch);
+    return ex_kernels_current()->conv->scratch(EX_CONV_GRAD_WEIGHT, &g, threads);
+}
+
+static const char *word(const ex_conv_shape *g)
+{
+    return g->groups > 1 && g->ci == g->groups && g->co == g->groups ? "depthwise" : "direct";
+}
+
+static const char *kernel_forward(const ex_signature *s) { const ex_conv_shape g = signature_forward(s, 1); return word(&g); }
+static const char *kernel_input(const ex_signature *s) { const ex_conv_shape g = signature_input(s, 1); return word(&g); }
+static const char *kernel_weight(const ex_signature *s) { const ex_conv_shape g = signature_weight(s, 1); return word(&g); }
+
+/* -- Work -------------------------------------------------------------------------------------------------------- */
+
+static ex_conv_image image(const ex_operand *o) { return (ex_conv_image){ o->data, o->stride[0], o->stride[2], o->stride[3] }; }
+
+static ex_conv_filter filter(const ex_operand *o)
+{
+    return (ex_conv_filter){ o->data, o->stride[0], o->stride[1], o->stride[2], o->stride[3] };
+}
+
+static void forward(const ex_call *c)
+{
+    const ex_operand *x = &c->in[0], *w = &c->in[1], *bias = c->inputs > 2 ? &c->in[2] : NULL;
+    const ex_conv_shape g = geometry(x->dim[0], x->dim, w->dim, c->out[0].dim, c->attr);
+    ex_kernels_current()->conv->forward(image(&c->out[0]), image(x), filter(w), bias ? bias->data : NULL,
+                                        bias ? bias->stride[0] : 0, &g, c->team, c->scratch);
+}
+
+static void grad_input(const ex_call *c)
+{
+    const ex_operand *dy = &c->in[0], *w = &c->in[1];
+    const ex_conv_shape g = geometry(dy->dim[0], c->out[0].dim, w->dim, dy->dim, c->attr);
+    ex_kernels_current()->conv->grad_input(image(&c->out[0]), image(dy), filter(w), &g, c->team, c->scratch);
+}
+
+static void grad_weight(const ex_call *c)
+{
+    const ex_operand *x = &c->in[0], *dy = &c->in[1];
+    const ex_conv_shape g = geometry(x->dim[0], x->dim, c->out[0].dim, dy->dim, c->attr);
+    ex_kernels_current()->conv->grad_weight(filter(&c->out[0]), image(x), image(dy), &g, c->team, c->scratch);
+}
+
+/* -- Gradient ---------------------------------------------------------------------------------------------------- */
+
+static ex_status gradient(ex_builder *b, const ex_node_ref *node, const int32_t *dout, const int32_t *wanted, int32_t *din)
+{
+    const ex_attr_spec *spec = forward_attr;
+    ex_attr attr[SIZE + 1];
+    for (int32_t i = 0; i < SIZE; i++)
+        attr[i] = (ex_attr){ spec[i].name, node->attr_count[i], { node->attr[i][0], node->attr[i][1] } };
+    if (wanted[0]) {
+        const ex_shape *x = b->shape(b, node->in[0]);
+        attr[SIZE] = (ex_attr){ "size", 2, { x->dim[2], x->dim[3] } };
+        const int32_t in[] = { dout[0], node->in[1] };
+        if (b->node(b, "conv2d_grad_input", 2, in, SIZE + 1, attr, &din[0])) return EX_FAILED;
+    }
+    if (wanted[1]) {
+        const ex_shape *w = b->shape(b, node->in[1]);
+        attr[SIZE] = (ex_attr){ "kernel", 2, { w->dim[2], w->dim[3] } };
+        const int32_t in[] = { node->in[0], dout[0] };
+        if (b->node(b, "conv2d_grad_weight", 2, in, SIZE + 1, attr, &din[1])) return EX_FAILED;
+    }
+    if (node->inputs > 2 && wanted[2] && b->node(b, "channel_sum", 1, dout, 0, NULL, &din[2])) return EX_FAILED;
+    return EX_OK;
+}
+
+/* -- The family ------------------------------------------------------------------------------------------------- */
+
+static const ex_op conv2d = {
+    .name = "conv2d", .about = "convolution of images (N,C,H,W) with weights (O,C/groups,kH,kW) and an optional bias (O)",
+    .min_inputs = 2, .max_inputs = 3, .outputs = 1, .attr = forward_attr, .infer = infer_forward, .forward = forward,
+    .gradient = gradient, .macs = macs_forward, .scratch = scratch_forward, .kernel = kernel_forward,
+};
+static const ex_op conv2d_grad_input = {
+    .name = "conv2d_grad_input", .about = "the gradient of conv2d towards its images of the given size",
+    .min_inputs = 2, .max_inputs = 2, .outputs = 1, .attr = input_attr, .infer = infer_input, .forward = grad_input,
+    .macs = macs_input, .scratch = scratch_input, .kernel = kernel_input,
+};
+static const ex_op conv2d_grad_weight = {
+    .name = "conv2d_grad_weight", .about = "the gradient of conv2d towards its weights of the given kernel size",
+    .min_inputs = 2, .max_inputs = 2, .outputs = 1, .attr = weight_attr, .infer = infer_weight, .forward = grad_weight,
+    .macs = macs_weight, .scratch = scratch_weight, .kernel = kernel_weight,
+};
+
+const ex_op *const ex_ops_conv[] = { &conv2d, &conv2d_grad_input, &conv2d_grad_weight, NULL };

@@ -219,23 +219,47 @@ static ex_status reshaped(int32_t *out, const ex_tensor *t, int32_t ndim, const 
     return EX_OK;
 }
 
+/* Strides of the same elements in another shape; 0 where strides cannot say it. Walks runs of axes that follow each other
+ * in memory, from the last axis on: a run of `t` (`have` elements, `step` apart) must be a run of the new shape too. */
+static int restride(ptrdiff_t *stride, const ex_tensor *t, int32_t ndim, const int32_t *dim)
+{
+    int32_t at = ndim - 1;                  /* the next new axis, from the end */
+    int64_t have = 1, given = 1;
+    ptrdiff_t step = t->ndim ? t->stride[t->ndim - 1] : 1;
+    if (ex_tensor_dense(t)) {
+        for (; at >= 0; given *= dim[at] ? dim[at] : 1, at--) stride[at] = given;
+        return 1;
+    }
+    for (int32_t i = t->ndim - 1; i >= 0; i--) {
+        have *= t->dim[i];
+        if (i > 0 && (t->dim[i - 1] == 1 || t->stride[i - 1] == have * step)) continue;
+        for (; at >= 0 && (given < have || dim[at] == 1); at--) {
+            stride[at] = given * step;
+            given *= dim[at];
+        }
+        if (given != have) return 0;
+        if (i > 0) step = t->stride[i - 1];
+        have = given = 1;
+    }
+    return at < 0;
+}
+
 ex_tensor *ex_tensor_reshape(const ex_tensor *t, int32_t ndim, const int32_t *dim)
 {
     int32_t shape[EX_MAX_DIMS];
-    char text[128];
+    ptrdiff_t stride[EX_MAX_DIMS];
+    char from[128], to[128];
     if (reshaped(shape, t, ndim, dim) != EX_OK) return NULL;
-    if (!ex_tensor_dense(t)) {
-        ex_fail("reshape: a strided view of shape %s must be made dense first",
-                ex_shape_text(text, sizeof text, t->ndim, t->dim));
+    if (!restride(stride, t, ndim, shape)) {
+        ex_fail("reshape: a strided view of shape %s must be made dense to become %s",
+                ex_shape_text(from, sizeof from, t->ndim, t->dim), ex_shape_text(to, sizeof to, ndim, shape));
         return NULL;
     }
     ex_tensor *view = ex_tensor_view(t);
-    ptrdiff_t stride = 1;
     if (view) view->ndim = ndim;
-    for (int32_t i = ndim - 1; view && i >= 0; i--) {
+    for (int32_t i = 0; view && i < ndim; i++) {
         view->dim[i] = shape[i];
-        view->stride[i] = stride;
-        stride *= shape[i] ? shape[i] : 1;
+        view->stride[i] = stride[i];
     }
     return view;
 }

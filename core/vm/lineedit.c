@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <wchar.h>
 #include <editline/readline.h>
+#include <histedit.h>
 #include "vm.h"
 
 enum { HISTORY_LENGTH = 2000 };
@@ -171,7 +172,7 @@ int ex_open_line(lua_State *L)
     };
     lua_newtable(L);
     luaL_register(L, NULL, functions);
-    lua_pushstring(L, rl_library_version);
+    lua_pushfstring(L, "%d.%d", LIBEDIT_MAJOR, LIBEDIT_MINOR);
     lua_setfield(L, -2, "version");
     return 1;
 }

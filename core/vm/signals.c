@@ -1,6 +1,7 @@
 /* signals.c: SIGINT and SIGTERM, as the module "exeunt.signals". Without install() they keep their default action.
  *
- *     signals.install(mode)   "step": the first signal is only noted, for a loop that asks requested() after each step
+ *     signals.install(mode)   "step": the first signal is only noted, for a loop that asks requested() after each step, and
+ *                             standard error says so
  *                             "now": the first signal also stops what runs: C before its next node, and interpreted
  *                             Lua through a hook that raises "interrupted" or "terminated" (compiled Lua does not
  *                             look at hooks)
@@ -43,7 +44,13 @@ static void on_signal(int number)
     }
     if (pending && !at_prompt) _exit(128 + number);
     pending = number;
-    if (mode == MODE_STEP || at_prompt) return;
+    if (at_prompt) return;
+    if (mode == MODE_STEP) {
+        static const char notice[] = "\nexeunt: stopping after this step; again to stop at once\n";
+        ssize_t ignored = write(STDERR_FILENO, notice, sizeof notice - 1);
+        (void)ignored;
+        return;
+    }
     ex_interrupt();
     lua_sethook(state, raise_interrupted, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }

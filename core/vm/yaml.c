@@ -70,7 +70,8 @@ static int read_integer(const char *text, double *out)
     const char *body = text + (*text == '-' || *text == '+');
     if (all_digits(body, "0123456789")) *out = strtod(text, NULL);
     else if (strncmp(text, "0o", 2) == 0 && all_digits(text + 2, "01234567")) *out = (double)strtoull(text + 2, NULL, 8);
-    else if (strncmp(text, "0x", 2) == 0 && all_digits(text + 2, "0123456789abcdefABCDEF")) *out = (double)strtoull(text + 2, NULL, 16);
+    else if (strncmp(text, "0x", 2) == 0 && all_digits(text + 2, "0123456789abcdefABCDEF"))
+        *out = (double)strtoull(text + 2, NULL, 16);
     else return 0;
     return fabs(*out) <= 0x1p53 ? 1 : -1;
 }

@@ -30,10 +30,25 @@ function core.index(i)
   return i
 end
 
+-- Lua's collector sees a handle of a few bytes, not the megabytes behind it. So it is run when native memory has grown by
+-- half, and at least by ROOM, above the least that it was since the last run.
+local ROOM = 32e6
+local limit = math.huge
+
+local function allowed(held) return held + math.max(ROOM, held / 2) end
+
+local function make_room()
+  collectgarbage()
+  limit = allowed(C.ex_memory_bytes())
+end
+
 -- own(pointer, free): the handle with its finaliser; raises on NULL. The one way in for handles.
 function core.own(pointer, free)
   if pointer == nil then error(core.message(), 0) end
-  return ffi.gc(pointer, free)
+  local handle = ffi.gc(pointer, free)
+  local held = C.ex_memory_bytes()
+  if held > limit then make_room() else limit = math.min(limit, allowed(held)) end
+  return handle
 end
 
 -- release(handle, free): frees now instead of at some later collection.

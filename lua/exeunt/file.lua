@@ -82,6 +82,13 @@ function file.digest(path, algorithm)
   return ffi.string(hex)
 end
 
+-- digest_text(text[, algorithm]): the same of a string.
+function file.digest_text(text, algorithm)
+  local hex = ffi.new "char[65]"
+  core.check(C.ex_text_digest(text, #text, algorithm or "sha256", hex))
+  return ffi.string(hex)
+end
+
 local Lock = {}
 Lock.__index = Lock
 

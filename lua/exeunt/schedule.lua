@@ -46,8 +46,9 @@ function schedule.one_cycle(given)
   return function(step, steps)
     local peak, last = o.rise * steps - 1, steps - 1
     if step <= peak and peak > 0 then return along(o.start, 1, step / peak) end
-    if last <= peak then return 1 end
-    return along(1, o.finish, (step - math.max(peak, 0)) / (last - math.max(peak, 0)))
+    peak = math.max(peak, 0)
+    if last <= peak then return 1 end                    -- too few steps to fall
+    return along(1, o.finish, (step - peak) / (last - peak))
   end
 end
 

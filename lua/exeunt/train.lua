@@ -23,7 +23,7 @@ local Step = require "exeunt.train.step"
 local tensor = require "exeunt.tensor"
 local weighting = require "exeunt.weighting"
 
-local C, ffi = core.C, core.ffi
+local C = core.C
 
 local Training = {}
 Training.__index = Training
@@ -124,7 +124,7 @@ function Training:compile()
                                    class_weights = self.data.class_weights })
   for name, t in pairs(self.step.update.states) do
     local old = before[name]
-    if old and tostring(old:size()) == tostring(t:size()) then t:copy_(old) end
+    if old and table.concat(old.shape, ",") == table.concat(t.shape, ",") then t:copy_(old) end
   end
 end
 
@@ -140,12 +140,9 @@ function Training:order(epoch)
   local split = self.data.train
   local order = tensor.zeros({ split.count }, "int32")
   core.check(C.ex_tensor_permutation(order.handle, self.seed, ("%s/shuffle/%d"):format(self.name, epoch)))
-  local from, to = ffi.new("ex_tensor_info"), ffi.new("ex_tensor_info")
-  C.ex_tensor_describe(split.index.handle, from)
-  C.ex_tensor_describe(order.handle, to)
-  local index, place = ffi.cast("int32_t *", from.data), ffi.cast("int32_t *", to.data)
-  local stride = tonumber(from.stride[0])
-  for i = 0, split.count - 1 do place[i] = index[place[i] * stride] end
+  local from = split.index:clone()                       -- dense
+  local index, place = from:data(), order:data()
+  for i = 0, split.count - 1 do place[i] = index[place[i]] end
   return order
 end
 

@@ -28,7 +28,7 @@ typedef struct job {
     int32_t blocks;                         /* of written channels, in a group */
     int32_t images, row_block, col_block, channel_block;             /* what a part covers */
     int32_t image_parts, row_parts, col_parts, channel_parts;
-    float *packed, *start, *strips;         /* start: what sums start from, the bias or zeros */
+    float *packed, *added, *strips;         /* added: the bias or zeros, in whole blocks */
     size_t packed_group, strip;             /* floats */
 } job;
 
@@ -119,15 +119,18 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->blocks = up(j->co, BLOCK);
     plan_parts(j);
     j->packed_group = (size_t)s->kh * (size_t)s->kw * (size_t)j->ci * round_up((size_t)j->co, VL);
+    /* the strip's room holds the rows that plan_parts may choose for any number of images */
     const window all = part_window(j, 0, j->rows, 0, j->cols);
-    j->strip = window_inside(&all, j->h, j->width) ? 0 : round_up(window_floats(j, j->row_block, j->col_block), 16);
+    const size_t whole = window_floats(j, j->rows, j->cols), row = window_floats(j, 1, j->cols);
+    const size_t room = row * sizeof(float) > STRIP_BYTES ? row : STRIP_BYTES / sizeof(float);
+    j->strip = window_inside(&all, j->h, j->width) ? 0 : round_up(whole < room ? whole : room, 16);
 }
 
-static size_t start_floats(const job *j) { return round_up((size_t)j->blocks * BLOCK, 16) * (size_t)j->s->groups; }
+static size_t bias_floats(const job *j) { return round_up((size_t)j->blocks * BLOCK, 16) * (size_t)j->s->groups; }
 
 static size_t job_scratch(const job *j, int32_t threads)
 {
-    return (round_up(j->packed_group * (size_t)j->s->groups, 16) + start_floats(j) + j->strip * (size_t)threads) * sizeof(float);
+    return (round_up(j->packed_group * (size_t)j->s->groups, 16) + bias_floats(j) + j->strip * (size_t)threads) * sizeof(float);
 }
 
 /* -- Packing ------------------------------------------------------------------------------------------ */
@@ -171,12 +174,12 @@ static void pack_part(void *context, int32_t part, int32_t thread)
         }
 }
 
-static void pack_start(const job *j)
+static void pack_bias(const job *j)
 {
-    const size_t each = start_floats(j) / (size_t)j->s->groups;
+    const size_t each = bias_floats(j) / (size_t)j->s->groups;
     for (int32_t g = 0; g < j->s->groups; g++)
         for (size_t c = 0; c < each; c++)
-            j->start[(size_t)g * each + c] = j->bias && c < (size_t)j->co
+            j->added[(size_t)g * each + c] = j->bias && c < (size_t)j->co
                 ? j->bias[((ptrdiff_t)g * j->co + (ptrdiff_t)c) * j->bias_step] : 0;
 }
 
@@ -198,7 +201,7 @@ typedef struct patch {
     window o;
     float *y;                               /* of the phase's output (0, 0), channel 0 of the group */
     ptrdiff_t y_row, y_pixel;
-    const float *w, *start;                 /* of the phase and group */
+    const float *w, *bias;                 /* of the phase and group */
 } patch;
 
 static int32_t divide_up(int32_t a, int32_t b) { return a > 0 ? (a + b - 1) / b : -(-a / b); }
@@ -241,7 +244,7 @@ static void run_patch(const patch *p, int32_t block, int32_t block_end)
         t.w_k = nv * VL;
         t.w_inner = j->ci * t.w_k;
         t.w_outer = b->taps * t.w_inner;
-        t.bias = p->start + block * BLOCK;
+        t.bias = p->bias + block * BLOCK;
         const float *w = p->w + (size_t)block * BLOCK * (size_t)a->taps * (size_t)b->taps * (size_t)j->ci;
         for (int32_t row = p->row, R; row < p->row_end; row += R) {
             R = tile_rows(p->col_end - p->col, p->row_end - row);
@@ -261,7 +264,7 @@ static void run_part(void *context, int32_t part, int32_t thread)
     const int32_t block_end = clamp(block + j->channel_block, 0, j->blocks), last = clamp(first + j->images, 0, s->n);
     float *strip = j->strips + (size_t)thread * j->strip;
     patch p = { .j = j, .y_row = j->y.row * j->phase_rows, .y_pixel = j->y.pixel * j->phase_cols,
-                .start = j->start + (size_t)group * (start_floats(j) / (size_t)s->groups) };
+                .bias = j->added + (size_t)group * (bias_floats(j) / (size_t)s->groups) };
     p.o = part_window(j, row, row + j->row_block, col, col + j->col_block);
     for (int32_t image = first; image < last; image++) {
         p.in = open_window(strip, &p.o, j->x.data + image * j->x.image + (ptrdiff_t)group * j->ci, j->x.row, j->x.pixel,
@@ -286,13 +289,47 @@ static void run(job *j, ex_team *team, void *scratch)
 {
     const ex_conv_shape *s = j->s;
     j->packed = scratch;
-    j->start = j->packed + round_up(j->packed_group * (size_t)s->groups, 16);
-    j->strips = j->start + start_floats(j);
-    pack_start(j);
+    j->added = j->packed + round_up(j->packed_group * (size_t)s->groups, 16);
+    j->strips = j->added + bias_floats(j);
+    pack_bias(j);
     const int32_t packs = s->groups * j->blocks;
     if (j->packed_group * (size_t)s->groups < 16384) for (int32_t i = 0; i < packs; i++) pack_part(j, i, 0);
     else ex_team_run(team, packs, pack_part, j);
     ex_team_run(team, j->channel_parts * j->image_parts * s->groups * j->row_parts * j->col_parts, run_part, j);
+}
+
+/* -- One pixel ------------------------------------------------------------------------------------------- */
+
+/* A linear layer of one sample: packing would read the filter twice. Where its rows lie along the input channels each
+ * output is a dot product, with the additions in the order that a tile has, so that the bits are the same. */
+typedef struct pixel_job {
+    float *y;
+    const float *x, *w, *bias;
+    ptrdiff_t w_out, bias_step;
+    int32_t ci, co;
+} pixel_job;
+
+enum { CHAINS = 8, PIXEL_PART = 64 };
+
+EX_INLINE void dot_products(const pixel_job *j, int32_t from, const int chains)
+{
+    float sum[CHAINS] = {0};
+    const float *w = j->w + from * j->w_out;
+    for (int32_t k = 0; k < j->ci; k++) {
+        const float x = j->x[k];
+        UNROLL for (int i = 0; i < chains; i++) sum[i] += x * w[i * j->w_out + k];
+    }
+    for (int i = 0; i < chains; i++) j->y[from + i] = sum[i] + (j->bias ? j->bias[(from + i) * j->bias_step] : 0);
+}
+
+static void pixel_part(void *context, int32_t part, int32_t thread)
+{
+    (void)thread;
+    const pixel_job *j = context;
+    int32_t from = part * PIXEL_PART;
+    const int32_t end = clamp(from + PIXEL_PART, 0, j->co);
+    for (; from + CHAINS <= end; from += CHAINS) dot_products(j, from, CHAINS);
+    for (; from < end; from++) dot_products(j, from, 1);
 }
 
 /* -- The table ------------------------------------------------------------------------------------------- */
@@ -325,6 +362,13 @@ static void forward(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const fl
 {
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_forward)(y, x, w, bias, bias_step, s, team, memory); return; }
     const ex_conv_shape f = flat(s, &x, &y);
+    const int one = s->n == 1 && s->h == 1 && s->w == 1 && s->kh == 1 && s->kw == 1 && !s->padding[0] && !s->padding[1];
+    if (one && s->groups == 1 && w.in == 1) {
+        pixel_job j = { .y = y.data, .x = x.data, .w = w.data, .bias = bias, .w_out = w.out, .bias_step = bias_step,
+                        .ci = s->ci, .co = s->co };
+        ex_team_run(team, up(s->co, PIXEL_PART), pixel_part, &j);
+        return;
+    }
     job j = { .y = y, .x = x, .w = w, .bias = bias, .bias_step = bias_step, .w_group = w.out * (s->co / s->groups) };
     plan(&j, EX_CONV_FORWARD, &f);
     run(&j, team, memory);

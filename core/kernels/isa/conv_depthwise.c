@@ -112,7 +112,7 @@ EX_INLINE void row_pixels(const row_args *r, int32_t from, const int pixels, vma
     vf a[PIXELS];
     const vf bias = vf_load_part(r->bias, m);
 #pragma GCC unroll 8
-    for (int p = 0; p < pixels; p++) a[p] = bias;
+    for (int p = 0; p < pixels; p++) a[p] = (vf){0};
     for (int32_t t = 0; t < r->tap_rows; t++)
         for (int32_t u = 0; u < r->tap_cols; u++) {
             const vf w = vf_load_part(r->w + t * r->w_row + u * r->w_col, m);
@@ -121,7 +121,7 @@ EX_INLINE void row_pixels(const row_args *r, int32_t from, const int pixels, vma
             for (int p = 0; p < pixels; p++) a[p] += vf_load_part(x + p * r->x_step, m) * w;
         }
 #pragma GCC unroll 8
-    for (int p = 0; p < pixels; p++) vf_store_part(r->y + (from + p) * r->y_step, a[p], m);
+    for (int p = 0; p < pixels; p++) vf_store_part(r->y + (from + p) * r->y_step, a[p] + bias, m);
 }
 
 static void run_row(const row_args *r, int32_t lanes)

@@ -18,7 +18,7 @@ typedef struct tile_args {
     int32_t outer, inner, len;
     int32_t last;                           /* lanes of the last vector that exist, 1..VL */
     int32_t more;                           /* weight gradient: add to what y holds */
-    const float *bias;                      /* forward: NV*VL numbers that the sums start from */
+    const float *bias;                      /* forward: NV*VL numbers, added to the sums */
 } tile_args;
 
 typedef void tile_function(const tile_args *t);
@@ -60,11 +60,13 @@ EX_INLINE void tile(const int R, const int P, const int NV, const int weight, co
     UNROLL for (int j = 0; j < R * P; j++) {
         const float *from = t->y + (j / P) * t->y_row + (j % P) * t->y_col;
         UNROLL for (int v = 0; v < NV; v++)
-            if (!weight) a[j][v] = vf_load(t->bias + v * VL);
-            else if (!t->more) a[j][v] = (vf){0};
+            if (!weight || !t->more) a[j][v] = (vf){0};
             else a[j][v] = v == NV - 1 ? vf_load_part(from + v * VL, last) : vf_load(from + v * VL);
     }
     tile_sum(a, R, P, NV, weight, t);
+    if (!weight)
+        UNROLL for (int j = 0; j < R * P; j++)
+            UNROLL for (int v = 0; v < NV; v++) a[j][v] += vf_load(t->bias + v * VL);
     if (t->last == VL) {
         UNROLL for (int j = 0; j < R * P; j++)
             UNROLL for (int v = 0; v < NV; v++)

@@ -50,7 +50,7 @@ static void plan(job *j, const ex_conv_shape *s)
     const double row_bytes = ((double)whole.cols * s->stride[0] * j->ci + (double)s->ow * least(j->co, BLOCK)) * 4;
     j->rows = between(CHUNK_BYTES / row_bytes, 1, s->oh);
     if (j->rows > 1) j->rows = up(s->oh, up(s->oh, j->rows));
-    j->images = j->rows < s->oh ? 1 : between(CHUNK_BYTES / (row_bytes * s->oh), 1, up(s->n, j->shares));
+    j->images = j->rows < s->oh ? 1 : between(CHUNK_BYTES / (row_bytes * s->oh), 1, s->n);
     j->sums = (size_t)s->kh * (size_t)s->kw * (size_t)j->ci * (size_t)s->co;
     const window o = chunk_window(s, 0, j->rows);
     j->strip = window_inside(&whole, s->h, s->w) ? 0

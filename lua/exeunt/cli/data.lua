@@ -1,1 +1,56 @@
-return { about = "known data sets, and whether they are here", usage = "[NAME]", main = function() error("data sets are not known yet", 0) end }
+-- cli/data.lua: `exeunt data` lists the data sets that are known and says which are here; `exeunt data NAME` compares a
+-- set's files with their checksums. It downloads nothing. Exit code 1 where the named set is missing or damaged.
+
+local tables = require "exeunt.report.table"
+local usage = require "exeunt.cli.usage"
+
+local command = { about = "the data sets known, those here; verify one", usage = "[NAME]" }
+
+-- The list, and below it how to get what is missing.
+local function overview(sets)
+  local rows, missing = {}, {}
+  for i, set in ipairs(sets) do
+    rows[i] = { set.name, set.here and "here" or set.problem and "broken" or "missing", set.about or set.problem, set.folder }
+    if set.get and not set.here then missing[#missing + 1] = ("%s: %s\n"):format(set.name, set.get) end
+  end
+  return tables.render({ "data set", "", "", "folder" }, rows) .. (#missing > 0 and "\n" or "") .. table.concat(missing)
+end
+
+local function judgement(f)
+  if f.ok then return #f.expected > 0 and "right" or "no checksum known" end
+  return "damaged or another file"
+end
+
+-- One set with the judgement of each file.
+local function details(set)
+  local lines = { ("%s: %s\n"):format(set.name, set.about) }
+  for _, key in ipairs { "source", "licence", "folder" } do
+    if set[key] then lines[#lines + 1] = ("%s: %s\n"):format(key, set[key]) end
+  end
+  local rows = {}
+  for i, f in ipairs(set.files) do rows[i] = { f.role, f.path, f.actual, judgement(f) } end
+  if #rows > 0 then lines[#lines + 1] = "\n" .. tables.render({ "part", "file", "sha256", "" }, rows) end
+  return table.concat(lines)
+end
+
+-- Why a verified set cannot be used, in one line.
+local function complaint(set)
+  if not set.here then return ("data set '%s' is missing: %s"):format(set.name, set.get or set.missing) end
+  for _, f in ipairs(set.files) do
+    if not f.ok then return ("data set '%s': %s is damaged or another file"):format(set.name, f.path) end
+  end
+end
+
+function command.main(args)
+  local parser = usage.parser("data", "Lists the data sets that are known and here; with a name, verifies its files.")
+  parser:argument("name", "A data set, or the path of a manifest."):args "?"
+  local given = usage.parse("data", parser, args)
+  local data = require "exeunt.data"
+  require("exeunt.signals").install "now"
+  if not given.name then return usage.write(io.stdout, overview(data.list())) end
+  local set = data.verify(given.name)
+  usage.write(io.stdout, details(set))
+  if not set.ok then error(complaint(set), 0) end
+end
+
+return command

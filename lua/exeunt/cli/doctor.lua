@@ -53,10 +53,11 @@ end
 
 local function machine()
   local huge = (first_line "/sys/kernel/mm/transparent_hugepage/enabled" or ""):match "%[(%w+)%]"
+  local kilobytes = tonumber(find_line("/proc/meminfo", "^MemTotal:%s*(%d+)"))
   return {
     cpu = text(C.ex_cpu_model()), features = features(), cpus = C.ex_cpu_count(),
     affinity = find_line("/proc/self/status", "^Cpus_allowed_list:%s*(%S+)"), cgroup_cpus = quota(),
-    huge_pages = huge or "unknown", memory = tonumber(find_line("/proc/meminfo", "^MemTotal:%s*(%d+)") or 0) * 1024,
+    huge_pages = huge or "unknown", memory = kilobytes and kilobytes * 1024,
   }
 end
 
@@ -81,23 +82,29 @@ local function versions()
   return list
 end
 
--- What lies outside the binary: { name, package, needed for, found }.
+-- What lies outside the binary: { name, get = how, use = what for, needed, found }.
 local function parts()
   local list = {}
   local function module(name, package, use, needed)
-    list[#list + 1] = { name = "Lua module " .. name, package = package, use = use, needed = needed, found = (pcall(require, name)) }
+    local found = pcall(require, name)
+    list[#list + 1] = { name = "Lua module " .. name, get = "apt-get install " .. package, use = use, needed = needed,
+                        found = found }
   end
-  local function file(path, package, use)
-    local found = io.open(path, "r")
+  local function header(name, package, use)
+    local found = io.open("/usr/include/" .. name, "r")
     if found then found:close() end
-    list[#list + 1] = { name = path, package = package, use = use, needed = false, found = found ~= nil }
+    list[#list + 1] = { name = "header " .. name, get = "apt-get install " .. package, use = use, needed = false,
+                        found = found ~= nil }
   end
   module("argparse", "lua-argparse", "the command line", true)
   module("cjson", "lua-cjson", "JSON", true)
   module("inspect", "lua-inspect", "the prompt", true)
   module("luaunit", "lua-unit", "tests", false)
-  file("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz", "dataset-fashion-mnist", "the data set Fashion-MNIST")
-  file("/usr/include/cmocka.h", "libcmocka-dev", "tests")
+  header("cmocka.h", "libcmocka-dev", "tests")
+  for _, set in ipairs(require("exeunt.data").list()) do
+    list[#list + 1] = { name = "data set " .. set.name, get = set.get or set.problem, use = "recipes", needed = false,
+                        found = set.here }
+  end
   return list
 end
 
@@ -108,7 +115,7 @@ local function machine_rows(m)
     { "CPU", m.cpu }, { "features", table.concat(m.features, " ") },
     { "CPUs for this process", ("%d (affinity %s, cgroup quota %s)"):format(m.cpus, m.affinity or "unknown",
       m.cgroup_cpus and ("%.1f"):format(m.cgroup_cpus) or "none") },
-    { "memory", tables.bytes(m.memory) }, { "huge pages", m.huge_pages .. (m.huge_pages == "never" and
+    { "memory", m.memory and tables.bytes(m.memory) or "unknown" }, { "huge pages", m.huge_pages .. (m.huge_pages == "never" and
       " (first touches of memory will be slow; ask for madvise)" or "") },
   }
 end
@@ -126,7 +133,7 @@ end
 local function parts_text(list)
   local rows = {}
   for i, part in ipairs(list) do
-    rows[i] = { part.name, part.found and "found" or "missing", part.use, part.found and "" or "apt-get install " .. part.package }
+    rows[i] = { part.name, part.found and "found" or "missing", part.use, part.found and "" or part.get }
   end
   return tables.render({ "outside the program", "", "for", "" }, rows)
 end

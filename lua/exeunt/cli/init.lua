@@ -8,20 +8,27 @@ local usage = require "exeunt.cli.usage"
 
 local commands = { "run", "repl", "plan", "doctor", "data", "script", "help" }    -- in the order of the help
 
+-- An error's text in one line. Where a module was looked for is only for a traceback.
+local function one_line(message)
+  return ((message:match "^(.-module '.-' not found):\n" or message):gsub("\n%s*", " "))
+end
+
 -- The exit code of an error, after its one line is printed. Errors are strings, or what usage.lua makes.
 local function report(err, debug_wanted, trace)
+  local progress = package.loaded["exeunt.report.progress"]
+  if progress then progress.clear() end
   if type(err) == "table" and err.code then
     if err.text then io.stdout:write(err.text) end
     if err.message then io.stderr:write("exeunt: ", err.message, "\n") end
     return err.code
   end
-  local message = tostring(err)
+  local message = type(err) == "table" and err.message or tostring(err)
   local signal = require("exeunt.signals").requested()
   if signal then                            -- whatever the error says, the signal made it
     io.stderr:write(signal == "SIGTERM" and "exeunt: terminated\n" or "exeunt: interrupted\n")
     return signal == "SIGTERM" and 143 or 130
   end
-  io.stderr:write("exeunt: ", (message:gsub("\n%s*", " ")), "\n")
+  io.stderr:write("exeunt: ", one_line(message), "\n")
   if debug_wanted and trace then io.stderr:write(trace, "\n") end
   return 1
 end
@@ -60,9 +67,9 @@ local function dispatch(args)
     if name == first then return require("exeunt.cli." .. name).main(rest, commands) end
   end
   if first:sub(1, 1) == "-" then
-    usage.fail("unknown option '%s'%s; see exeunt --help", first, usage.suggest(first, { "--help", "--version", "--debug" }))
+    usage.fail("unknown option '%s'%s", first, usage.suggest(first, { "--help", "--version", "--debug" }, "; see exeunt --help"))
   end
-  usage.fail("unknown command '%s'%s; see exeunt --help", first, usage.suggest(first, commands))
+  usage.fail("unknown command '%s'%s", first, usage.suggest(first, commands, "; see exeunt --help"))
 end
 
 -- --debug counts wherever it stands before a script's own arguments.

@@ -36,9 +36,10 @@ function command.text(plan, title)
   local bytes = unless_zero(tables.bytes)
   local text = tables.render({ "#", "node", "operator", "kernel", "shape", { title = "memory", format = bytes },
     { title = "scratch", format = bytes }, { title = "MACs/image", format = unless_zero(tables.count) }, "" }, rows)
-  return ("%s\n\n%s\n%d nodes, batch up to %d, %d thread%s; %s MACs an image\n%s in one arena; the results would take %s without sharing\n")
-    :format(title, text, info.nodes, info.batch, info.threads, info.threads == 1 and "" or "s", tables.count(info.macs),
+  local totals = ("%d nodes, batch up to %d, %d thread%s; %s MACs an image\n%s in one arena; the results would take %s without sharing")
+    :format(info.nodes, info.batch, info.threads, info.threads == 1 and "" or "s", tables.count(info.macs),
             tables.bytes(info.arena_bytes), tables.bytes(info.sum_bytes))
+  return ("%s\n\n%s\n%s\n"):format(title, text, totals)
 end
 
 function command.main(args)

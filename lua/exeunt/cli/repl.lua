@@ -5,7 +5,7 @@ local usage = require "exeunt.cli.usage"
 local command = { about = "a Lua prompt with the engine at hand", usage = "" }
 
 function command.main(args)
-  local parser = usage.parser("repl", "A Lua prompt with the engine at hand as `ex`. Without a terminal, runs the lines of standard input.")
+  local parser = usage.parser("repl", "A Lua prompt with the engine at hand as `ex`. Without a terminal, runs what it reads.")
   usage.threads(parser)
   local given = usage.parse("repl", parser, args)
   usage.use_threads(given.threads)

@@ -19,8 +19,8 @@ end
 local function parser()
   local p = usage.parser("run", "Runs a recipe: trains, scores and prunes as it says, and keeps all of it in a folder.")
   p:argument("recipe", "The recipe's Lua file.")
-  p:argument("knobs", "Settings of the recipe: epochs=2, widths=32,64,128. A recipe says which it has."):args "*":argname "knob=value"
-  p:option("--seed", "The seed of everything random (a whole number).", nil, usage.whole("--seed", 0, 2 ^ 53)):argname "N"
+  p:argument("knobs", "Settings that the recipe has, as knob=value: epochs=2, widths=32,64."):args "*":argname "knob=value"
+  p:option("--seed", "The seed of everything random, 420 if not given.", nil, usage.whole("--seed", 0, 2 ^ 53)):argname "N"
   usage.threads(p)
   p:option("--out", "The run's folder; runs/RECIPE-TIME-SEED if not given."):argname "DIR"
   p:flag("--resume", "Go on with an interrupted run.")

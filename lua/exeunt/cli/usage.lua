@@ -13,32 +13,10 @@ function usage.done(text)
   error({ code = 0, text = text }, 0)
 end
 
--- Edit distance of two short names; two neighbours swapped count once.
-local function distance(a, b)
-  local d = {}
-  for i = 0, #a do d[i] = { [0] = i } end
-  for j = 0, #b do d[0][j] = j end
-  for i = 1, #a do
-    for j = 1, #b do
-      local cost = a:byte(i) == b:byte(j) and 0 or 1
-      local least = math.min(d[i - 1][j - 1] + cost, d[i - 1][j] + 1, d[i][j - 1] + 1)
-      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
-        least = math.min(least, d[i - 2][j - 2] + 1)
-      end
-      d[i][j] = least
-    end
-  end
-  return d[#a][#b]
-end
-
--- ", did you mean 'run'?" for the nearest of `names`, or "" where none is near.
-function usage.suggest(name, names)
-  local best, least = nil, math.max(1, math.floor(#name / 2))
-  for _, known in ipairs(names) do
-    local d = distance(name, known)
-    if d <= least and (not best or d < distance(name, best)) then best = known end
-  end
-  return best and (", did you mean '%s'?"):format(best) or ""
+-- "; did you mean 'run'?" for the nearest of `names`, or `otherwise` where none is near.
+function usage.suggest(name, names, otherwise)
+  local near = require("exeunt.options").nearest(name, names)
+  return near and ("; did you mean '%s'?"):format(near) or otherwise or ""
 end
 
 -- A parser for one command, which knows --help and --debug.
@@ -93,7 +71,8 @@ function usage.parse(name, parser, args)
   end
   local ok, result = parser:pparse(join_numbers(args))
   if ok then return result end
-  local message = result:gsub("\nDid you mean one of these: ", ", did you mean one of: "):gsub("\nDid you mean ", ", did you mean ")
+  local message = result:gsub("\nDid you mean one of these: ", "; did you mean one of: ")
+  message = message:gsub("\nDid you mean ", "; did you mean ")
   usage.fail("%s: %s", name, message)
 end
 

@@ -55,6 +55,7 @@ local function about_function(f)
   local lines = path and read_lines(path)
   if not lines or not lines[info.linedefined] then return { info.what == "C" and "built in" or "typed at the prompt" } end
   local text = comment_above(lines, info.linedefined)
+  if #text == 0 then text = first_comment(lines) end         -- a file about one thing says it at its top
   local signature = lines[info.linedefined]:gsub("^%s+", ""):gsub("^local ", "")
   table.insert(text, 1, signature)
   text[#text + 1] = ("(%s:%d)"):format(path, info.linedefined)

@@ -64,6 +64,8 @@ local function report(err, trace)
   signals.reset()
   local message = type(err) == "table" and err.message or tostring(err)
   io.stdout:flush()
+  local progress = package.loaded["exeunt.report.progress"]
+  if progress then progress.clear() end
   io.stderr:write(term.style("red", "error: ", 2), message, "\n")
   if trace then io.stderr:write(trace, "\n") end
 end

@@ -13,14 +13,14 @@ local function show_function(f)
   return ("function (%s:%d)"):format(info.short_src, info.linedefined)
 end
 
--- Inside a table: metatables are left out, and what can say itself does.
+-- Inside a table: metatables are left out, and what can say itself does, in a line between \1 and \2.
 local function process(item, path)
   if path[#path] == inspect.METATABLE then return nil end
   if #path > 0 and type(item) == "table" then
     local meta = getmetatable(item)
     if type(meta) == "table" and meta.__tostring then
       local text = tostring(item)
-      return text:find "\n" and text:match "^[^\n]*" .. " ..." or text
+      return "\1" .. (text:find "\n" and text:match "^[^\n]*" .. " ..." or text) .. "\2"
     end
   end
   return item
@@ -44,7 +44,8 @@ function show.value(value)
   if kind ~= "table" then return kind == "string" and inspect(value) or tostring(value) end
   local meta = getmetatable(value)
   if type(meta) == "table" and meta.__tostring then return tostring(value) end
-  return cut(inspect(value, { depth = DEPTH, process = process }))
+  local text = inspect(value, { depth = DEPTH, process = process })
+  return cut((text:gsub('"\\1(.-)\\2"', "%1")))             -- inspect took it for a string and quoted it
 end
 
 -- Values in a line each.

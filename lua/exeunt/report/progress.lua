@@ -11,6 +11,8 @@ local term = require "exeunt.report.term"
 local progress = {}
 progress.__index = progress
 
+local shown                                 -- the bar whose line stands on the terminal
+
 local BAR = 24                              -- cells
 local INTERVAL = 0.1                        -- seconds between writes
 
@@ -43,7 +45,7 @@ function progress.new(options)
   return setmetatable({
     total = options.total, label = options.label or "", unit = options.unit or "items", first = options.first or 0,
     stream = stream, width = options.width, clock = options.clock or core.C.ex_clock,
-    started = (options.clock or core.C.ex_clock)(), shown = false, last = -math.huge,
+    started = (options.clock or core.C.ex_clock)(), last = -math.huge,
   }, progress)
 end
 
@@ -58,15 +60,21 @@ function progress:update(done, note)
   if #text > width - 1 then text = text:sub(1, width - 1) end
   self.stream:write("\r", text, "\27[K")
   self.stream:flush()
-  self.shown = true
+  shown = self
 end
 
 -- Clears the line.
 function progress:finish()
-  if not self.shown then return end
-  self.stream:write("\r\27[K")
-  self.stream:flush()
-  self.shown, self.last = false, -math.huge
+  self.last = -math.huge
+  if shown == self then progress.clear() end
+end
+
+-- Clears whatever line stands there, so that a message (of an error, say) begins on a clean one.
+function progress.clear()
+  if not shown then return end
+  shown.stream:write("\r\27[K")
+  shown.stream:flush()
+  shown = nil
 end
 
 return progress

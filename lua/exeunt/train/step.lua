@@ -9,8 +9,6 @@ local core = require "exeunt.core"
 local tensor = require "exeunt.tensor"
 local Plan = require "exeunt.plan"
 
-local C, ffi = core.C, core.ffi
-
 local Step = {}
 Step.__index = Step
 
@@ -80,11 +78,9 @@ function Step:bind(o)
   if not o.clip then self.plan:bind("scale", tensor.full({}, 1)) end
   self.update:bind(self.plan)
   self.out, self.cell = {}, {}
-  local info = ffi.new("ex_tensor_info")
   for i = 1, 1 + 2 * self.exits do
     self.out[i] = tensor.zeros({})
-    C.ex_tensor_describe(self.out[i].handle, info)
-    self.cell[i] = ffi.cast("float *", info.data)
+    self.cell[i] = self.out[i]:data()
   end
 end
 

@@ -77,7 +77,9 @@ static void nearest_finds_slips_and_refuses_strangers(void **state)
     assert_string_equal(ex_nearest("trainlimit", names, 5), "train_limit");
     assert_string_equal(ex_nearest("lr", names, 5), "lr");
     assert_null(ex_nearest("colour", names, 5));
+    assert_string_equal(ex_nearest("lt", names, 5), "lr");
     assert_null(ex_nearest("xy", names, 5));                                  /* not "lr": nothing in common */
+    assert_null(ex_nearest("foo", names, 5));
     assert_null(ex_nearest("", names, 5));
     assert_null(ex_nearest("epochs", names, 0));
 }

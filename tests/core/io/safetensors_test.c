@@ -52,8 +52,8 @@ static void reads_by_hand(void **state) {
     assert_string_equal(ex_safetensors_metadata(f, ""), "\xF0\x9F\x98\x80");
     assert_null(ex_safetensors_metadata(f, "absent"));
     assert_int_equal(ex_safetensors_metadata_count(f), 2);
-    assert_string_equal(ex_safetensors_metadata_key(f, 0), "format");
-    assert_string_equal(ex_safetensors_metadata_key(f, 1), "");
+    assert_string_equal(ex_safetensors_metadata_key(f, 0), "");
+    assert_string_equal(ex_safetensors_metadata_key(f, 1), "format");
     assert_null(ex_safetensors_metadata_key(f, 2));
     ex_tensor *b = ex_safetensors_read(f, 0), *a = ex_safetensors_read(f, 1), *none = ex_safetensors_read(f, 2),
               *s = ex_safetensors_read(f, 3);

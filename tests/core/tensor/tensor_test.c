@@ -217,8 +217,39 @@ static void reshape_refuses_what_cannot_be(void **state)
         assert_message(cases[i].message);
     }
     assert_null(ex_tensor_reshape(turned, 1, DIMS(24)));
-    assert_message("reshape: a strided view of shape (6, 4) must be made dense first");
+    assert_message("reshape: a strided view of shape (6, 4) must be made dense to become (24)");
     ex_tensor_free(turned);
+    ex_tensor_free(t);
+}
+
+/* Every shape that strides can say is a view: the same elements in the same order, without a copy. */
+static void reshape_of_strided_views(void **state)
+{
+    (void)state;
+    static const struct { int32_t ndim, dim[6], possible; } cases[] = {
+        { 3, { 4, 3, 5 }, 1 }, { 5, { 4, 1, 3, 1, 5 }, 1 }, { 6, { 1, 2, 2, 3, 1, 5 }, 1 }, { 4, { 2, 2, 3, 5 }, 1 },
+        { 3, { 2, 2, 15 }, 0 }, { 2, { 12, 5 }, 1 }, { 2, { 4, 15 }, 0 }, { 1, { 60 }, 0 }, { 3, { 5, 4, 3 }, 0 }, { 4, { 6, 2, 5, 1 }, 1 },
+    };
+    ex_tensor *t = counting(3, DIMS(4, 3, 8)), *s = ex_tensor_slice(t, 2, 2, 5, 1);     /* rows of 8 cut to 5 */
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        ex_tensor *r = ex_tensor_reshape(s, cases[c].ndim, cases[c].dim);
+        assert_int_equal(r != NULL, cases[c].possible);
+        int32_t a[EX_MAX_DIMS] = { 0 }, b[EX_MAX_DIMS] = { 0 };
+        for (int i = 0; r && i < 60; i++) {
+            assert_true(ex_tensor_get(s, a) == ex_tensor_get(r, b));
+            for (int32_t axis = 2; axis >= 0 && ++a[axis] == s->dim[axis]; axis--) a[axis] = 0;
+            for (int32_t axis = r->ndim - 1; axis >= 0 && ++b[axis] == r->dim[axis]; axis--) b[axis] = 0;
+        }
+        ex_tensor_free(r);
+    }
+    ex_tensor *one = ex_tensor_slice(t, 2, 3, 1, 1), *corner = ex_tensor_slice(one, 0, 1, 1, 1), *single = ex_tensor_slice(corner, 1, 2, 1, 1);
+    ex_tensor *scalar = ex_tensor_reshape(single, 0, NULL);
+    assert_true(ex_tensor_get(scalar, NULL) == 1 * 24 + 2 * 8 + 3);
+    ex_tensor_free(scalar);
+    ex_tensor_free(single);
+    ex_tensor_free(corner);
+    ex_tensor_free(one);
+    ex_tensor_free(s);
     ex_tensor_free(t);
 }
 
@@ -352,6 +383,7 @@ int main(void)
         LEAK_CHECKED(permute_refuses_what_is_no_order),
         LEAK_CHECKED(reshape_infers_one_axis),
         LEAK_CHECKED(reshape_refuses_what_cannot_be),
+        LEAK_CHECKED(reshape_of_strided_views),
         LEAK_CHECKED(broadcast_repeats_without_memory),
         LEAK_CHECKED(indices_outside_are_refused),
         LEAK_CHECKED(elements_keep_to_their_type),

@@ -15,8 +15,8 @@ function TestLine:tearDown() command.remove(self.home) end
 
 -- What the terminal shows when `keys` are typed.
 function TestLine:type(keys)
-  local line = ("TERM=xterm NO_COLOR=1 XDG_STATE_HOME=%s script -qec '%s' /dev/null"):format(self.home, os.getenv "EXEUNT" or "./exeunt")
-  return command.shell(line, keys)
+  local program = os.getenv "EXEUNT" or "./exeunt"
+  return command.shell(("TERM=xterm NO_COLOR=1 XDG_STATE_HOME=%s script -qec '%s' /dev/null"):format(self.home, program), keys)
 end
 
 function TestLine:test_lines_are_read_and_kept()
@@ -44,6 +44,14 @@ function TestLine:test_an_error_leaves_the_prompt_alive()
   local shown = self:type 'error "bad"\nprint "still here"\nexit\n'
   lu.assertEquals(shown.code, 0)
   lu.assertStrContains(shown.out, "error: bad")
+  lu.assertStrContains(shown.out, "\nstill here")
+end
+
+-- A loop typed at the prompt signals its own process, as Ctrl-C would: the loop ends, the prompt does not.
+function TestLine:test_a_signal_ends_a_loop()
+  local shown = self:type 'do io.popen("kill -INT $PPID"):close() while true do end end\nprint "still here"\nexit\n'
+  lu.assertEquals(shown.code, 0)
+  lu.assertStrContains(shown.out, "error: interrupted")
   lu.assertStrContains(shown.out, "\nstill here")
 end
 

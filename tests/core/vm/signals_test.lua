@@ -20,10 +20,12 @@ local function script(code)
   return result
 end
 
-local function prints(code, expected)
+local function prints(code, expected, err)
   local result = script(code)
-  lu.assertEquals({ result.code, result.out, result.err }, { 0, expected, "" })
+  lu.assertEquals({ result.code, result.out, result.err }, { 0, expected, err or "" })
 end
+
+local notice = "\nexeunt: stopping after this step; again to stop at once\n"
 
 function TestSignals.test_a_step_only_notes_the_first()
   prints([[
@@ -36,7 +38,7 @@ function TestSignals.test_a_step_only_notes_the_first()
     print(signals.requested())
     kill "TERM"
     print(signals.requested(), (select(2, pcall(signals.check))))
-  ]], "nil\nSIGINT\t0\nfalse\tinterrupted\nnil\nSIGTERM\tterminated\n")
+  ]], "nil\nSIGINT\t0\nfalse\tinterrupted\nnil\nSIGTERM\tterminated\n", notice .. notice)
 end
 
 function TestSignals.test_now_interrupts_lua_and_c()

@@ -12,7 +12,8 @@ function TestYaml.test_core_schema()
     ["null"] = yaml.null, ["~"] = yaml.null, [""] = yaml.null, ["true"] = true, ["False"] = false,
     ["12"] = 12, ["-3"] = -3, ["+4"] = 4, ["007"] = 7, ["0o17"] = 15, ["0xff"] = 255,
     ["1.5"] = 1.5, [".5"] = 0.5, ["1."] = 1, ["1e3"] = 1000, ["-2.5E-1"] = -0.25, [".inf"] = math.huge, ["-.inf"] = -math.huge,
-    ["yes"] = "yes", ["on"] = "on", ["1_000"] = "1_000", ["1e"] = "1e", ["."] = ".", ["0x"] = "0x", ["12 a"] = "12 a", ["nullx"] = "nullx",
+    ["yes"] = "yes", ["on"] = "on", ["1_000"] = "1_000", ["1e"] = "1e", ["."] = ".", ["0x"] = "0x", ["12 a"] = "12 a",
+    ["nullx"] = "nullx",
     ["'12'"] = "12", ['"true"'] = "true", ["''"] = "", ["!!str 12"] = "12", ["été"] = "été",
   } do
     lu.assertEquals(scalar(text), value, text)

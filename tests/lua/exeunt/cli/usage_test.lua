@@ -7,11 +7,12 @@ TestUsage = {}
 
 function TestUsage.test_suggestions()
   local names = { "run", "repl", "plan", "doctor" }
-  lu.assertEquals(usage.suggest("rnu", names), ", did you mean 'run'?")
-  lu.assertEquals(usage.suggest("doktor", names), ", did you mean 'doctor'?")
-  lu.assertEquals(usage.suggest("plans", names), ", did you mean 'plan'?")
+  lu.assertEquals(usage.suggest("rnu", names), "; did you mean 'run'?")
+  lu.assertEquals(usage.suggest("doktor", names), "; did you mean 'doctor'?")
+  lu.assertEquals(usage.suggest("plans", names), "; did you mean 'plan'?")
   lu.assertEquals(usage.suggest("evaluate", names), "")
   lu.assertEquals(usage.suggest("x", {}), "")
+  lu.assertEquals(usage.suggest("evaluate", names, "; see elsewhere"), "; see elsewhere")
 end
 
 function TestUsage.test_whole_numbers()

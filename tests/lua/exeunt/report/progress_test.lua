@@ -51,6 +51,14 @@ function TestProgress.test_it_stays_in_the_line()
   lu.assertEquals(#written[1]:match "\r(.*)\27%[K", 39)
 end
 
+function TestProgress.test_any_line_can_be_cleared()
+  local stream, written = fake()
+  progress.new({ total = 10, stream = stream, width = 80, clock = function() return 0 end }):update(1)
+  progress.clear()
+  progress.clear()
+  lu.assertEquals({ #written, written[2] }, { 2, "\r\27[K" })
+end
+
 function TestProgress.test_nothing_is_cleared_that_was_not_shown()
   local stream, written = fake()
   progress.new({ total = 1, stream = stream, clock = function() return 0 end }):finish()
@@ -60,7 +68,12 @@ end
 function TestProgress.test_elsewhere_than_on_a_terminal_it_is_silent()
   local command = dofile "tests/support/command.lua"
   local folder = command.folder()
-  command.write(folder .. "/bar.lua", "local bar = require('exeunt.report.progress').new { total = 2 } bar:update(1) bar:finish() print 'done'")
+  command.write(folder .. "/bar.lua", [[
+    local bar = require("exeunt.report.progress").new { total = 2 }
+    bar:update(1)
+    bar:finish()
+    print "done"
+  ]])
   local result = command.run("script " .. folder .. "/bar.lua")
   command.remove(folder)
   lu.assertEquals({ result.out, result.err, result.code }, { "done\n", "", 0 })

@@ -42,7 +42,8 @@ function TestTable.test_no_rows()
 end
 
 function TestTable.test_numbers()
-  for text, n in pairs { ["0"] = 0, ["999"] = 999, ["1,000"] = 1000, ["-12,345"] = -12345, ["1,234,567,890"] = 1234567890, ["inf"] = math.huge } do
+  for text, n in pairs { ["0"] = 0, ["999"] = 999, ["1,000"] = 1000, ["-12,345"] = -12345, ["1,234,567,890"] = 1234567890,
+                         ["inf"] = math.huge } do
     lu.assertEquals(tables.count(n), text)
   end
   for text, n in pairs { ["0 B"] = 0, ["1023 B"] = 1023, ["1.0 KiB"] = 1024, ["1.5 MiB"] = 1.5 * 2 ^ 20, ["2.0 GiB"] = 2 ^ 31 } do

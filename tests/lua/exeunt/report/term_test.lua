@@ -16,7 +16,8 @@ end
 function TestTerm:tearDown() command.remove(folder) end
 
 local function on_terminal(environment)
-  local line = ("env %s script -qec '%s script %s/bold.lua' /dev/null"):format(environment, os.getenv "EXEUNT" or "./exeunt", folder)
+  local program = os.getenv "EXEUNT" or "./exeunt"
+  local line = ("env %s script -qec '%s script %s/bold.lua' /dev/null"):format(environment, program, folder)
   return (command.shell(line).out:gsub("[\r\n]", ""))
 end
 

@@ -1,0 +1,73 @@
+-- options.lua: named options, checked. A function that takes a table of options says which it knows and what they default
+-- to; a misspelt one is an error that suggests the nearest, never silently ignored. It does not check types: who uses an
+-- option knows what it takes.
+--
+--   local o = options.check("nn.conv2d", given, { out = options.required, stride = 1, bias = true, name = options.optional })
+
+local core = require "exeunt.core"
+local C, ffi = core.C, core.ffi
+
+local options = {
+  required = setmetatable({}, { __tostring = function() return "required" end }),   -- must be given
+  optional = setmetatable({}, { __tostring = function() return "optional" end }),   -- may be absent: nil
+}
+
+-- nearest(name, names) -> the closest of a list of names, or nil if none is near.
+function options.nearest(name, names)
+  local array = ffi.new("const char *[?]", math.max(#names, 1), names)
+  local found = C.ex_nearest(name, array, #names)
+  return found ~= nil and ffi.string(found) or nil
+end
+
+-- suggest(name, names) -> "; did you mean 'x'?", or "; there are a, b and c" where none is near, to end a message.
+function options.suggest(name, names)
+  local near = options.nearest(tostring(name), names)
+  if near then return ("; did you mean '%s'?"):format(near) end
+  if #names == 0 then return "; there are none" end
+  if #names == 1 then return "; there is only " .. names[1] end
+  return ("; there are %s and %s"):format(table.concat(names, ", ", 1, #names - 1), names[#names])
+end
+
+-- sorted_keys(t) -> list of the string keys of a table, sorted.
+function options.sorted_keys(t)
+  local names = {}
+  for k in pairs(t) do
+    if type(k) == "string" then names[#names + 1] = k end
+  end
+  table.sort(names)
+  return names
+end
+
+local function copied(default)
+  if type(default) ~= "table" or getmetatable(default) then return default end
+  local copy = {}
+  for k, v in pairs(default) do copy[k] = v end
+  return copy
+end
+
+-- check(where, given, known) -> a new table with every known option: given or default. Default lists are copied, so that
+-- a caller may change what it got. `given` may be nil: nothing was given.
+function options.check(where, given, known)
+  if given ~= nil and type(given) ~= "table" then
+    core.raise("%s: expected a table of options, got %s", where, type(given) == "cdata" and tostring(given) or type(given))
+  end
+  local filled = {}
+  for name, value in pairs(given or {}) do
+    if type(name) ~= "string" then
+      core.raise("%s: options are named (name = value), got a value without a name at place %s", where, tostring(name))
+    end
+    if known[name] == nil then
+      core.raise("%s: unknown option '%s'%s", where, name, options.suggest(name, options.sorted_keys(known)))
+    end
+    filled[name] = value
+  end
+  for _, name in ipairs(options.sorted_keys(known)) do
+    if filled[name] == nil then
+      if known[name] == options.required then core.raise("%s: option '%s' is missing", where, name) end
+      if known[name] ~= options.optional then filled[name] = copied(known[name]) end
+    end
+  end
+  return filled
+end
+
+return options

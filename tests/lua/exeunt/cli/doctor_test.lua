@@ -1,0 +1,48 @@
+-- cli/doctor.lua: the report as text and as JSON.
+
+local lu = require "luaunit"
+local cjson = require "cjson"
+local core = require "exeunt.core"
+local command = dofile "tests/support/command.lua"
+
+TestDoctor = {}
+
+function TestDoctor.test_text()
+  local result = command.run "doctor --threads 2"
+  lu.assertEquals({ result.code, result.err }, { 0, "" })
+  for _, text in ipairs { "machine", "chosen", "versions", "outside the program", core.ffi.string(core.C.ex_cpu_model()),
+                          core.ffi.string(core.C.ex_isa_name()), "BLIS kernels", "libyaml", "libedit", "LuaJIT", "zlib",
+                          "Lua module cjson" } do
+    lu.assertStrContains(result.out, text)
+  end
+  lu.assertStrMatches(result.out, ".*\nthreads +2\n.*")
+end
+
+function TestDoctor.test_json()
+  local result = command.run "doctor --json"
+  lu.assertEquals({ result.code, result.err }, { 0, "" })
+  local doc = cjson.decode(result.out)
+  lu.assertEquals(doc.chosen.isa, core.ffi.string(core.C.ex_isa_name()))
+  lu.assertEquals(doc.chosen.blis, core.ffi.string(core.C.ex_blis_kernels()))
+  lu.assertEquals(doc.machine.cpus, core.C.ex_cpu_count())
+  lu.assertEquals(doc.versions.exeunt, core.ffi.string(core.C.ex_version()))
+  lu.assertStrMatches(doc.versions.BLIS, "%d.*")
+  lu.assertTrue(#doc.parts >= 6)
+  for _, part in ipairs(doc.parts) do lu.assertEquals(type(part.found), "boolean") end
+end
+
+-- What is missing is named with the command that gets it; only what every command needs makes doctor fail.
+function TestDoctor.test_what_is_missing()
+  local folder = command.folder()
+  command.write(folder .. "/luaunit.lua", "error 'not here'")
+  local result = command.shell(("LUA_PATH='%s/?.lua;;' ${EXEUNT:-./exeunt} doctor"):format(folder))
+  lu.assertEquals(result.code, 0)
+  lu.assertStrContains(result.out, "apt-get install lua-unit")
+  command.write(folder .. "/inspect.lua", "error 'not here'")
+  result = command.shell(("LUA_PATH='%s/?.lua;;' ${EXEUNT:-./exeunt} doctor"):format(folder))
+  lu.assertEquals(result.code, 1)
+  lu.assertStrContains(result.out, "apt-get install lua-inspect")
+  command.remove(folder)
+end
+
+os.exit(lu.LuaUnit.run())

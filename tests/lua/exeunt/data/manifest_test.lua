@@ -1,0 +1,129 @@
+-- manifest_test.lua: the manifests that come along are right; each wrong value has its line; where files are looked for.
+
+local lu = require "luaunit"
+local ffi = require "ffi"
+local file = require "exeunt.file"
+local manifest = require "exeunt.data.manifest"
+local command = dofile "tests/support/command.lua"
+local dataset = dofile "tests/support/dataset.lua"
+
+ffi.cdef "int setenv(const char *, const char *, int); int unsetenv(const char *);"
+
+TestManifest = {}
+
+function TestManifest:setUp() self.folder = command.folder() end
+function TestManifest:tearDown()
+  ffi.C.unsetenv "EXEUNT_DATA"
+  command.remove(self.folder)
+end
+
+function TestManifest:test_those_that_come_along()
+  lu.assertEquals(manifest.names(), { "fashion-mnist", "mnist" })
+  for _, name in ipairs(manifest.names()) do
+    local m = manifest.find(name)
+    lu.assertEquals(m.name, name)
+    lu.assertEquals(m.shape, { 1, 28, 28 })
+    lu.assertEquals(m.classes, 10)
+    lu.assertEquals({ m.train, m.test }, { 60000, 10000 })
+    for _, list in pairs(m.files) do
+      for _, f in ipairs(list) do lu.assertTrue(#f.sha256 >= 1) end
+    end
+  end
+  lu.assertEquals(manifest.find("fashion-mnist").class_names[10], "Ankle boot")
+  lu.assertEquals(manifest.find("mnist").class_names[1], "0")
+end
+
+function TestManifest:test_names()
+  lu.assertErrorMsgContains("data: no data set 'fashion-mnst'; did you mean 'fashion-mnist'? there are: fashion-mnist, mnist",
+                            manifest.find, "fashion-mnst")
+  lu.assertErrorMsgContains("data: no data set 'imagenet'; there are: fashion-mnist, mnist", manifest.find, "imagenet")
+  lu.assertErrorMsgContains("expected the name of a data set", manifest.find, nil)
+  lu.assertErrorMsgContains("cannot read " .. self.folder .. "/none.yaml", manifest.find, self.folder .. "/none.yaml")
+  command.write(self.folder .. "/other.yaml", dataset.manifest)
+  lu.assertErrorMsgContains("other.yaml: name: expected 'other', as the file is called, got 'small'", manifest.find,
+                            self.folder .. "/other.yaml")
+end
+
+-- The manifest of the tests with `from` (a pattern) replaced.
+local function with(from, to)
+  local text, n = dataset.manifest:gsub(from, (to:gsub("%%", "%%%%")))
+  assert(n == 1, from)
+  return text
+end
+
+function TestManifest:test_wrong_values()
+  local sum = ("a"):rep(64)
+  local cases = {
+    { "about: a test", "about: [1]", "about: expected a text" },
+    { "about: a test\n", "", "the key 'about' is missing" },
+    { "about: a test", "abuot: a test", "unknown key 'abuot'; did you mean 'about'?" },
+    { "about: a test", "about: a test\nabout: again", "small.yaml:3:1:" },
+    { "about: a test", "about: 'a", "small.yaml:" },
+    { "loader: idx", "loader: os", "loader: expected idx" },
+    { "folders: %[%.%]", "folders: .", "folders: expected a list of folders" },
+    { "folders: %[%.%]", "folders: []", "folders: expected a list of folders" },
+    { "shape: %[1, 4, 5%]", "shape: [4, 5]", "shape: expected [C, H, W]" },
+    { "shape: %[1, 4, 5%]", "shape: [1, 4, 0]", "shape: expected [C, H, W]" },
+    { "shape: %[1, 4, 5%]", "shape: [5, 4, 5]", "C at most 4" },
+    { "shape: %[1, 4, 5%]", "shape: [3, 4, 5]", "mean: expected a list of a number for each channel" },
+    { "classes: %[a, b, c%]", "classes: [a]", "classes: expected a list of two or more names" },
+    { "classes: %[a, b, c%]", "classes: 3", "classes: expected a list of two or more names" },
+    { "train: 40", "train: -1", "train: expected a whole number above 0" },
+    { "train: 40", "train: many", "train: expected a whole number above 0" },
+    { "test: 12", "test: 1.5", "test: expected a whole number above 0" },
+    { "mean: %[0.5%]", "mean: [.nan]", "mean: expected a list of a number" },
+    { "std: %[0.25%]", "std: [0]", "std: expected a list of a number above 0 for each channel" },
+    { "std: %[0.25%]", "std: [0.25]\nclass_weights: [1, 1]", "class_weights: expected a list of a number above 0" },
+    { "  test_labels: {[^\n]*\n", "", "the key 'files.test_labels' is missing" },
+    { "  test_labels: ", "  test_lables: ", "unknown key 'files.test_lables'; did you mean 'test_labels'?" },
+    { "{ name: test%-labels }", "test-labels", "files.test_labels: expected { name: ..., sha256: ... }" },
+    { "{ name: test%-labels }", "{ name: ../x }", "files.test_labels.name: expected the name of a file" },
+    { "{ name: test%-labels }", "{ nam: x }", "unknown key 'files.test_labels.nam'; did you mean 'name'?" },
+    { "{ name: test%-labels }", "{ name: x, sha256: abc }", "files.test_labels.sha256: expected 64 hexadecimal digits" },
+    { "{ name: test%-labels }", "{ name: x, sha256: [" .. sum .. ", 1] }", "files.test_labels.sha256: expected 64" },
+    { "{ name: test%-labels }", "[{ name: x }, y]", "files.test_labels: expected { name: ..., sha256: ... }, got string" },
+  }
+  for _, case in ipairs(cases) do
+    lu.assertErrorMsgContains("/d/small.yaml:", manifest.parse, with(case[1], case[2]), "/d/small.yaml")
+    lu.assertErrorMsgContains(case[3], manifest.parse, with(case[1], case[2]), "/d/small.yaml")
+  end
+  lu.assertErrorMsgContains("expected keys and values", manifest.parse, "- a", "/d/small.yaml")
+  lu.assertErrorMsgContains("/d/small.yaml", manifest.parse, "", "/d/small.yaml")
+end
+
+function TestManifest:test_folders_in_order()
+  ffi.C.setenv("EXEUNT_DATA", "/one:/two/", 1)
+  local m = manifest.parse(with("folders: %[%.%]", "folders: [x/y, /abs/, ~/home]"), "/d/small.yaml")
+  lu.assertEquals(manifest.folders(m), { "/one/x/y", "/two//x/y", "/d/x/y", "/abs", os.getenv "HOME" .. "/home" })
+end
+
+function TestManifest:test_locate()
+  local path = dataset.make(self.folder)
+  local m = manifest.find(path)
+  local files, folder = manifest.locate(m)
+  lu.assertEquals(folder, self.folder)
+  lu.assertEquals(#files, 4)
+  lu.assertEquals(files[1].path, self.folder .. "/train-images")
+  file.remove(self.folder .. "/test-images")
+  local none, why = manifest.locate(m)
+  lu.assertNil(none)
+  lu.assertStrContains(why, "data set 'small' is not here: " .. self.folder .. "/test-images is missing; to get it: make it")
+  m.folders = { "/nowhere", "/never" }
+  none, why = manifest.locate(m)
+  lu.assertNil(none)
+  lu.assertEquals(why, "data set 'small' is not here: no files in /nowhere, /never; to get it: make it again")
+end
+
+function TestManifest:test_the_first_candidate_and_folder_win()
+  dataset.make(self.folder)
+  file.make_folder(self.folder .. "/env/set")
+  dataset.make(self.folder .. "/env/set")
+  command.write(self.folder .. "/env/set/second", "x")
+  local m = manifest.parse(with("{ name: test%-labels }", "[{ name: first }, { name: second }, { name: test-labels }]")
+    :gsub("folders: %[%.%]", "folders: [set, .]"), self.folder .. "/small.yaml")
+  lu.assertEquals(manifest.locate(m)[4].name, "test-labels")
+  ffi.C.setenv("EXEUNT_DATA", self.folder .. "/env", 1)
+  lu.assertEquals(manifest.locate(m)[4].path, self.folder .. "/env/set/second")
+end
+
+os.exit(lu.LuaUnit.run())

@@ -1,0 +1,121 @@
+-- tiny.lua: data and networks for tests of training: 96 images of 1x8x8 in four classes (the class is the bright quadrant,
+-- under noise), a network of two stages. Everything follows from fixed numbers. Also folders, and ways to be killed.
+
+local core = require "exeunt.core"
+local ex = require "exeunt"
+local C, ffi = core.C, core.ffi
+
+local tiny = {}
+
+-- -- Folders ------------------------------------------------------------------------------------------------
+
+ffi.cdef [[ char *mkdtemp(char *template); int32_t getpid(void); int kill(int32_t pid, int number); ]]
+
+-- folder(): the path of a new, empty folder.
+function tiny.folder()
+  local template = (os.getenv "TMPDIR" or "/tmp") .. "/exeunt-test-XXXXXX"
+  local path = ffi.new("char[?]", #template + 1, template)
+  assert(ffi.C.mkdtemp(path) ~= nil, "no temporary folder")
+  return ffi.string(path)
+end
+
+function tiny.remove(folder)
+  assert(folder:find("exeunt-test-", 1, true))
+  os.execute(("rm -rf '%s'"):format(folder))
+end
+
+-- -- Data ---------------------------------------------------------------------------------------------------
+
+-- count images from number `first` on: pixels 0..255 and labels 0..3.
+local function draw(first, count)
+  local images, labels = ex.tensor.zeros({ count, 1, 8, 8 }, "uint8"), ex.tensor.zeros({ count }, "int32")
+  local pixel, label = images:data(), labels:data()
+  local noise = first * 7919 + 1
+  for i = 0, count - 1 do
+    label[i] = (first + i) * 5 % 4
+    for y = 0, 7 do
+      for x = 0, 7 do
+        noise = (noise * 16807) % 2147483647
+        local quadrant = (y < 4 and 0 or 2) + (x < 4 and 0 or 1)
+        pixel[i * 64 + y * 8 + x] = noise % 120 + (quadrant == label[i] and 70 or 0)
+      end
+    end
+  end
+  return images, labels
+end
+
+-- A split over C's loader, as exeunt.data makes them.
+function tiny.split(data, images, labels)
+  local split = { images = images, labels = labels, count = images.shape[1], index = ex.tensor.arange(images.shape[1], "int32") }
+  function split:loader(o)
+    local how = ffi.new("ex_loader_options", { batch = o.batch, shift = o.augment and o.augment.shift or 0,
+      flip = o.augment and o.augment.flip and 1 or 0, channels = 1, mean = data.mean, deviation = data.std })
+    local handle = core.own(C.ex_loader_new(images.handle, labels.handle, how), C.ex_loader_free)
+    local loader = { images = ex.tensor.wrap(C.ex_loader_images(handle)), labels = ex.tensor.wrap(C.ex_loader_labels(handle)) }
+    function loader:start(index, seed, epoch, first)
+      core.check(C.ex_loader_start(handle, (index or split.index).handle, seed, epoch, first))
+    end
+    function loader:next()
+      local n = C.ex_loader_next(handle)
+      if n < 0 then core.raise("%s", core.message()) end
+      return n > 0 and n or nil
+    end
+    return loader
+  end
+  return split
+end
+
+-- data{ train = 96, validation = 64, test = 64 }: like ex.data.open's.
+function tiny.data(counts)
+  counts = counts or {}
+  local data = { name = "tiny", shape = { 1, 8, 8 }, classes = 4, class_names = { "a", "b", "c", "d" }, mean = { 0.3 }, std = { 0.15 },
+                 checksum = "none" }
+  local first = 0
+  for _, split in ipairs { "train", "validation", "test" } do
+    local count = counts[split] or (split == "train" and 96 or 64)
+    local images, labels = draw(first, count)
+    data[split] = tiny.split(data, images, labels)
+    first = first + count
+  end
+  return data
+end
+
+-- -- Networks -----------------------------------------------------------------------------------------------
+
+-- net{ widths = {4, 8}, exits = true, batch_norm = true, seed }: a VGG with one convolution a stage, and an exit after each.
+function tiny.net(given)
+  given = given or {}
+  local net = ex.models.vgg { input = { 1, 8, 8 }, classes = 4, widths = given.widths or { 4, 8 }, depths = 1, seed = given.seed,
+                              batch_norm = given.batch_norm }
+  if given.exits ~= false then ex.exits.anticipate(net) end
+  return net
+end
+
+-- -- Ways to be killed ----------------------------------------------------------------------------------------
+
+-- Calls f when a split's loaders have given `after` batches.
+local function at_batch(split, after, f)
+  local make, given = split.loader, 0
+  function split:loader(o)
+    local loader = make(self, o)
+    local next = loader.next
+    function loader.next(l)
+      if given == after then f() end
+      given = given + 1
+      return next(l)
+    end
+    return loader
+  end
+end
+
+-- The loader raises instead of giving another batch.
+function tiny.stop_after(split, after)
+  at_batch(split, after, function() error("as if killed", 0) end)
+end
+
+-- The process sends itself a signal ("KILL", "INT", "TERM").
+function tiny.signal_after(split, name, after)
+  at_batch(split, after, function() ffi.C.kill(ffi.C.getpid(), ({ KILL = 9, INT = 2, TERM = 15 })[name]) end)
+end
+
+return tiny
