@@ -98,6 +98,7 @@ static void build(ex_loop *l, int32_t operands, const ex_operand *const *operand
 
 void ex_loop_over(ex_loop *l, int32_t operands, const ex_operand *const *operand) { build(l, operands, operand, EX_NONE); }
 void ex_loop_over_pixels(ex_loop *l, int32_t operands, const ex_operand *const *operand) { build(l, operands, operand, 1); }
+void ex_loop_over_rows(ex_loop *l, int32_t operands, const ex_operand *const *operand) { build(l, operands, operand, operand[0]->ndim - 1); }
 
 /* -- Walking ---------------------------------------------------------------------------------------------------- */
 

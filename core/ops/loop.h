@@ -31,6 +31,8 @@ int64_t ex_operand_count(const ex_operand *o);
 void ex_loop_over(ex_loop *l, int32_t operands, const ex_operand *const *operand);
 /* The pixels of values (N, C, H, W) or (N, C): every axis but the channels. */
 void ex_loop_over_pixels(ex_loop *l, int32_t operands, const ex_operand *const *operand);
+/* Every axis but the last: the rows of a matrix. */
+void ex_loop_over_rows(ex_loop *l, int32_t operands, const ex_operand *const *operand);
 /* Steps [begin, end) of the walk, on this thread. */
 void ex_loop_walk(const ex_loop *l, int64_t begin, int64_t end, int32_t part, ex_loop_body *body, void *context);
 /* The whole walk in parts of `step` steps. */

@@ -2,34 +2,13 @@
 #include <math.h>
 #include "../simd.h"
 #include "../vector.h"
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
-
 #define EX_TEXT_(x) #x
 #define EX_TEXT(x) EX_TEXT_(x)
 
 /* -- Partial vectors and choices ------------------------------------------------------------------------------ */
 
-#if defined(__AVX512F__)
-static inline vf load_part(const float *p, ptrdiff_t n) { return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
-static inline void store_part(float *p, vf v, ptrdiff_t n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v); }
-#elif defined(__AVX2__)
-static inline __m256i part_mask(ptrdiff_t n)
-{
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-static inline vf load_part(const float *p, ptrdiff_t n) { return (vf)_mm256_maskload_ps(p, part_mask(n)); }
-static inline void store_part(float *p, vf v, ptrdiff_t n) { _mm256_maskstore_ps(p, part_mask(n), (__m256)v); }
-#else
-static inline vf load_part(const float *p, ptrdiff_t n)
-{
-    vf v = { 0 };
-    for (ptrdiff_t i = 0; i < n; i++) v[i] = p[i];
-    return v;
-}
-static inline void store_part(float *p, vf v, ptrdiff_t n) { for (ptrdiff_t i = 0; i < n; i++) p[i] = v[i]; }
-#endif
+static inline vf load_part(const float *p, ptrdiff_t n) { return vf_load_part(p, vf_first((int32_t)n)); }
+static inline void store_part(float *p, vf v, ptrdiff_t n) { vf_store_part(p, v, vf_first((int32_t)n)); }
 
 static inline vf choose(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 static inline vf keep(vi mask, vf a) { return (vf)(mask & (vi)a); }
