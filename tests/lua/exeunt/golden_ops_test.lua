@@ -70,7 +70,9 @@ for _, family in ipairs { "conv", "pool", "dense" } do
   local title = family:sub(1, 1):upper() .. family:sub(2)
   _G["Test" .. title .. "Forward"], _G["Test" .. title .. "Gradient"] = {}, {}
   golden.tests(_G["Test" .. title .. "Forward"], cases, function(case) forward(case, get) end)
-  golden.tests(_G["Test" .. title .. "Gradient"], cases, function(case) gradient(case, get) end)
+  local smooth = {}
+  for _, case in ipairs(cases) do if #case.gradients > 0 then smooth[#smooth + 1] = case end end
+  golden.tests(_G["Test" .. title .. "Gradient"], smooth, function(case) gradient(case, get) end)
 end
 
 -- -- Batch norm ------------------------------------------------------------------------------------
