@@ -234,6 +234,7 @@ ex_operand ex_operand_dense(const ex_operand *like, void *data)
 typedef struct copying {
     const ex_operand *out, *in;
     int32_t rows;                           /* of the first axis, for one part */
+    int to_planes;                          /* copy_planes: out has the planes, in the pixels; else the reverse */
 } copying;
 
 static void copy_flat(void *context, int32_t part, char *const *data, const ptrdiff_t *stride, int64_t n)
@@ -272,7 +273,7 @@ static void copy_planes(void *context, int32_t part, int32_t thread)
     for (int32_t n = part * c->rows; n < (part + 1) * c->rows && n < o->dim[0]; n++) {
         float *out = (float *)o->data + n * o->stride[0];
         const float *in = (const float *)i->data + n * i->stride[0];
-        if (i->stride[1] == 1) v->transpose(out, o->stride[1], in, i->stride[3], pixels, o->dim[1]);
+        if (c->to_planes) v->transpose(out, o->stride[1], in, i->stride[3], pixels, o->dim[1]);
         else v->transpose(out, o->stride[3], in, i->stride[1], o->dim[1], pixels);
     }
 }
@@ -292,9 +293,10 @@ void ex_operand_copy(const ex_operand *out, const ex_operand *in, ex_team *team)
         return;
     }
     int64_t share = EX_LOOP_PART * (int64_t)out->dim[0] / count;
-    copying c = { out, in, share < 1 ? 1 : share > out->dim[0] ? out->dim[0] : (int32_t)share };
+    copying c = { out, in, share < 1 ? 1 : share > out->dim[0] ? out->dim[0] : (int32_t)share, 0 };
     int32_t parts = (out->dim[0] + c.rows - 1) / c.rows;
     int floats = out->ndim == 4 && out->dtype == EX_FLOAT32 && in->dtype == EX_FLOAT32;
-    int turns = floats && ((plane_form(out, 1) && plane_form(in, 0)) || (plane_form(out, 0) && plane_form(in, 1)));
+    c.to_planes = floats && plane_form(out, 1) && plane_form(in, 0);
+    int turns = c.to_planes || (floats && plane_form(out, 0) && plane_form(in, 1));
     ex_team_run(team, parts, turns ? copy_planes : copy_rows, &c);
 }
