@@ -16,7 +16,7 @@ return ex.recipe {
   run = function(knobs)
     -- 60,000 training images of 28 x 28 grey pixels in 10 classes. 9,000 of them are set aside for validation: they choose
     -- the epoch that is kept. The 10,000 test images are looked at once, at the end.
-    local data = ex.data.open("fashion-mnist", { validation = 9000, train_limit = knobs.train_limit, seed = knobs.seed })
+    local data = ex.data.open("fashion-mnist", { validation = 9000, train_limit = knobs.train_limit })
 
     local net = ex.models.lenet { input = data.shape, classes = data.classes }
 

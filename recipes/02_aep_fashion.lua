@@ -18,7 +18,7 @@ return ex.recipe {
   knobs = { epochs = 4, batch = 64, lr = 4e-3, weighting = "mix", widths = { 32, 64, 128 }, shift = 0, flip = true, baseline = true },
 
   run = function(knobs)
-    local data = ex.data.open("fashion-mnist", { validation = 9000, train_limit = knobs.train_limit, seed = knobs.seed })
+    local data = ex.data.open("fashion-mnist", { validation = 9000, train_limit = knobs.train_limit })
     local function network()
       return ex.models.vgg { input = data.shape, classes = data.classes, widths = knobs.widths }
     end

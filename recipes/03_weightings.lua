@@ -16,7 +16,7 @@ return ex.recipe {
             train_limit = 6000 },
 
   run = function(knobs)
-    local data = ex.data.open("fashion-mnist", { validation = 9000, train_limit = knobs.train_limit, seed = knobs.seed })
+    local data = ex.data.open("fashion-mnist", { validation = 9000, train_limit = knobs.train_limit })
 
     -- One training: a scheme's name, or "baseline" for the network with its last exit only.
     local function cell(scheme, seed)

@@ -88,7 +88,10 @@ static void lifetimes(ex_plan *p)
     const ex_graph *g = p->graph;
     for (int32_t s = 0; s < p->steps; s++) {
         const ex_node *n = p->step[s].node;
-        for (int32_t i = 0; i < n->inputs; i++) p->place[p->place[n->in[i]].group].last = s;
+        for (int32_t i = 0; i < n->inputs; i++) {
+            ex_place *at = &p->place[p->place[n->in[i]].group];
+            if (at->last < s) at->last = s;
+        }
         for (int32_t k = 0; k < n->outputs; k++) {
             ex_place *at = &p->place[p->place[n->out[k]].group];
             if (at->first < 0) at->first = s;

@@ -43,7 +43,7 @@ function evaluate.logits(net, split, batch)
     done = done + n
     n = loader:next()
   end
-  loader:free()
+  if loader.free then loader:free() end     -- a script's own split may have nothing to end
   if done ~= count then core.raise("evaluate: the split gave %d images of %d", done, count) end
   return logits, labels
 end

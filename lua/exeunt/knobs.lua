@@ -98,8 +98,9 @@ function knobs.resolve(declared, given)
   end
   for name in pairs(always) do
     local x = values[name]
-    if x and (x ~= math.floor(x) or x < 0 or x > 2 ^ 53) then
-      core.raise("knob %s must be a whole number from 0 on, got %s", name, tostring(x))
+    local low = name == "seed" and 0 or 1
+    if x and (x ~= math.floor(x) or x < low or x > 2 ^ 53) then
+      core.raise("knob %s must be a whole number from %d on, got %s", name, low, tostring(x))
     end
   end
   return values

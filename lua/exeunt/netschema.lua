@@ -34,7 +34,7 @@ local function whole(least)
 end
 
 local function positive(x, where, fail)
-  if type(x) ~= "number" or x <= 0 or x == math.huge then fail("%s must be a positive number", where) end
+  if type(x) ~= "number" or x - x ~= 0 or x <= 0 then fail("%s must be a positive number", where) end
   return x
 end
 

@@ -47,12 +47,13 @@ function recipe.load(path)
   return found, text
 end
 
--- The innermost line of `path` on the stack of a failing call, "recipes/x.lua:12", or nil.
+-- The innermost line of `path` on the stack of a failing call, "recipes/x.lua:12"; only the path where no line is known (in
+-- `return ex.recipe { ... }` the call has taken the place of its line).
 local function position(path)
   local level = 3
   while true do
     local info = debug.getinfo(level, "Sl")
-    if not info then return nil end
+    if not info then return path end
     if info.source == "@" .. path and info.currentline > 0 then return path .. ":" .. info.currentline end
     level = level + 1
   end
@@ -67,9 +68,8 @@ function recipe.call(path, f, ...)
     if type(e) == "table" then return e end
     trace = debug.traceback("", 2)
     local text = tostring(e)
-    local at = position(path)
-    if at and text:sub(1, #path + 1) ~= path .. ":" then text = at .. ": " .. text end
-    return text
+    if text:sub(1, #path + 1) == path .. ":" then return text end
+    return position(path) .. ": " .. text
   end)
   if ok then return result end
   recipe.trace = trace

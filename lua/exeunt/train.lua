@@ -104,16 +104,20 @@ end
 local function new_training(net, data, o)
   local self = setmetatable({ net = net, data = data, options = o, name = o.name }, Training)
   self.seed = o.seed or context.seed or require("exeunt").seed()
-  self:choose_scheme(o.weights)
   self.batches = math.ceil(data.train.count / o.batch)
   self.steps = self.batches * o.epochs
   self.record = new_record(o.name, data)
+  self:choose_scheme()
   return self
 end
 
--- The weighting scheme; without one, the weights that the network has.
-function Training:choose_scheme(given)
-  self.scheme = weighting.of(given or { loss = self.net.loss_weights, vote = self.net.vote_weights })
+-- The weighting scheme. Without one: the weights that the network has; after pruning, also in place of fixed lists.
+function Training:choose_scheme()
+  local given = self.options.weights
+  if given == nil or type(given) == "table" and self.record.pruned then
+    given = { loss = self.net.loss_weights, vote = self.net.vote_weights }
+  end
+  self.scheme = weighting.of(given)
 end
 
 -- Compiles the step for the network as it is now, and takes over optimiser state that an earlier step had.
@@ -283,10 +287,8 @@ function Training:prune(line)
     core.raise("train: schedule_prune must return nothing or a network, got %s", tostring(smaller))
   end
   checkpoint.adopt(self.net, smaller)
-  r.pruned, r.loss_weights, r.vote_weights = true, nil, nil
-  if type(o.weights) ~= "function" and type(o.weights) ~= "string" then
-    self:choose_scheme(nil)                              -- fixed weights: what the network kept of them
-  end
+  r.pruned, r.loss_weights, r.vote_weights = true, { unpack(smaller.loss_weights) }, { unpack(smaller.vote_weights) }
+  self:choose_scheme()
   self:compile()
   self.step:feed(self.loader)
 end
@@ -321,6 +323,7 @@ function Training:resume()
   r.history = json.list(r.history)
   self.record = r
   checkpoint.restore(kept, self.net, r.pruned)
+  self:choose_scheme()
   if r.finished then return true end
   self:compile()
   checkpoint.restore_states(kept, self.step.update.states)

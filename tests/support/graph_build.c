@@ -58,7 +58,7 @@ int32_t add_node(ex_graph *g, const char *name, const char *op, int32_t inputs, 
     return add_node_with(g, name, op, inputs, in, 0, NULL);
 }
 
-int32_t add_block(ex_graph *g, const char *name, int32_t x, int32_t in_channels, int32_t out_channels)
+static int32_t add_block(ex_graph *g, const char *name, const char *activation, int32_t x, int32_t in_channels, int32_t out_channels)
 {
     char n[8][64];
     const char *const part[] = { ".conv.weight", ".bn.weight", ".bn.bias", ".bn.running_mean", ".bn.running_var", ".conv", ".bn", ".relu" };
@@ -69,15 +69,17 @@ int32_t add_block(ex_graph *g, const char *name, int32_t x, int32_t in_channels,
     int32_t mean = add_buffer(g, n[3], LIST(out_channels), 0.1), var = add_buffer(g, n[4], LIST(out_channels), 0.8);
     x = add_node_with(g, n[5], "conv2d", LIST(x, w), 1, &padding);
     x = add_node(g, n[6], "batch_norm", LIST(x, gamma, beta, mean, var));
-    return add_node(g, n[7], "relu", LIST(x));
+    return add_node(g, n[7], activation, LIST(x));
 }
 
-ex_graph *small_network(void)
+ex_graph *small_network(void) { return small_network_of("relu"); }
+
+ex_graph *small_network_of(const char *activation)
 {
     ex_graph *g = ex_graph_new();
     int32_t x = add_input(g, "images", LIST(EX_BATCH, 2, 6, 6));
-    x = add_block(g, "one", x, 2, 5);
-    x = add_block(g, "two", x, 5, 7);
+    x = add_block(g, "one", activation, x, 2, 5);
+    x = add_block(g, "two", activation, x, 5, 7);
     x = add_node(g, "pool", "global_avg_pool", LIST(x));
     int32_t w = add_param(g, "fc.weight", LIST(3, 7)), b = add_param(g, "fc.bias", LIST(3));
     x = add_node(g, "fc", "linear", LIST(x, w, b));

@@ -15,10 +15,10 @@ int32_t add_buffer(ex_graph *g, const char *name, int32_t ndim, const int32_t *d
 int32_t add_node(ex_graph *g, const char *name, const char *op, int32_t inputs, const int32_t *in);
 int32_t add_node_with(ex_graph *g, const char *name, const char *op, int32_t inputs, const int32_t *in, int32_t attrs, const ex_attr *attr);
 
-/* conv 3x3 (padding 1, no bias), batch norm, relu on a batched value; names NAME.conv, NAME.bn, NAME.relu. */
-int32_t add_block(ex_graph *g, const char *name, int32_t x, int32_t in_channels, int32_t out_channels);
-/* images (N,2,6,6) -> two blocks -> global pool -> linear "fc" -> cross-entropy "loss" against "labels". */
+/* images (N,2,6,6) -> two blocks -> global pool -> linear "fc" -> cross-entropy "loss" against "labels". A block ("one" with
+ * 5 channels, "two" with 7) is NAME.conv 3x3 (padding 1, no bias), NAME.bn and NAME.relu (or another activation). */
 ex_graph *small_network(void);
+ex_graph *small_network_of(const char *activation);
 
 int32_t nodes_of(const ex_graph *g, const char *op);          /* how many nodes have this operator */
 ex_plan *plan_for(const ex_graph *g, int32_t outputs, const int32_t *output, int32_t guards, const int32_t *guard,

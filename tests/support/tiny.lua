@@ -1,9 +1,9 @@
 -- tiny.lua: data and networks for tests of training: 96 images of 1x8x8 in four classes (the class is the bright quadrant,
 -- under noise), a network of two stages. Everything follows from fixed numbers. Also folders, and ways to be killed.
 
-local core = require "exeunt.core"
 local ex = require "exeunt"
-local C, ffi = core.C, core.ffi
+local ffi = require "ffi"
+local split = require "exeunt.data.split"
 
 local tiny = {}
 
@@ -44,37 +44,17 @@ local function draw(first, count)
   return images, labels
 end
 
--- A split over C's loader, as exeunt.data makes them.
-function tiny.split(data, images, labels)
-  local split = { images = images, labels = labels, count = images.shape[1], index = ex.tensor.arange(images.shape[1], "int32") }
-  function split:loader(o)
-    local how = ffi.new("ex_loader_options", { batch = o.batch, shift = o.augment and o.augment.shift or 0,
-      flip = o.augment and o.augment.flip and 1 or 0, channels = 1, mean = data.mean, deviation = data.std })
-    local handle = core.own(C.ex_loader_new(images.handle, labels.handle, how), C.ex_loader_free)
-    local loader = { images = ex.tensor.wrap(C.ex_loader_images(handle)), labels = ex.tensor.wrap(C.ex_loader_labels(handle)) }
-    function loader:start(index, seed, epoch, first)
-      core.check(C.ex_loader_start(handle, (index or split.index).handle, seed, epoch, first))
-    end
-    function loader:next()
-      local n = C.ex_loader_next(handle)
-      if n < 0 then core.raise("%s", core.message()) end
-      return n > 0 and n or nil
-    end
-    return loader
-  end
-  return split
-end
-
 -- data{ train = 96, validation = 64, test = 64 }: like ex.data.open's.
 function tiny.data(counts)
   counts = counts or {}
-  local data = { name = "tiny", shape = { 1, 8, 8 }, classes = 4, class_names = { "a", "b", "c", "d" }, mean = { 0.3 }, std = { 0.15 },
-                 checksum = "none" }
+  local data = { name = "tiny", shape = { 1, 8, 8 }, classes = 4, class_names = { "a", "b", "c", "d" }, mean = { 0.3 },
+                 std = { 0.15 }, checksum = "none" }
   local first = 0
-  for _, split in ipairs { "train", "validation", "test" } do
-    local count = counts[split] or (split == "train" and 96 or 64)
+  for _, name in ipairs { "train", "validation", "test" } do
+    local count = counts[name] or (name == "train" and 96 or 64)
     local images, labels = draw(first, count)
-    data[split] = tiny.split(data, images, labels)
+    data[name] = split.new { name = name, set = "tiny", images = images, labels = labels, mean = data.mean, std = data.std,
+                             index = ex.tensor.arange(0, count, 1, "int32") }
     first = first + count
   end
   return data
@@ -94,9 +74,9 @@ end
 -- -- Ways to be killed ----------------------------------------------------------------------------------------
 
 -- Calls f when a split's loaders have given `after` batches.
-local function at_batch(split, after, f)
-  local make, given = split.loader, 0
-  function split:loader(o)
+local function at_batch(from, after, f)
+  local make, given = from.loader, 0
+  function from:loader(o)
     local loader = make(self, o)
     local next = loader.next
     function loader.next(l)
@@ -109,13 +89,13 @@ local function at_batch(split, after, f)
 end
 
 -- The loader raises instead of giving another batch.
-function tiny.stop_after(split, after)
-  at_batch(split, after, function() error("as if killed", 0) end)
+function tiny.stop_after(from, after)
+  at_batch(from, after, function() error("as if killed", 0) end)
 end
 
 -- The process sends itself a signal ("KILL", "INT", "TERM").
-function tiny.signal_after(split, name, after)
-  at_batch(split, after, function() ffi.C.kill(ffi.C.getpid(), ({ KILL = 9, INT = 2, TERM = 15 })[name]) end)
+function tiny.signal_after(from, name, after)
+  at_batch(from, after, function() ffi.C.kill(ffi.C.getpid(), ({ KILL = 9, INT = 2, TERM = 15 })[name]) end)
 end
 
 return tiny

@@ -311,13 +311,20 @@ typedef struct pixel_job {
 
 enum { CHAINS = 8, PIXEL_PART = 64 };
 
+/* sum + a b, rounded once where a tile's vectors are: the vectoriser would multiply and add apart here. */
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define FUSED(sum, a, b) __builtin_fmaf(a, b, sum)
+#else
+#define FUSED(sum, a, b) ((sum) + (a) * (b))
+#endif
+
 EX_INLINE void dot_products(const pixel_job *j, int32_t from, const int chains)
 {
     float sum[CHAINS] = {0};
     const float *w = j->w + from * j->w_out;
     for (int32_t k = 0; k < j->ci; k++) {
         const float x = j->x[k];
-        UNROLL for (int i = 0; i < chains; i++) sum[i] += x * w[i * j->w_out + k];
+        UNROLL for (int i = 0; i < chains; i++) sum[i] = FUSED(sum[i], x, w[i * j->w_out + k]);
     }
     for (int i = 0; i < chains; i++) j->y[from + i] = sum[i] + (j->bias ? j->bias[(from + i) * j->bias_step] : 0);
 }

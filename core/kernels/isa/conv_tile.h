@@ -30,6 +30,8 @@ enum { TILE = 14 };
 enum { TILE = 6 };
 #endif
 
+enum { AHEAD = 6 };                         /* pixels */
+
 #define UNROLL _Pragma("GCC unroll 16")
 
 /* Sums into a; each index after unrolling is a constant, so that a lives in registers. */
@@ -43,6 +45,11 @@ EX_INLINE void tile_sum(vf a[TILE][2], const int R, const int P, const int NV, c
             const float *w = t->w + o * t->w_outer + i * t->w_inner;
             for (int32_t k = t->len; k > 0; k--, x += x_k, w += w_k) {
                 vf b[2];
+                if (weight) {               /* pixels are strided: the hardware does not see far enough ahead */
+                    __builtin_prefetch(x + AHEAD * x_k);
+                    __builtin_prefetch(w + AHEAD * w_k);
+                    if (NV > 1) __builtin_prefetch(w + AHEAD * w_k + VL);
+                }
                 UNROLL for (int v = 0; v < NV; v++)
                     b[v] = weight && v == NV - 1 ? vf_load_part(w + v * VL, last) : vf_load(w + v * VL);
                 UNROLL for (int j = 0; j < R * P; j++) {
@@ -57,12 +64,15 @@ EX_INLINE void tile(const int R, const int P, const int NV, const int weight, co
 {
     vf a[TILE][2];
     const vmask last = vf_first(t->last);
-    UNROLL for (int j = 0; j < R * P; j++) {
-        const float *from = t->y + (j / P) * t->y_row + (j % P) * t->y_col;
-        UNROLL for (int v = 0; v < NV; v++)
-            if (!weight || !t->more) a[j][v] = (vf){0};
-            else a[j][v] = v == NV - 1 ? vf_load_part(from + v * VL, last) : vf_load(from + v * VL);
-    }
+    if (weight && t->more)
+        UNROLL for (int j = 0; j < R * P; j++) {
+            const float *from = t->y + (j / P) * t->y_row + (j % P) * t->y_col;
+            UNROLL for (int v = 0; v < NV; v++)
+                a[j][v] = v == NV - 1 ? vf_load_part(from + v * VL, last) : vf_load(from + v * VL);
+        }
+    else
+        UNROLL for (int j = 0; j < R * P; j++)
+            UNROLL for (int v = 0; v < NV; v++) a[j][v] = (vf){0};
     tile_sum(a, R, P, NV, weight, t);
     if (!weight)
         UNROLL for (int j = 0; j < R * P; j++)

@@ -12,7 +12,7 @@
 #include "conv_isa.h"
 #include "../../base/team.h"
 
-enum { BLOCK = 2 * VL, PARTS = 16, PART_MACS = 1 << 18, SHARE_BYTES = 8 << 20, CHUNK_BYTES = 40 << 10 };
+enum { BLOCK = 2 * VL, PARTS = 16, PART_MACS = 1 << 18, SHARE_BYTES = 8 << 20, CHUNK_BYTES = 240 << 10 };
 
 typedef struct job {
     const ex_conv_shape *s;

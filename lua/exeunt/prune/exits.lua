@@ -12,6 +12,7 @@ local ensemble = require "exeunt.ensemble"
 local evaluate = require "exeunt.evaluate"
 local options = require "exeunt.options"
 local plan = require "exeunt.plan"
+local tables = require "exeunt.report.table"
 local C, ffi = core.C, core.ffi
 
 local prune = {}
@@ -80,11 +81,18 @@ local RULES = {
   paper = "ties go to the first subset in binary order with exit 1 as the leading bit (the paper's rule)",
 }
 
+local function percent(x) return ("%.2f %%"):format(100 * x) end
+
+local COLUMNS = { "exits", { title = "top-1", format = percent }, { title = "top-5", format = percent },
+                  { title = "parameters", format = tables.count }, { title = "MACs", format = tables.count }, "" }
+
 local Result = {}
 function Result:__tostring()
-  local lines = { "subsets of exits, by the vote on validation data; " .. RULES[self.tie] }
-  for _, s in ipairs(self.subsets) do lines[#lines + 1] = (s == self.chosen and "* " or "  ") .. tostring(s) end
-  return table.concat(lines, "\n")
+  local rows = {}
+  for i, s in ipairs(self.subsets) do
+    rows[i] = { table.concat(s.exits, ", "), s.val_top1, s.val_top5, s.params, s.macs, s == self.chosen and "kept" or "" }
+  end
+  return tables.render(COLUMNS, rows) .. "by the vote on validation data; " .. RULES[self.tie]
 end
 
 -- The validation logits and labels: those given, or those of a pass over the split.

@@ -53,7 +53,7 @@ function TestKnobs:test_wrong_values_are_refused()
   lu.assertErrorMsgContains("knob flip must be true or false", resolve, { flip = "maybe" })
   lu.assertErrorMsgContains("knob widths must be a number", resolve, { widths = "8,,16" })
   lu.assertErrorMsgContains("knob seed must be a whole number", resolve, { seed = "1.5" })
-  lu.assertErrorMsgContains("knob train_limit must be a whole number from 0", resolve, { train_limit = "-1" })
+  lu.assertErrorMsgContains("knob train_limit must be a whole number from 1", resolve, { train_limit = "0" })
   lu.assertErrorMsgContains("knob epochs must be a number, got a boolean", resolve, { epochs = true })
 end
 

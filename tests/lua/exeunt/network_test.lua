@@ -85,6 +85,14 @@ function TestNetwork.test_forward_of_any_batch()
   end
 end
 
+-- What an inference plan computes once (folded batch norms) outlives the first run.
+function TestNetwork.test_every_run_gives_the_same_bits()
+  local net = nets.stir(ex.models.vgg { input = { 1, 16, 16 } })
+  local x = nets.normal({ 4, 1, 16, 16 }, "x")
+  local first = net:forward(x):to_list()
+  for _ = 1, 3 do lu.assertEquals(net:forward(x):to_list(), first) end
+end
+
 function TestNetwork.test_one_exit_votes_alone()
   local net = by_hand(plain)
   local vote, each = net:forward(nets.normal({ 3, 2, 8, 8 }, "x"))

@@ -101,7 +101,8 @@ function TestPrune.test_all_of_it()
   end
   lu.assertEquals(#net.exits, 3)
   local text = tostring(best)
-  lu.assertStrContains(text, "* exits 1, 3: top-1 75.00 %, top-5 100.00 %, ")
+  lu.assertStrMatches(text, ".*\n1, 3 +75%.00 %% +100%.00 %% +[%d,]+ +[%d,]+  kept\n.*")
+  lu.assertEquals(select(2, text:gsub("kept", "")), 1)
   lu.assertStrContains(text, best.rule)
 end
 
