@@ -48,6 +48,7 @@ TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 PROGRAM := $(if $(filter build,$(BUILD)),exeunt,$(BUILD)/exeunt)
 
 all: $(PROGRAM) ## build ./exeunt
+	@:
 
 $(PROGRAM): $(VMOBJ) $(BUILD)/libexeunt.a
 	@echo "  LD   $@"

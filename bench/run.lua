@@ -224,8 +224,9 @@ local function main(arguments)
       if as_json then print_json(found) end
     end
   end
-  process.finish()
   if not as_json then print_table(rows) end
 end
 
-main(arg)
+local ok, message = pcall(main, arg)
+process.finish()
+if not ok then error(message, 0) end

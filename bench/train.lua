@@ -10,7 +10,7 @@ local core = require "exeunt.core"
 local Step = require "exeunt.train.step"
 
 local name, heads, batch = arg[1], tonumber(arg[2]), tonumber(arg[3])
-ex.threads = 2
+ex.threads(2)
 
 local makers = {
   lenet = function() return ex.models.lenet { input = { 1, 28, 28 }, classes = 10, seed = 1 } end,
@@ -52,7 +52,7 @@ end
 
 train(0, 5)
 io.stdout:setvbuf "line"
-print("ready " .. net:cost().parameters)
+print("ready " .. net:cost().params)
 for line in io.lines() do
   local what, seconds = line:match "^(%a+)%s*([%d.]*)$"
   if what == "quit" then break end

@@ -82,7 +82,8 @@ static char *temporary_name(const char *path) {
 }
 
 static ex_status refused(const char *what, const char *path, int error) {
-    return ex_fail("cannot %s %s: %s", what, path, ex_system_text(error));
+    ex_fail("cannot %s %s: %s", what, path, ex_system_text(error));
+    return EX_FAILED;
 }
 
 /* A size that came through a double. */
@@ -104,8 +105,10 @@ static void writer_forget(ex_writer *w) {
 ex_status ex_writer_open(ex_writer *w, const char *path) {
     *w = (ex_writer){ .fd = -1 };
     struct stat old;
-    if (stat(path, &old) == 0 && !S_ISREG(old.st_mode))
-        return ex_fail("cannot write %s: it exists and is not a file", path);
+    if (stat(path, &old) == 0 && !S_ISREG(old.st_mode)) {
+        ex_fail("cannot write %s: it exists and is not a file", path);
+        return EX_FAILED;
+    }
     if (!(w->target = ex_strdup(path))) return EX_FAILED;
     int error = EEXIST;
     for (int i = 0; i < NAME_TRIES && error == EEXIST; i++) {
@@ -114,11 +117,9 @@ ex_status ex_writer_open(ex_writer *w, const char *path) {
         w->fd = open_again(w->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
         error = w->fd < 0 ? errno : 0;
     }
-    if (error) {
-        writer_forget(w);
-        return refused("write", path, error);
-    }
-    return EX_OK;
+    if (!error) return EX_OK;
+    writer_forget(w);
+    return refused("write", path, error);
 }
 
 ex_status ex_writer_put(ex_writer *w, const void *bytes, size_t size) {

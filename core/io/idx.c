@@ -61,7 +61,7 @@ static int64_t most_bytes(gzFile file, const char *path) {
 
 /* Reads the lengths of the axes; gives their product, or -1 and a message. */
 static int64_t read_shape(gzFile file, const char *path, int32_t *dim, int ndim) {
-    uint8_t raw[4 * EX_MAX_DIMS];
+    uint8_t raw[4 * EX_MAX_DIMS] = { 0 };
     int64_t got = read_some(file, path, raw, 4 * ndim), count = 1;
     if (got < 0) return -1;
     if (got < 4 * ndim) {

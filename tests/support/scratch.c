@@ -67,10 +67,10 @@ char *scratch_read(const char *path, size_t *size) {
     return bytes;
 }
 
-int scratch_count(const char *where) {
-    DIR *dir = opendir(where);
+int scratch_count(const char *path) {
+    DIR *dir = opendir(path);
     int count = -2;
-    need(dir != NULL, where);
+    need(dir != NULL, path);
     while (readdir(dir)) count++;
     closedir(dir);
     return count;

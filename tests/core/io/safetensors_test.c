@@ -19,7 +19,7 @@
 static size_t lay_out(uint8_t *out, const char *header, size_t data) {
     size_t length = strlen(header);
     for (int i = 0; i < 8; i++) out[i] = (uint8_t)((uint64_t)length >> 8 * i);
-    memcpy(out + 8, header, length);
+    for (size_t i = 0; i < length; i++) out[8 + i] = (uint8_t)header[i];
     for (size_t i = 0; i < data; i++) out[8 + length + i] = (uint8_t)i;
     return 8 + length + data;
 }

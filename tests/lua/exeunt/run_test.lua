@@ -46,7 +46,7 @@ end
 -- sh(command): exit code, standard output, standard error.
 function TestRun:sh(command)
   local out, err = self.folder .. "/stdout", self.folder .. "/stderr"
-  local status = os.execute(("( %s ) >'%s' 2>'%s'"):format(command, out, err))
+  local status = os.execute(("{ ( %s ) >'%s' 2>'%s'; } 2>/dev/null"):format(command, out, err))
   return math.floor(status / 256), file.read(out), file.read(err)
 end
 
