@@ -8,7 +8,7 @@
 --
 -- Positions count from 1, as in Lua, and -1 is the last; axes count from 0, as in PyTorch and in the operators, and -1 is the
 -- last. What has no axes left is a number. Lua's # cannot see a tensor's length: t:size().
--- Here: making tensors, views, elements, printing. What computes is in tensor_math.lua.
+-- Here: what a tensor is, its views, elements and printed form. tensor_make.lua makes tensors, tensor_math.lua computes.
 
 local core = require "exeunt.core"
 local options = require "exeunt.options"
@@ -32,11 +32,10 @@ local info = ffi.new "ex_tensor_info"
 -- tensor.is(x) -> whether x is a tensor.
 function tensor.is(x) return getmetatable(x) == Tensor end
 
--- tensor.shape_text(shape) -> "(2, 3)".
-function tensor.shape_text(shape) return "(" .. table.concat(shape, ", ") .. ")" end
+local function shape_text(shape) return "(" .. table.concat(shape, ", ") .. ")" end
 
 -- t.shape is a list of sizes that prints itself and that == compares.
-local Shape = { __tostring = tensor.shape_text }
+local Shape = { __tostring = shape_text }
 
 function Shape.__eq(a, b)
   for i = 1, math.max(#a, #b) do
@@ -50,7 +49,6 @@ local function kind_of(x)
   if tensor.is(x) then return "a tensor " .. tostring(x.shape) end
   return type(x) == "nil" and "nil" or "a " .. type(x)
 end
-tensor.kind_of = kind_of
 
 local function is_whole(x) return type(x) == "number" and x == math.floor(x) and math.abs(x) < math.huge end
 
@@ -70,15 +68,6 @@ local function check_shape(where, shape)
   return shape
 end
 
--- A shape given as a list or as numbers, then a type: zeros({2, 3}, "int32") or zeros(2, 3, "int32").
-local function shape_and_dtype(where, first, ...)
-  if type(first) == "table" then return check_shape(where, first), check_dtype(where, (...)) end
-  local list, given = {}, { first, ... }
-  while type(given[#list + 1]) == "number" do list[#list + 1] = given[#list + 1] end
-  if first ~= nil and #list == 0 then core.raise("%s: a shape is a list of sizes, got %s", where, kind_of(first)) end
-  return check_shape(where, list), check_dtype(where, given[#list + 1])
-end
-
 -- check_axis(where, t, axis) -> the axis from 0 on.
 local function check_axis(where, t, axis)
   local n = #t.shape
@@ -87,7 +76,6 @@ local function check_axis(where, t, axis)
   end
   return axis < 0 and axis + n or axis
 end
-tensor.check_axis = check_axis
 
 -- A position on an axis of `size`, from 0 on.
 local function check_position(where, t, axis, i)
@@ -114,72 +102,6 @@ local function new(shape, dtype)
   local dim, n = core.ints(shape)
   return tensor.wrap(C.ex_tensor_new(DTYPE[dtype], n, dim))
 end
-
--- zeros(shape[, dtype]), zeros(2, 3[, dtype]) -> zeros. ones, empty: likewise (empty promises no numbers).
-function tensor.zeros(...) return new(shape_and_dtype("tensor.zeros", ...)) end
-
-function tensor.empty(...) return new(shape_and_dtype("tensor.empty", ...)) end
-
-function tensor.ones(...) return new(shape_and_dtype("tensor.ones", ...)):fill_(1) end
-
--- full(shape, value[, dtype]) -> one number everywhere.
-function tensor.full(shape, value, dtype)
-  return new(check_shape("tensor.full", shape), check_dtype("tensor.full", dtype)):fill_(value)
-end
-
--- arange(n), arange(first, past[, step]): as in PyTorch, `past` is not reached. float32; a last argument names another type.
-function tensor.arange(...)
-  local given = { ... }
-  local dtype = check_dtype("tensor.arange", type(given[#given]) == "string" and table.remove(given) or nil)
-  local first, past, step = given[1], given[2], given[3] or 1
-  if past == nil then first, past = 0, first end
-  if type(first) ~= "number" or type(past) ~= "number" or type(step) ~= "number" or step == 0 then
-    core.raise("tensor.arange: takes n, or first, past and a step that is not 0")
-  end
-  local n = math.max(0, math.ceil((past - first) / step))
-  local t = new(check_shape("tensor.arange", { n }), dtype)
-  local data = t:data()
-  for i = 0, n - 1 do data[i] = first + i * step end
-  return t
-end
-
--- linspace(first, last, n): n numbers at equal distances, both ends included.
-function tensor.linspace(first, last, n)
-  local t = new(check_shape("tensor.linspace", { n }), "float32")
-  local data = t:data()
-  for i = 0, n - 1 do data[i] = first + (last - first) * (n > 1 and i / (n - 1) or 0) end
-  return t
-end
-
--- eye(n): ones on the diagonal of (n, n).
-function tensor.eye(n)
-  local t = new(check_shape("tensor.eye", { n, n }), "float32")
-  local data = t:data()
-  for i = 0, n - 1 do data[i * n + i] = 1 end
-  return t
-end
-
--- permutation(n) -> int32 (n): 0 .. n-1 shuffled. { seed, stream }: as for uniform_.
-function tensor.permutation(n, given)
-  local t = new(check_shape("tensor.permutation", { n }), "int32")
-  local o = options.check("tensor.permutation", given, { seed = options.optional, stream = options.optional })
-  core.check(C.ex_tensor_permutation(t.handle, o.seed or Seed(), o.stream or Seed.next()))
-  return t
-end
-
--- uniform(shape[, low, high, { seed, stream }]) in [0, 1) by default; normal(shape[, mean, deviation, { seed, stream }]).
--- rand(2, 3) and randn(2, 3): the same with the sizes as numbers.
-function tensor.uniform(shape, low, high, given)
-  return new(check_shape("tensor.uniform", shape), "float32"):uniform_(low, high, given)
-end
-
-function tensor.normal(shape, mean, deviation, given)
-  return new(check_shape("tensor.normal", shape), "float32"):normal_(mean, deviation, given)
-end
-
-function tensor.rand(...) return new(shape_and_dtype("tensor.rand", ...)):uniform_() end
-
-function tensor.randn(...) return new(shape_and_dtype("tensor.randn", ...)):normal_() end
 
 -- -- From Lua's numbers ----------------------------------------------------------------------------------------
 
@@ -345,6 +267,21 @@ local function part(t, positions)
   return view
 end
 
+-- PyTorch's words for what has another name here, to suggest it.
+local ELSEWHERE = {
+  T = "transpose", view = "reshape", contiguous = "dense", numel = "count", ndim = "shape", mm = "matmul",
+  bmm = "matmul", astype = "to", type = "dtype", long = "int", numpy = "to_list", tolist = "to_list",
+  cat = "concat", randint = "uniform", randperm = "permutation",
+}
+
+local function missing(what, name, names)
+  local near = ELSEWHERE[name] or options.nearest(tostring(name), names)
+  for _, known in ipairs(names) do
+    if known == near then core.raise("%s '%s'; did you mean '%s'?", what, tostring(name), near) end
+  end
+  core.raise("%s '%s'", what, tostring(name))
+end
+
 -- t.name: a field or a method. t[i], t[{ i, j, ... }]: a number, or a view of what lies there.
 function Tensor.__index(t, key)
   local method = Tensor[key]
@@ -362,8 +299,7 @@ function Tensor.__index(t, key)
   end
   if key == "handle" then core.raise("this tensor was freed") end
   if type(key) == "string" and key:sub(1, 2) == "__" then return nil end
-  core.raise("a tensor has no field or method '%s'%s", tostring(key),
-             options.nearest(tostring(key), Tensor.__names()) and options.suggest(key, Tensor.__names()) or "")
+  missing("a tensor has no field or method", key, Tensor.__names())
 end
 
 -- t[i] = v, t[{ i, j }] = v: v is a number, a tensor that fits by broadcasting, or a nested list.
@@ -514,7 +450,7 @@ end
 function Tensor:unsqueeze(axis)
   local n, shape = #self.shape, { unpack(self.shape) }
   if not is_whole(axis) or axis > n or axis < -n - 1 then
-    core.raise("unsqueeze: no place %s for an axis in shape %s", tostring(axis), tensor.shape_text(shape))
+    core.raise("unsqueeze: no place %s for an axis in shape %s", tostring(axis), shape_text(shape))
   end
   table.insert(shape, axis < 0 and axis + n + 2 or axis + 1, 1)
   return self:reshape(shape)
@@ -552,55 +488,16 @@ function Tensor:free()
   rawset(self, "handle", nil)
 end
 
--- -- Joining ------------------------------------------------------------------------------------------------------
-
-local function check_list(where, list)
-  if type(list) ~= "table" or #list == 0 then core.raise("%s: takes a list of tensors, got %s", where, kind_of(list)) end
-  for i, t in ipairs(list) do
-    if not tensor.is(t) then core.raise("%s: element %d is %s, not a tensor", where, i, kind_of(t)) end
-  end
-end
-
--- concat(list[, axis]) -> tensors one after the other along an axis (0 unless told), which alone may differ in size.
-function tensor.concat(list, axis)
-  check_list("tensor.concat", list)
-  local shape, total = { unpack(list[1].shape) }, 0
-  axis = check_axis("tensor.concat", list[1], axis or 0)
-  for i, t in ipairs(list) do
-    local fits = #t.shape == #shape
-    for k = 1, #shape do fits = fits and (k == axis + 1 or t.shape[k] == shape[k]) end
-    if not fits then
-      core.raise("tensor.concat: element %d has shape %s, the first %s: they may differ in axis %d only", i,
-                 tostring(t.shape), tensor.shape_text(shape), axis)
-    end
-    total = total + t.shape[axis + 1]
-  end
-  shape[axis + 1] = total
-  local out, at = new(check_shape("tensor.concat", shape), list[1].dtype), 0
-  for _, t in ipairs(list) do
-    out:narrow(axis, at, t.shape[axis + 1]):copy_(t)
-    at = at + t.shape[axis + 1]
-  end
-  return out
-end
-
--- stack(list[, axis]) -> tensors of one shape side by side along a new axis (0 unless told).
-function tensor.stack(list, axis)
-  check_list("tensor.stack", list)
-  local with = {}
-  for i, t in ipairs(list) do with[i] = t:unsqueeze(axis or 0) end
-  return tensor.concat(with, axis or 0)
-end
-
 -- -- The module ---------------------------------------------------------------------------------------------------
 
-require "exeunt.tensor_math"(tensor, Tensor)
+local words = { kind_of = kind_of, check_axis = check_axis, check_shape = check_shape, check_dtype = check_dtype, new = new }
+require "exeunt.tensor_make"(tensor, words)
+require "exeunt.tensor_math"(tensor, Tensor, words)
 
 return setmetatable(tensor, {
   __call = from,
   __index = function(_, name)
     if type(name) == "string" and name:sub(1, 2) == "__" then return nil end
-    local names = options.sorted_keys(tensor)
-    core.raise("ex.tensor has no '%s'%s", tostring(name), options.suggest(name, names))
+    missing("ex.tensor has no", name, options.sorted_keys(tensor))
   end,
 })

@@ -1,19 +1,20 @@
 -- tensor_math.lua: what computes on tensors: arithmetic, comparisons, products, reductions. Each is an operator of the
 -- engine run by eager.lua; integer tensors are taken as float32, and results are float32 (argmax: int32).
--- What is left without axes comes back as a number. It gives every method to the class that tensor.lua makes.
+-- What is left without axes comes back as a number. It gives every method to the class that tensor.lua makes;
+-- `words` are that file's checks and what it says in messages.
 
 local core = require "exeunt.core"
 local options = require "exeunt.options"
 local eager = require "exeunt.eager"
 local ffi = core.ffi
 
-return function(tensor, Tensor)
+return function(tensor, Tensor, words)
   -- An operand of a binary operator, in float32: a tensor, a number, or a list of numbers.
   local function operand(op, x)
     if tensor.is(x) then return x:float() end
     if type(x) == "table" then return tensor(x) end
     if type(x) == "boolean" then x = x and 1 or 0 end
-    if type(x) ~= "number" then core.raise("%s: takes tensors and numbers, got %s", op, tensor.kind_of(x)) end
+    if type(x) ~= "number" then core.raise("%s: takes tensors and numbers, got %s", op, words.kind_of(x)) end
     return tensor.full({}, x)
   end
 
@@ -72,7 +73,7 @@ return function(tensor, Tensor)
 
   -- a:matmul(b), as torch.matmul for one and two axes: (m, k) x (k, n), (k) x (k), (m, k) x (k), (k) x (k, n).
   function Tensor:matmul(other)
-    if not tensor.is(other) then core.raise("matmul: takes two tensors, got %s", tensor.kind_of(other)) end
+    if not tensor.is(other) then core.raise("matmul: takes two tensors, got %s", words.kind_of(other)) end
     return result(eager.run("matmul", { self:float(), other:float() }))
   end
   Tensor.dot = Tensor.matmul
@@ -83,7 +84,7 @@ return function(tensor, Tensor)
   local function over_axis(op)
     return function(t, axis)
       local n = #t.shape
-      axis = tensor.check_axis(op, t, axis or -1)
+      axis = words.check_axis(op, t, axis or -1)
       if axis == n - 1 then return eager.run(op, { t:float() }) end
       return eager.run(op, { t:transpose(axis, n - 1):float() }):transpose(axis, n - 1):dense()
     end
@@ -99,7 +100,7 @@ return function(tensor, Tensor)
       keepdim = options.check(op, table.remove(given), { keepdim = false }).keepdim
     end
     if type(given[1]) == "table" then given = given[1] end
-    for i, axis in ipairs(given) do axes[i] = tensor.check_axis(op, t, axis) end
+    for i, axis in ipairs(given) do axes[i] = words.check_axis(op, t, axis) end
     return axes, keepdim
   end
 
