@@ -19,8 +19,8 @@ typedef enum ex_binary_kind {
 
 typedef struct ex_sgd_numbers { float rate, scale, momentum, weight_decay; int32_t nesterov; } ex_sgd_numbers;
 /* rate: lr / (1 - beta1^t). root: 1 / sqrt(1 - beta2^t). keep: 1 - lr * weight_decay where it is decoupled, else 1.
- * fresh1, fresh2: 1 - beta1, 1 - beta2 taken in double: in float, 1 - 0.999 is off by 1e-5 of itself. */
-typedef struct ex_adam_numbers { float rate, scale, beta1, beta2, fresh1, fresh2, eps, weight_decay, keep, root; } ex_adam_numbers;
+ * rest: 1 - beta, taken in double: 1 - 0.999f is off by a part in 80,000. */
+typedef struct ex_adam_numbers { float rate, scale, beta1, beta2, rest1, rest2, eps, weight_decay, keep, root; } ex_adam_numbers;
 
 /* The taps of one pooling window inside the image: `rows` x `columns` pixels, so many floats apart. */
 typedef struct ex_window { int32_t rows, columns; ptrdiff_t row, column; } ex_window;

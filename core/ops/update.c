@@ -96,7 +96,7 @@ static void forward_adam(const ex_call *call)
     s.adam = (ex_adam_numbers){
         .rate = (float)(lr / (1 - pow(a[ADAM_BETA1][0], t))), .root = (float)(1 / sqrt(1 - pow(a[ADAM_BETA2][0], t))),
         .scale = (float)ex_operand_number(&call->in[3], 0), .beta1 = (float)a[ADAM_BETA1][0], .beta2 = (float)a[ADAM_BETA2][0],
-        .fresh1 = (float)(1 - a[ADAM_BETA1][0]), .fresh2 = (float)(1 - a[ADAM_BETA2][0]),
+        .rest1 = (float)(1 - a[ADAM_BETA1][0]), .rest2 = (float)(1 - a[ADAM_BETA2][0]),
         .eps = (float)a[ADAM_EPS][0], .weight_decay = decoupled ? 0.0f : (float)decay, .keep = decoupled ? (float)(1 - lr * decay) : 1.0f };
     ex_loop l;
     ex_loop_over(&l, 4, (const ex_operand *[]){ &call->in[0], &call->in[5], &call->in[6], &call->in[1] });

@@ -121,8 +121,8 @@ static inline void adam_step(vf *p, vf *m, vf *v, vf g, const ex_adam_numbers *k
 {
     vf w = *p * k->keep;
     g = g * k->scale + w * k->weight_decay;
-    *m = *m * k->beta1 + g * k->fresh1;
-    *v = *v * k->beta2 + g * g * k->fresh2;
+    *m = *m * k->beta1 + g * k->rest1;
+    *v = *v * k->beta2 + g * g * k->rest2;
     *p = w - k->rate * *m / (root(*v) * k->root + k->eps);
 }
 
