@@ -98,7 +98,7 @@ typedef struct contribution { int32_t value, gradient, next; } contribution;
 
 typedef struct backward {
     ex_graph *g;
-    char *reaches;                          /* value depends on something that is asked for */
+    unsigned char *reaches;                          /* value depends on something that is asked for */
     int32_t *first, *total;                 /* by value: list of contributions; the finished sum */
     contribution *list;
     int32_t count, room;

@@ -210,7 +210,7 @@ static int32_t collect(ex_plan *p, block *blocks)
 
 ex_status ex_plan_place(ex_plan *p, int in_place)
 {
-    size_t most = (size_t)(p->graph->values + p->steps + 1);
+    size_t most = (size_t)p->graph->values + (size_t)p->steps + 1;
     p->place = ex_alloc_zero(sizeof *p->place * most);
     block *blocks = ex_alloc_zero(sizeof *blocks * most), **near = ex_alloc_zero(sizeof *near * most);
     if (p->place && blocks && near) {
