@@ -48,10 +48,12 @@ function checkpoint.adopt(net, other)
 end
 
 -- restore(file, net): parameters, buffers, a and b of an open checkpoint into net; `replace`: net may have another shape
--- (it was pruned during the training), so that it becomes the file's network.
+-- (it was pruned during the training), so that it becomes the file's network. Its head, which no file holds, stays.
 function checkpoint.restore(file, net, replace)
   if replace then
+    local head = net.head
     checkpoint.adopt(net, netfile.load(file.path))
+    net.head = head
   else
     for _, v in ipairs(net.graph:values()) do
       if v.kind == "parameter" or v.kind == "buffer" then fill(file, v.name, net.graph:tensor(v.name)) end

@@ -211,8 +211,31 @@ function TestTrain:test_state_of_a_scheme_survives()
   end }
 end
 
+local function prune_after_the_first(net, metrics)
+  if metrics.epoch == 1 then return net:keep { 2 } end
+end
+
 function TestTrain:test_a_pruned_training_resumes()
-  same_bytes { schedule_prune = function(net, metrics) if metrics.epoch == 1 then return net:keep { 2 } end end }
+  same_bytes { schedule_prune = prune_after_the_first }
+end
+
+-- Files hold no head, yet the script's network has it after what was pruned came back from one: exits can be put anew.
+function TestTrain:test_a_pruned_training_leaves_the_networks_head()
+  local folder, more = tiny.folder(), { schedule_prune = prune_after_the_first }
+  local function anticipates(resume)
+    local ok, fit, net = in_run(folder, resume, nil, more)
+    lu.assertTrue(ok, tostring(fit))
+    lu.assertEquals(#net.exits, 1)
+    ex.exits.anticipate(net)
+    lu.assertEquals(#net.exits, 2)
+  end
+  anticipates(false)
+  anticipates(true)                                   -- finished: returns at once
+  tiny.remove(folder)
+  folder = tiny.folder()
+  lu.assertFalse((in_run(folder, false, 8, more)))    -- killed in the second epoch
+  anticipates(true)
+  tiny.remove(folder)
 end
 
 function TestTrain:test_a_finished_training_returns_at_once()
