@@ -25,7 +25,9 @@ end
 -- Plan.threads([n]) -> how many threads plans use. With n: sets it, for plans made from now on.
 function Plan.threads(n)
   if n then
-    if type(n) ~= "number" or n < 1 or n ~= math.floor(n) then core.raise("threads: got %s, expected a whole number from 1 on", tostring(n)) end
+    if type(n) ~= "number" or n < 1 or n ~= math.floor(n) then
+      core.raise("threads: got %s, expected a whole number from 1 on", tostring(n))
+    end
     if n ~= team_threads then team, team_threads = nil, n end
   end
   return C.ex_team_size(Plan.team())
@@ -145,7 +147,8 @@ function Plan:profile(on) core.check(C.ex_plan_profile(self.handle, on and 1 or 
 
 function Plan:__tostring()
   local i = self:info()
-  return ("plan: %d nodes, batch up to %d, %d threads, %.1f MB, %.2f MMACs"):format(i.nodes, i.batch, i.threads, i.arena_bytes / 1e6, i.macs / 1e6)
+  return ("plan: %d nodes, batch up to %d, %d threads, %.1f MB, %.2f MMACs"):format(
+    i.nodes, i.batch, i.threads, i.arena_bytes / 1e6, i.macs / 1e6)
 end
 
 return Plan

@@ -59,8 +59,6 @@ local function lines(text)
   return n
 end
 
-local function read_json(path) return json.decode(file.read(path)) end
-
 -- One line on standard error, that says `text`.
 local function assert_one_line(err, text)
   lu.assertStrContains(err, text)
@@ -151,9 +149,9 @@ function TestRun:compare_with_resumed(signal, after, code_expected, knobs)
   local whole, broken = self.folder .. "/whole", self.folder .. "/broken"
   local code, text, err = self:run(("--json %s --out '%s'"):format(knobs, whole))
   lu.assertEquals(code, 0, err)
+  local _, again
   code, _, err = self:run(("%s --out '%s'"):format(knobs, broken), ("KILL='%s %d'"):format(signal, after))
   lu.assertEquals(code, code_expected, err)
-  local again
   code, again, err = self:run(("--json --resume --out '%s'"):format(broken))
   lu.assertEquals(code, 0, err)
   lu.assertEquals(self:digests(broken), self:digests(whole))
