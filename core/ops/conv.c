@@ -151,14 +151,15 @@ static ex_conv_shape signature_weight(const ex_signature *s, int32_t n)
 
 /* -- Cost ------------------------------------------------------------------------------------------------------ */
 
-static double count_macs(const ex_conv_shape *g)
+/* Each number of the filter meets each pixel of the images that the forward pass makes, once. */
+static double count_macs(const ex_shape *w, const ex_shape *y)
 {
-    return (double)g->oh * g->ow * g->co * (g->ci / g->groups) * g->kh * g->kw;
+    return (double)ex_shape_count(w) * y->dim[2] * y->dim[3];
 }
 
-static double macs_forward(const ex_signature *s) { const ex_conv_shape g = signature_forward(s, 1); return count_macs(&g); }
-static double macs_input(const ex_signature *s) { const ex_conv_shape g = signature_input(s, 1); return count_macs(&g); }
-static double macs_weight(const ex_signature *s) { const ex_conv_shape g = signature_weight(s, 1); return count_macs(&g); }
+static double macs_forward(const ex_signature *s) { return count_macs(&s->in[1], &s->out[0]); }
+static double macs_input(const ex_signature *s) { return count_macs(&s->in[1], &s->in[0]); }
+static double macs_weight(const ex_signature *s) { return count_macs(&s->out[0], &s->in[1]); }
 
 static size_t scratch_forward(const ex_signature *s, int32_t batch, int32_t threads)
 {

@@ -11,7 +11,7 @@
 #include "conv_isa.h"
 #include "../../base/team.h"
 
-enum { BLOCK = 2 * VL, PART_MACS = 1 << 20, ENOUGH_PARTS = 32, MAX_PIECES = 16 };
+enum { BLOCK = 2 * VL, PART_MACS = 1 << 20, SMALL_MACS = PART_MACS / 4, ENOUGH_PARTS = 32, MAX_PIECES = 16 };
 
 typedef struct job {
     const ex_conv_shape *s;
@@ -87,7 +87,7 @@ static void plan_parts(job *j)
     if (taps * j->co > (double)j->h * j->width) by_channels = j->blocks < pieces ? j->blocks : pieces;
     int32_t by_space = up(pieces, by_channels);
     j->images = 1;
-    if (macs * 4 < PART_MACS) j->images = at_least_one(PART_MACS / 4 / (macs + 1));
+    if (macs < SMALL_MACS) j->images = at_least_one(SMALL_MACS / (macs + 1));
     if (j->images > s->n) j->images = s->n;
     j->row_block = j->rows;
     j->col_block = j->cols;

@@ -8,7 +8,7 @@
 #include "conv_isa.h"
 #include "../../base/team.h"
 
-enum { CHANNELS = 4 * VL, PIXELS = 8, SHARES = 16, SHARE_BYTES = 8 << 20 };
+enum { CHANNELS = 4 * VL, PIXELS = 8, SHARES = 16, SHARE_FLOATS = 2 << 20 };
 
 typedef struct job {
     const ex_conv_shape *s;
@@ -76,8 +76,7 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->row_parts = up(j->rows, j->row_block);
     j->channel_parts = up(s->ci, CHANNELS);
     j->padded = round_up((size_t)s->ci, 16);
-    const size_t filter = (size_t)s->kh * (size_t)s->kw * j->padded;
-    const size_t most = SHARE_BYTES / 4 / filter;
+    const double filter = (double)s->kh * s->kw * (double)j->padded, most = SHARE_FLOATS / filter;
     j->shares = most < 1 ? 1 : most < SHARES ? (int32_t)most : SHARES;
     if (j->shares > s->n) j->shares = s->n;
     j->strip = round_up(strip_floats(j, j->row_block), 16);

@@ -100,8 +100,8 @@ EX_INLINE void tile(const int R, const int P, const int NV, const int weight, co
 #define TILES(X) TILES_6(X)
 #endif
 
-/* A block of `columns` in a run of `total`: equal blocks of at most TILE, the first ones larger by one. */
-static inline int32_t tile_blocks(int32_t total) { return (total + TILE - 1) / TILE; }
+/* A block of `columns` in a run of `total` > 0: equal blocks of at most TILE, the first ones larger by one. */
+static inline int32_t tile_blocks(int32_t total) { return total > TILE ? (total + TILE - 1) / TILE : 1; }
 static inline int32_t tile_start(int32_t total, int32_t blocks, int32_t b)
 {
     const int32_t rest = total % blocks;

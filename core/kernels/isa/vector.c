@@ -12,9 +12,10 @@ static inline void store_part(float *p, vf v, ptrdiff_t n) { vf_store_part(p, v,
 
 static inline vf choose(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 static inline vf keep(vi mask, vf a) { return (vf)(mask & (vi)a); }
+static inline vi is_nan(vf a) { return a != a; }   /* NOLINT(misc-redundant-expression): true of a NaN alone */
 /* A NaN wins, as in PyTorch's pooling and maximum. */
-static inline vf larger(vf a, vf b) { return choose((b > a) | (b != b), b, a); }
-static inline vf smaller(vf a, vf b) { return choose((b < a) | (b != b), b, a); }
+static inline vf larger(vf a, vf b) { return choose((b > a) | is_nan(b), b, a); }
+static inline vf smaller(vf a, vf b) { return choose((b < a) | is_nan(b), b, a); }
 static inline vf absolute(vf a) { return keep((vi){ 0 } + INT32_MAX, a); }
 
 static inline vf root(vf a)
