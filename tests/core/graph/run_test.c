@@ -77,7 +77,7 @@ static void a_partial_batch_counts_only_its_images(void **state)
     double expected = 0;
     for (int i = 0; i < 3; i++) {
         double sum = 0;
-        for (int k = 0; k < 3; k++) sum += exp(z[3 * i + k]);
+        for (int k = 0; k < 3; k++) sum += exp((double)z[3 * i + k]);
         expected += log(sum) - z[3 * i + (i * 7 + 1) % 3];
     }
     assert_true(fabs(expected / 3 - *l) < 1e-6);

@@ -32,7 +32,7 @@ static int valid(const ex_conv_shape *s)
 }
 
 #define SQUARE(N, CI, H, CO, K, S, P, D, G) \
-    { .n = N, .ci = CI, .h = H, .w = H, .co = CO, .kh = K, .kw = K, .groups = G, .stride = { S, S }, .padding = { P, P }, \
+    { .n = (N), .ci = (CI), .h = (H), .w = (H), .co = (CO), .kh = (K), .kw = (K), .groups = (G), .stride = { S, S }, .padding = { P, P }, \
       .dilation = { D, D } }
 
 /* The shapes of real networks first, then what random ones seldom hit. */
@@ -82,7 +82,7 @@ typedef struct block { double *exact; float *fast; size_t size; } block;
 
 static block make(size_t n, uint32_t stream)
 {
-    block b = { malloc(n * sizeof(double)), NULL, n };
+    block b = { calloc(n, sizeof(double)), NULL, n };
     for (size_t i = 0; i < n; i++) {
         uint32_t r[4];
         ex_random4(r, 11, stream, (uint32_t)i, 0, 0);
@@ -210,7 +210,8 @@ static void against_definition(ex_team *team)
     for (uint32_t i = 0; i < MAX_CASES; i++) {
         const ex_conv_shape s = geometry(i);
         const int32_t gap = i % 3 ? 0 : (int32_t)(i % 4);
-        const double terms = (double)(s.ci / s.groups) * s.kh * s.kw;
+        const int32_t ci = s.ci / s.groups;
+        const double terms = (double)ci * s.kh * s.kw;
         for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++) {
             problem p = pose(&s, gap, i % 2);
             double error;
