@@ -146,7 +146,7 @@ function TestNetwork.test_classify()
       sum = sum + math.exp(vote[n][k])
       if vote[n][k] > vote[n][best] then best = k end
     end
-    lu.assertEquals({ guesses[n].class, guesses[n].name }, { best, net.class_names[best] })
+    lu.assertEquals({ guesses[n].class, guesses[n].name }, { best - 1, net.class_names[best] })
     lu.assertAlmostEquals(guesses[n].score, math.exp(vote[n][best]) / sum, 1e-5)
   end
   local one = net:classify(images[2])
