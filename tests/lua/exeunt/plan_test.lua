@@ -91,4 +91,12 @@ function TestPlan.test_mistakes_are_told()
   lu.assertErrorMsgContains("no output 3", p.output, p, 3)
 end
 
+function TestPlan.test_a_wrong_switch_in_the_environment_is_named()
+  local command = dofile "tests/support/command.lua"
+  local result = command.shell(("EXEUNT_PASSES=-mrege %s repl"):format(os.getenv "EXEUNT" or "./exeunt"),
+                               "ex.models.lenet():forward(ex.tensor.zeros { 1, 28, 28 })")
+  lu.assertEquals({ result.code, result.out }, { 1, "" })
+  lu.assertStrContains(result.err, "EXEUNT_PASSES: '-mrege' switches nothing off; did you mean -merge; write -NAME")
+end
+
 os.exit(lu.LuaUnit.run())

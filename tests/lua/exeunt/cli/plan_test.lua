@@ -37,11 +37,4 @@ function TestPlan.test_a_recipe_that_is_not_there()
   lu.assertEquals({ result.code, result.out, result.err }, { 1, "", "exeunt: no/such.lua: No such file or directory\n" })
 end
 
-function TestPlan.test_a_wrong_switch_in_the_environment_is_named()
-  local line = ("EXEUNT_PASSES=-mrege %s plan recipes/01_first_network.lua"):format(os.getenv "EXEUNT" or "./exeunt")
-  local result = command.shell(line)
-  lu.assertEquals({ result.code, result.out }, { 1, "" })
-  lu.assertStrContains(result.err, "EXEUNT_PASSES: '-mrege' switches nothing off; did you mean -merge; write -NAME")
-end
-
 os.exit(lu.LuaUnit.run())
