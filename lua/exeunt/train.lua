@@ -361,7 +361,13 @@ function Training:run()
   return fit.new(self)
 end
 
--- train(net, data, options) -> a fit: { name, net, data, epochs, history, best, seconds, images_per_s, ... }.
+-- ex.train(net, data, options) -> a fit: { name, net, data, epochs, history, best, seconds, images_per_s, ... }.
+-- Options: optimizer = ex.optim.adam { lr = 1e-3 } (required), epochs = 10, batch = 64;
+--   weights = "mix" or another scheme, a function, or { loss = {...}, vote = {...} } (ex.weighting);
+--   schedule = of the learning rate (ex.schedule); clip = largest norm of all gradients together;
+--   augment = { shift = pixels, flip = true }; early_stopping = epochs of patience; validate_every = 1 epoch;
+--   schedule_prune = function(net, metrics, state) -> nil, or the network to go on with, such as net:keep { 1, 2 };
+--   name, seed, out = folder of checkpoints (in a run its own), checkpoint_seconds = 300, quiet = false.
 return function(net, data, given)
   if type(net) ~= "table" or not net.graph or not net.exits then
     core.raise("train: the first argument must be a network, got %s", tostring(net))
