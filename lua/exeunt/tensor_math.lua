@@ -99,6 +99,7 @@ return function(tensor, Tensor, words)
     if type(last) == "table" and (next(last) == nil or type(next(last)) == "string") then
       keepdim = options.check(op, table.remove(given), { keepdim = false }).keepdim
     end
+    if type(last) == "boolean" then core.raise("%s: keepdim is named: t:%s(axis, { keepdim = %s })", op, op, tostring(last)) end
     if type(given[1]) == "table" then given = given[1] end
     for i, axis in ipairs(given) do axes[i] = words.check_axis(op, t, axis) end
     return axes, keepdim
