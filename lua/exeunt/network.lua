@@ -192,6 +192,13 @@ function Network:keep(which)
   return derived(self, surgery.copy(part, leaf.copy), at)
 end
 
+-- exit_numbers(): the number at the end of each exit's name, as reports show it: exits keep their names when others are cut.
+function Network:exit_numbers()
+  local list = {}
+  for i, e in ipairs(self.exits) do list[i] = tonumber(e.name:match "(%d+)$") or i end
+  return list
+end
+
 -- clone(): an independent copy of the whole network.
 function Network:clone()
   local at = {}
