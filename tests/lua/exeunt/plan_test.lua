@@ -72,6 +72,7 @@ function TestPlan.test_a_number_that_is_not_finite_is_an_error_of_its_own_kind()
   lu.assertFalse(ok)
   lu.assertEquals(e.status, "not finite")
   lu.assertStrContains(tostring(e), "step 12")
+  lu.assertStrContains(tostring(e), "'y' is nan: ")
   lu.assertStrContains(tostring(e), "'bad' (log)")
 end
 
