@@ -58,7 +58,9 @@ function weighting.check(list, n, what)
     end
     sum, copy[i] = sum + w, w
   end
-  if math.abs(sum - 1) > TOLERANCE then core.raise("%s: the numbers must sum to 1, they sum to %g", what, sum) end
+  if math.abs(sum - 1) > TOLERANCE then
+    core.raise("%s: the numbers must sum to 1, they sum to %g (ex.weighting.rescaled makes them)", what, sum)
+  end
   return copy
 end
 
