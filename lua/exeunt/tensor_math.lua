@@ -170,6 +170,14 @@ return function(tensor, Tensor, words)
     return a ~= nil and b ~= nil
   end
 
+  -- t:digest() -> the hexadecimal sha256 of its numbers' bytes, row-major.
+  function Tensor:digest()
+    local dense, hex = self:dense(), ffi.new "char[65]"
+    local bytes = ffi.cast("const char *", dense:data())
+    core.check(core.C.ex_text_digest(bytes, dense:count() * (dense.dtype == "uint8" and 1 or 4), "sha256", hex))
+    return dense and ffi.string(hex)
+  end
+
   -- a:same_bits(b) -> whether shape, type and every bit agree (NaN too).
   function Tensor:same_bits(other)
     if not same_shape(self, other) or self.dtype ~= other.dtype then return false end
