@@ -67,6 +67,9 @@ end
 -- check(where, given, known) -> a new table with every known option: given or default. Default lists are copied, so that
 -- a caller may change what it got. `given` may be nil: nothing was given.
 function options.check(where, given, known)
+  if type(given) == "table" and type(given.node) == "function" then
+    core.raise("%s: expected options, got a graph: make the layer first, %s { ... }(g, name, x)", where, where)
+  end
   if given ~= nil and type(given) ~= "table" then
     core.raise("%s: expected a table of options, got %s", where, type(given) == "cdata" and tostring(given) or type(given))
   end
