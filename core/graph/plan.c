@@ -36,8 +36,8 @@ static int is_off(const char *switches, const char *name)
     return 0;
 }
 
-/* "-fold_bn,-in_place": every entry must name a pass. */
-static ex_status check_switches(const char *switches)
+/* "-fold_bn,-in_place": every entry must name a pass. `source`: where it was written. */
+static ex_status check_switches(const char *source, const char *switches)
 {
     const char *known[PASSES];
     for (int i = 0; i < PASSES; i++) known[i] = pass_table[i].name;
@@ -49,8 +49,8 @@ static ex_status check_switches(const char *switches)
         for (int i = 0; i < PASSES; i++) found |= *s == '-' && !strcmp(name, known[i]);
         if (!found) {
             const char *near = ex_nearest(name, known, PASSES);
-            return ex_fail("passes: '%.*s' switches nothing off%s%s; write -NAME with one of dead, fold_bn, fuse_bn, merge, in_place",
-                           n, s, near ? "; did you mean -" : "", near ? near : "");
+            return ex_fail("%s: '%.*s' switches nothing off%s%s; write -NAME with one of dead, fold_bn, fuse_bn, merge, in_place",
+                           source, n, s, near ? "; did you mean -" : "", near ? near : "");
         }
         s = end ? end + 1 : s + n;
     }
@@ -180,7 +180,8 @@ ex_plan *ex_plan_new(const ex_graph *g, int32_t outputs, const int32_t *output, 
 {
     const char *switches = options->passes ? options->passes : getenv("EXEUNT_PASSES");
     if (options->batch < 1) { ex_fail("plan: the largest batch is %d, expected at least 1", options->batch); return NULL; }
-    if (check_switches(switches) || check_values("output", g, outputs, output) || check_values("guard", g, guards, guard) ||
+    if (check_switches(options->passes ? "passes" : "EXEUNT_PASSES", switches) ||
+        check_values("output", g, outputs, output) || check_values("guard", g, guards, guard) ||
         check_guards(g, guards, guard)) return NULL;
     ex_plan *p = ex_alloc_zero(sizeof *p);
     if (!p) return NULL;

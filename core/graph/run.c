@@ -101,8 +101,8 @@ static ex_status blame(ex_plan *p, const char *kind, const char *name, const cha
     double value = 0;
     const char *guard = bad_guard(p, &value);
     p->checking = 0;
-    return ex_fail_as(EX_NOT_FINITE, "step %.0f: '%s' is %g: the first value that is not finite is %s '%s'%s%s%s; nothing was changed",
-                      p->at, guard ? guard : "loss", value, kind, name, op ? " (" : "", op ? op : "", op ? ")" : "");
+    return ex_fail_as(EX_NOT_FINITE, "step %.0f: '%s' is %s: the first value that is not finite is %s '%s'%s%s%s; nothing was changed",
+                      p->at, guard ? guard : "loss", value != value ? "nan" : value < 0 ? "-inf" : "inf", kind, name, op ? " (" : "", op ? op : "", op ? ")" : "");
 }
 
 static ex_status check_step(ex_plan *p, const ex_step *s)

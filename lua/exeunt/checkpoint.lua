@@ -9,7 +9,6 @@ local core = require "exeunt.core"
 local files = require "exeunt.file"
 local json = require "exeunt.report.json"
 local netfile = require "exeunt.netfile"
-local safetensors = require "exeunt.safetensors"
 
 local checkpoint = {}
 
@@ -23,7 +22,7 @@ end
 
 -- open(path): { path, record, tensors }. Says what is wrong with a file that is no checkpoint.
 function checkpoint.open(path)
-  local file = safetensors.read(path)
+  local file = netfile.read(path)
   local text = file.metadata.training
   if not text then core.raise("%s: not a training checkpoint (its metadata has no \"training\")", path) end
   local ok, record = pcall(json.decode, text)

@@ -287,7 +287,7 @@ function TestTrain:test_a_loss_that_is_not_finite_stops_and_leaves_the_last_good
   local function explode(_, _, epoch) return epoch == 1 and 1 or 1e30 end
   local ok, why = in_run(folder, false, nil, { schedule = explode, optimizer = ex.optim.sgd { lr = 0.1 } })
   lu.assertFalse(ok)
-  lu.assertStrContains(why, "train1: epoch 2, step ")
+  lu.assertStrMatches(why, "train1: epoch 2, step %d+: '[%w_.]+' is %-?%w+: the first value .*")       -- the step once
   lu.assertStrContains(why, "the last good checkpoint is " .. folder .. "/train1.last.safetensors")
   lu.assertEquals(checkpoint.open(folder .. "/train1.last.safetensors").record.epoch, 1)
   for _, p in ipairs(ex.load(folder):parameters()) do
@@ -319,6 +319,21 @@ function TestTrain:test_refusals()
     state.f = print
     return { 0.5, 0.5 }, { 0.5, 0.5 }
   end })
+end
+
+function TestTrain:test_a_label_that_is_no_class_is_named()
+  for _, split in ipairs { "train", "validation" } do
+    for _, label in ipairs { 4, -1 } do
+      local wrong = tiny.data()
+      wrong[split].labels[3] = label
+      lu.assertErrorMsgContains(("train: labels[3] of the %s split is %d, the classes are 0 to 3"):format(split, label), ex.train,
+                                tiny.net(), wrong, options())
+    end
+  end
+end
+
+function TestTrain:test_a_fit_of_one_epoch_says_so()
+  lu.assertStrContains(tostring(train(tiny.net(), { epochs = 1 })), "train1: 1 epoch; kept epoch 1")
 end
 
 function TestTrain:test_data_of_another_shape_are_refused()
