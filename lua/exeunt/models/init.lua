@@ -4,4 +4,5 @@ return {
   lenet = require "exeunt.models.lenet",
   vgg = require "exeunt.models.vgg",
   resnet = require "exeunt.models.resnet",
+  mobilenetv2 = require "exeunt.models.mobilenetv2",
 }
