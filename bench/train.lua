@@ -1,6 +1,7 @@
 -- train.lua NET HEADS BATCH THREADS WIDTH: our training step, timed in blocks on request (serve.lua): what ex.train runs
 -- (train/step.lua), on one synthetic batch, with SGD of momentum 0.9 and weight decay 5e-4. bench/peers/pt_train.py is the
--- same step. With a sixth argument, "profile", it prints where the step's time goes instead (profile.lua).
+-- same step. With the sixth and seventh arguments "profile" and a number of steps it prints where
+-- the step's time goes instead (profile.lua of the engine).
 
 package.path = "bench/?.lua;" .. package.path
 local ex = require "exeunt"
@@ -27,7 +28,7 @@ local function train()
 end
 
 if arg[6] == "profile" then
-  local p = require("exeunt.profile").of(step.plan, { n = batch, run = function()
+  local p = require("exeunt.profile").of(step.plan, { n = batch, steps = tonumber(arg[7]), run = function()
     local from = core.C.ex_clock()
     train()
     return core.C.ex_clock() - from

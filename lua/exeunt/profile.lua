@@ -42,10 +42,11 @@ local function take(plan, o)
   return got
 end
 
-local function median_of_node(runs, i)
+-- Median and least of node i's seconds.
+local function of_node(runs, i)
   local list = {}
   for k, nodes in ipairs(runs) do list[k] = nodes[i] end
-  return profile.median(list)
+  return profile.median(list), math.min(unpack(list))
 end
 
 -- What a node did in `seconds` for n images of a plan's largest batch: FLOP/s where it multiplies, else bytes/s.
@@ -58,15 +59,16 @@ end
 -- of(plan, { run = function, n = images in a run [, steps] }): run() makes one run of n images and gives its seconds, and
 -- where there is a loader those that it waited for the batch before. steps: how many runs of each kind count.
 --   -> { steps, n, threads, step, timed_step, wait, nodes_seconds, images_per_s, flops, peak_flops,
---        nodes = plan:nodes() with seconds, share (of timed_step), flops or bandwidth }
--- step is a whole run without timed nodes, timed_step one with them; images_per_s counts the waiting.
+--        nodes = plan:nodes() with seconds, best, share (of timed_step), flops or bandwidth }
+-- best is the least of the runs: where the machine is busy, it says more than the median. step is a whole run without
+-- timed nodes, timed_step one with them; images_per_s counts the waiting.
 function profile.of(plan, given)
   local o = options.check("profile", given, { run = options.required, n = options.required, steps = options.optional })
   local got, info = take(plan, o), plan:info()
   local p = { steps = #got.timed, n = o.n, threads = info.threads, step = profile.median(got.whole),
               timed_step = profile.median(got.timed), wait = profile.median(got.waited), nodes_seconds = 0, nodes = plan:nodes() }
   for i, node in ipairs(p.nodes) do
-    node.seconds = median_of_node(got.nodes, i)
+    node.seconds, node.best = of_node(got.nodes, i)
     p.nodes_seconds = p.nodes_seconds + node.seconds
     node.flops, node.bandwidth = rates(node, node.seconds, o.n, info.batch)
   end
@@ -122,18 +124,19 @@ local function hottest(list, count)
   return list
 end
 
--- by_operator(p): a row for each pair of operator and kernel: { name, kernel, count, seconds, share, flops, bandwidth },
--- hottest first; the rates are of all its nodes together.
+-- by_operator(p, batch): a row for each pair of operator and kernel: { name, kernel, count, seconds, best, share, flops,
+-- bandwidth }, hottest first; the rates are of all its nodes together.
 function profile.by_operator(p, batch)
   local rows, at = {}, {}
   for _, node in ipairs(p.nodes) do
     local key = node.op .. "\0" .. node.kernel
     local row = at[key]
     if not row then
-      row = { name = node.op, kernel = node.kernel, count = 0, seconds = 0, share = 0, macs = 0, traffic = 0 }
+      row = { name = node.op, kernel = node.kernel, count = 0, seconds = 0, best = 0, share = 0, macs = 0, traffic = 0 }
       at[key], rows[#rows + 1] = row, row
     end
     row.count, row.seconds, row.share = row.count + 1, row.seconds + node.seconds, row.share + node.share
+    row.best = row.best + node.best
     row.macs, row.traffic = row.macs + node.macs, row.traffic + node.traffic
   end
   for _, row in ipairs(rows) do row.flops, row.bandwidth = rates(row, row.seconds, p.n, batch) end

@@ -41,6 +41,7 @@ function TestProfile.test_what_it_counts()
   lu.assertEquals({ linear.op, relu.op }, { "linear", "relu" })
   lu.assertAlmostEquals(linear.flops * linear.seconds, 2 * 6 * 2, 1e-6)
   lu.assertAlmostEquals(relu.bandwidth * relu.seconds, 2 * relu.traffic / 4, 1e-6)
+  lu.assertTrue(linear.best > 0 and linear.best <= linear.seconds)
   lu.assertNil(linear.bandwidth)
   lu.assertNil(relu.flops)
   lu.assertAlmostEquals(linear.share, linear.seconds / 2, 1e-15)
@@ -59,7 +60,7 @@ end
 
 function TestProfile.test_hot_spots()
   local function node(name, op, seconds, macs)
-    return { name = name, op = op, kernel = "k", seconds = seconds, share = seconds / 10, macs = macs, traffic = 100 }
+    return { name = name, op = op, kernel = "k", seconds = seconds, best = seconds / 2, share = seconds / 10, macs = macs, traffic = 100 }
   end
   local p = { n = 2, nodes = { node("a", "conv", 1, 10), node("b", "relu", 2, 0), node("c", "conv", 3, 30), node("d", "idle", 0, 0) } }
   local rows = profile.by_operator(p, 4)
@@ -67,6 +68,7 @@ function TestProfile.test_hot_spots()
   lu.assertEquals({ rows[2].name, rows[2].count, rows[2].bandwidth }, { "relu", 1, 25 })
   lu.assertEquals({ rows[3].name, rows[3].bandwidth }, { "idle", nil })
   lu.assertAlmostEquals(rows[1].share, 0.4, 1e-15)
+  lu.assertEquals(rows[1].best, 2)
   local hottest = profile.by_node(p, 2)
   lu.assertEquals({ #hottest, hottest[1].name, hottest[2].name }, { 2, "c", "b" })
   lu.assertEquals(p.nodes[1].name, "a")                        -- the nodes keep their order
