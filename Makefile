@@ -13,7 +13,7 @@ BUILD_PACKAGES := gcc libc6-dev make libluajit-5.1-dev libblis-serial-dev libstb
 DEMO_PACKAGES  := $(BUILD_PACKAGES) dataset-fashion-mnist
 TEST_PACKAGES  := $(BUILD_PACKAGES) dataset-fashion-mnist libcmocka-dev lua-unit perl
 LINT_PACKAGES  := $(TEST_PACKAGES) clang-tidy lua-check
-BENCH_PACKAGES := $(BUILD_PACKAGES) python3-torch
+BENCH_PACKAGES := $(BUILD_PACKAGES) python3-torch libdnnl-dev
 
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wno-unknown-pragmas
@@ -102,15 +102,15 @@ test: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory packages NEED="$(TEST_PACKAGES)"
 	@$(MAKE) --no-print-directory -j2 check
 
-bench: ## our speed and memory beside PyTorch's, interleaved in one run (CASES="train/vgg3/b64 ...")
+bench: ## our speed and memory beside PyTorch's and others', interleaved in one run (CASES="train/* startup")
 	@$(MAKE) --no-print-directory packages NEED="$(BENCH_PACKAGES)" || true
 	@$(MAKE) --no-print-directory -j2 all
-	@bench/run $(CASES)
+	@set -f; bench/run $(CASES)
 
 bench-json: ## the same as one line of JSON a case
 	@$(MAKE) --no-print-directory packages NEED="$(BENCH_PACKAGES)" >&2 || true
 	@$(MAKE) --no-print-directory -j2 all >&2
-	@bench/run --json $(CASES)
+	@set -f; bench/run --json $(CASES)
 
 packages: NEED ?= $(BUILD_PACKAGES)
 packages: ## install the Debian packages that the build needs, as root or through sudo

@@ -310,6 +310,8 @@ ex_status ex_plan_node(const ex_plan *p, int32_t i, ex_plan_node_info *info)
     *info = (ex_plan_node_info){ .name = n->name, .op = n->op->name, .kernel = kernel_of(p, s), .macs = step_macs(p, n),
                                  .scratch = (double)s->scratch_bytes, .seconds = s->seconds, .commit = s->commit, .constant = s->constant };
     for (int32_t k = 0; k < n->outputs && !s->alias; k++) info->bytes += (double)ex_plan_value_bytes(p, n->out[k]);
+    for (int32_t k = 0; k < n->inputs && !s->alias; k++) info->traffic += (double)ex_plan_value_bytes(p, n->in[k]);
+    info->traffic += info->bytes;
     if (n->outputs) {
         const ex_shape *shape = &p->graph->value[n->out[0]].shape;
         info->dtype = shape->dtype;

@@ -44,6 +44,7 @@ struct ex_plan {
     double constants_version;               /* sum of the leaves' versions when the constants last ran; -1: never */
     int32_t profile;
     double seed, at, runs;
+    double paused_at;                       /* while profiling: when the operator written in Lua began */
 };
 
 /* memory.c */

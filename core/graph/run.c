@@ -139,9 +139,11 @@ static ex_status go_on(ex_plan *p)
         if (ex_interrupted()) return ex_fail_as(EX_INTERRUPTED, "interrupted");
         if ((s->node->op->flags & EX_OP_LUA) && !p->paused) {
             p->paused = 1;
+            p->paused_at = p->profile ? ex_clock() : 0;
             return EX_PAUSED;
         }
         if (!p->paused) timed_node(p, s);
+        else if (p->profile) s->seconds += ex_clock() - p->paused_at;
         p->paused = 0;
         ex_status status = p->checking ? check_step(p, s) : EX_OK;
         if (status) return status;

@@ -127,7 +127,8 @@ function Plan:info()
            sum_bytes = info.sum_bytes, macs = info.macs, runs = info.runs }
 end
 
--- p:nodes() -> list of { name, op, kernel, shape, dtype, macs, bytes, scratch, seconds, commit, constant } in running order.
+-- p:nodes() -> list of { name, op, kernel, shape, dtype, macs, bytes, traffic, scratch, seconds, commit, constant } in
+-- running order.
 function Plan:nodes()
   local list, info = {}, ffi.new("ex_plan_node_info")
   local dtypes = { [0] = "float32", "int32", "uint8" }
@@ -136,13 +137,24 @@ function Plan:nodes()
     local shape = {}
     for k = 1, info.ndim do shape[k] = info.dim[k - 1] end
     list[i + 1] = { name = ffi.string(info.name), op = ffi.string(info.op), kernel = ffi.string(info.kernel), shape = shape,
-                    dtype = dtypes[info.dtype], macs = info.macs, bytes = info.bytes, scratch = info.scratch,
-                    seconds = info.seconds, commit = info.commit == 1, constant = info.constant == 1 }
+                    dtype = dtypes[info.dtype], macs = info.macs, bytes = info.bytes,
+                    traffic = info.traffic, scratch = info.scratch, seconds = info.seconds, commit = info.commit == 1,
+                    constant = info.constant == 1 }
   end
   return list
 end
 
--- p:profile(on): times each node from now on (nodes().seconds).
+-- p:seconds() -> list of each node's seconds, summed over the runs since profile(true).
+function Plan:seconds()
+  local list, info = {}, ffi.new("ex_plan_node_info")
+  for i = 0, self:info().nodes - 1 do
+    core.check(C.ex_plan_node(self.handle, i, info))
+    list[i + 1] = info.seconds
+  end
+  return list
+end
+
+-- p:profile(on): times each node from now on, from zero.
 function Plan:profile(on) core.check(C.ex_plan_profile(self.handle, on and 1 or 0)) end
 
 function Plan:__tostring()

@@ -271,16 +271,17 @@ function run.command(o)
   return 0
 end
 
--- plan_of(path, given knobs): the plan of the recipe's first training, which is not begun, and that training's name.
-function run.plan_of(path, given)
+-- plan_of(path, given knobs, clean): the plan of the recipe's first training, which is not begun, that training's name, and the
+-- training, whose steps profile.training can take. clean: what the recipe prints goes to standard error.
+function run.plan_of(path, given, clean)
   local found = recipe.load(path)
   local values = as_usage(knobs.resolve, found.declared, given or {})
   context.enter { seed = values.seed, plan_only = true }
   ex.seed(values.seed)
-  local ok, why = pcall(recipe.call, path, found.run, values)
+  local ok, why = (clean and keep_output_clean or pcall)(recipe.call, path, found.run, values)
   context.leave()
   if ok then core.raise("%s: trains nothing, so it has no plan", path) end
-  if type(why) == "table" and why.plan then return why.plan, why.name end
+  if type(why) == "table" and why.plan then return why.plan, why.name, why.training end
   error(why, 0)
 end
 

@@ -364,7 +364,7 @@ function Training:run()
   local resumed = self:resume()
   if context.log then context.log:rewind(self.name, self.record.history) end
   if not resumed then self:compile() end
-  if context.plan_only then error({ plan = self.step.plan, name = self.name }, 0) end
+  if context.plan_only then error({ plan = self.step.plan, name = self.name, training = self }, 0) end
   self.listener = listen(self, o.quiet)
   self.saved = C.ex_clock()
   local was_pruned = self.record.pruned

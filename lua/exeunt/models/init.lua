@@ -4,6 +4,7 @@ local models = {
   lenet = require "exeunt.models.lenet",
   vgg = require "exeunt.models.vgg",
   resnet = require "exeunt.models.resnet",
+  mobilenetv2 = require "exeunt.models.mobilenetv2",
 }
 
 return setmetatable(models, { __index = require("exeunt.options").guide("ex.models", models) })
