@@ -2,7 +2,8 @@
 -- and appends, for exits i = 1..E with logits z_i (N, K) and labels y (N):
 --     loss.<exit> = CE(z_i, y) (mean; class weights as PyTorch's)      hits.<exit> = how many z_i get right
 --     loss = sum_i a_i loss.<exit>, with a (E) as the input "loss_weights"
--- then gradients towards trainable parameters, their norm and scale where they are clipped, and the optimiser's updates.
+-- then gradients towards trainable parameters, their norm, a scale where they are clipped, and the optimiser's updates.
+-- The loss and the norm must be finite before any of it is committed.
 -- It knows no epochs, no files and no validation. The network's own graph is left as it is.
 
 local core = require "exeunt.core"
@@ -54,18 +55,13 @@ function Step.new(net, o)
   local self = setmetatable({ graph = g, exits = #net.exits, class_weights = o.class_weights, image = image_input(g) }, Step)
   local total, losses, hits = append_losses(self, g, net)
   local params, grads = append_gradients(g, total)
-  local guards, scale = { total }
-  if o.clip then
-    local norm = g:node("norm", "global_norm", grads)
-    scale, guards[2] = g:node("clip", "clip_scale", { norm }, { max = o.clip }), norm
-  else
-    scale = g:input("scale", {}, "float32")
-  end
+  local norm = g:node("norm", "global_norm", grads)
+  local scale = o.clip and g:node("clip", "clip_scale", { norm }, { max = o.clip }) or g:input("scale", {}, "float32")
   self.update = o.optimizer:build(g, params, grads, scale)
   self.params = params
   local outputs = { total, unpack(losses) }
   for _, h in ipairs(hits) do outputs[#outputs + 1] = h end
-  self.plan = Plan.new(g, { outputs = outputs, guards = guards, batch = o.batch, training = true })
+  self.plan = Plan.new(g, { outputs = outputs, guards = { total, norm }, batch = o.batch, training = true })
   self:bind(o)
   return self
 end
