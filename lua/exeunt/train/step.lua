@@ -3,7 +3,7 @@
 --     loss.<exit> = CE(z_i, y) (mean; class weights as PyTorch's)      hits.<exit> = how many z_i get right
 --     loss = sum_i a_i loss.<exit>, with a (E) as the input "loss_weights"
 -- then gradients towards trainable parameters, their norm, a scale where they are clipped, and the optimiser's updates.
--- The loss and the norm must be finite before any of it is committed.
+-- The loss, that norm and the norm of the batch statistics must be finite before any of it is committed.
 -- It knows no epochs, no files and no validation. The network's own graph is left as it is.
 
 local core = require "exeunt.core"
@@ -49,19 +49,29 @@ local function append_gradients(g, total)
   return params, grads
 end
 
+-- What training batch norms add to their running values.
+local function batch_statistics(g)
+  local list = {}
+  for _, n in ipairs(g:nodes()) do
+    if n.op == "running_update" then list[#list + 1] = n.inputs[2] end
+  end
+  return list
+end
+
 -- new(net, { optimizer, batch, clip, class_weights }): the compiled step.
 function Step.new(net, o)
   local g = net.graph:training()
   local self = setmetatable({ graph = g, exits = #net.exits, class_weights = o.class_weights, image = image_input(g) }, Step)
   local total, losses, hits = append_losses(self, g, net)
   local params, grads = append_gradients(g, total)
-  local norm = g:node("norm", "global_norm", grads)
+  local norm, statistics = g:node("norm", "global_norm", grads), batch_statistics(g)
+  local guards = { total, norm, #statistics > 0 and g:node("statistics", "global_norm", statistics) or nil }
   local scale = o.clip and g:node("clip", "clip_scale", { norm }, { max = o.clip }) or g:input("scale", {}, "float32")
   self.update = o.optimizer:build(g, params, grads, scale)
   self.params = params
   local outputs = { total, unpack(losses) }
   for _, h in ipairs(hits) do outputs[#outputs + 1] = h end
-  self.plan = Plan.new(g, { outputs = outputs, guards = { total, norm }, batch = o.batch, training = true })
+  self.plan = Plan.new(g, { outputs = outputs, guards = guards, batch = o.batch, training = true })
   self:bind(o)
   return self
 end

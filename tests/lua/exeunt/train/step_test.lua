@@ -1,4 +1,4 @@
--- The training step: a gradient that is not finite is not committed, whatever the loss is.
+-- The training step: what is not finite is not committed, whatever the loss is.
 
 local lu = require "luaunit"
 package.path = "tests/support/?.lua;" .. package.path
@@ -45,6 +45,23 @@ function TestStep.test_a_gradient_that_is_no_number_is_named_and_not_committed()
     lu.assertTrue(before[1]:same_bits(net.graph:tensor "conv.weight"))
     lu.assertTrue(before[2]:same_bits(net.graph:tensor "last.weight"))
   end
+end
+
+-- A variance of about 1e38 does not fit, while the normalised values, the loss and the gradients do.
+function TestStep.test_batch_statistics_that_overflow_are_not_committed()
+  local nn = ex.nn
+  local net = ex.network { input = { 1, 2, 2 }, classes = 2, seed = 5, build = function(g, x)
+    return nn.sequential { nn.batch_norm(), nn.flatten(), nn.linear { out = 2 } }(g, "body", x)
+  end }
+  local step = Step.new(net, { batch = 2, optimizer = ex.optim.sgd { lr = 0.1 } })
+  step:weigh { 1 }
+  step:feed { images = ex.tensor.ones { 2, 1, 2, 2 } * 3e19, labels = ex.tensor({ 0, 1 }, "int32") }
+  step:run(2, 1, 1, 1)
+  local images = nets.normal({ 2, 1, 2, 2 }, "images") * 1e20
+  step:feed { images = images, labels = ex.tensor({ 0, 1 }, "int32") }
+  local before = net.graph:tensor("body.0.running_var"):clone()
+  lu.assertStrContains(nets.message(step.run, step, 2, 1, 2, 1), "'statistics' is inf: the first value that is not finite is made by 'body.0")
+  lu.assertTrue(before:same_bits(net.graph:tensor "body.0.running_var"))
 end
 
 os.exit(lu.LuaUnit.run())
