@@ -43,7 +43,7 @@ typedef struct call {
 static void run(const call *c, ex_conv_direction d, ex_team *team)
 {
     const ex_conv_kernels *k = ex_kernels_current()->conv;
-    if (d == EX_CONV_FORWARD) k->forward(c->y, c->x, c->w, NULL, 0, c->s, team, c->scratch);
+    if (d == EX_CONV_FORWARD) k->forward(c->y, c->x, c->w, &(ex_conv_epilogue){0}, c->s, team, c->scratch);
     else if (d == EX_CONV_GRAD_INPUT) k->grad_input(c->x, c->y, c->w, c->s, team, c->scratch);
     else k->grad_weight(c->w, c->x, c->y, c->s, team, c->scratch);
 }

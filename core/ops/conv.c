@@ -198,10 +198,11 @@ static ex_conv_filter filter(const ex_operand *o)
 
 static void forward(const ex_call *c)
 {
-    const ex_operand *x = &c->in[0], *w = &c->in[1], *bias = c->inputs > 2 ? &c->in[2] : NULL;
+    const ex_operand *x = &c->in[0], *w = &c->in[1];
     const ex_conv_shape g = geometry(x->dim[0], x->dim, w->dim, c->out[0].dim, c->attr);
-    ex_kernels_current()->conv->forward(image(&c->out[0]), image(x), filter(w), bias ? bias->data : NULL,
-                                        bias ? bias->stride[0] : 0, &g, c->team, c->scratch);
+    ex_conv_epilogue e = {0};
+    if (c->inputs > 2) e = (ex_conv_epilogue){ .bias = c->in[2].data, .bias_step = c->in[2].stride[0] };
+    ex_kernels_current()->conv->forward(image(&c->out[0]), image(x), filter(w), &e, &g, c->team, c->scratch);
 }
 
 static void grad_input(const ex_call *c)

@@ -117,8 +117,9 @@ static void linear_forward(const ex_call *c)
         if (bias) add_bias(y, bias);
         return;
     }
-    ex_kernels_current()->conv->forward(image(y), image(x), filter(w), bias ? bias->data : NULL,
-                                        bias ? bias->stride[0] : 0, &g, c->team, c->scratch);
+    ex_conv_epilogue e = {0};
+    if (bias) e = (ex_conv_epilogue){ .bias = bias->data, .bias_step = bias->stride[0] };
+    ex_kernels_current()->conv->forward(image(y), image(x), filter(w), &e, &g, c->team, c->scratch);
 }
 
 static void linear_input(const ex_call *c)
