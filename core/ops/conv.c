@@ -5,17 +5,25 @@
  *     conv2d_grad_input  dy (N,O,oH,oW), w -> dx (N,C,H,W), where size = H,W
  *     conv2d_grad_weight x, dy -> dw (O,C/g,kH,kW), where kernel = kH,kW
  *
+ * Two more are made by passes of a plan, out of conv2d and what reads it, and have no gradient:
+ *
+ *     conv2d_fused       x, w, [bias], [residual (N,O,oH,oW)] -> y = activation(conv2d + residual)
+ *     conv2d_stats       x, w, [bias] -> y, and of its channels mean, biased and unbiased variance (O)
+ *
  * The arithmetic is kernels/conv.h's. It refuses unbatched images, and makes no second derivatives. */
 #include "op.h"
 #include "../base/error.h"
 #include "../kernels/kernels.h"
+#include "../tensor/tensor.h"
 
 enum { STRIDE, PADDING, DILATION, GROUPS, SIZE };   /* SIZE: of the image or of the kernel */
+enum { ACTIVATION = GROUPS + 1, RESIDUAL };         /* of conv2d_fused: ex_conv_activation; 1: the last input is a residual */
 enum { LARGEST = 1 << 24 };                         /* of any attribute: sums of a few stay in 32 bits */
 
 #define CONV_ATTR { .name = "stride", .count = 2, .value = { 1, 1 } }, { .name = "padding", .count = 2 }, \
     { .name = "dilation", .count = 2, .value = { 1, 1 } }, { .name = "groups", .count = 1, .value = { 1 } }
 static const ex_attr_spec forward_attr[] = { CONV_ATTR, { 0 } };
+static const ex_attr_spec fused_attr[] = { CONV_ATTR, { .name = "activation", .count = 1 }, { .name = "residual", .count = 1 }, { 0 } };
 static const ex_attr_spec input_attr[] = { CONV_ATTR, { .name = "size", .count = 2, .required = 1 }, { 0 } };
 static const ex_attr_spec weight_attr[] = { CONV_ATTR, { .name = "kernel", .count = 2, .required = 1 }, { 0 } };
 
@@ -100,6 +108,32 @@ static ex_status infer_forward(const ex_signature *s)
     return EX_OK;
 }
 
+static int has_residual(const ex_numbers *attr) { return attr[RESIDUAL][0] != 0; }
+
+static ex_status infer_fused(const ex_signature *s)
+{
+    ex_signature plain = *s;
+    const double activation = s->attr[ACTIVATION][0];
+    char got[96], expected[96];
+    if (!(activation >= 0 && activation < EX_CONV_ACTIVATION_COUNT && activation == (int32_t)activation))
+        return ex_fail("activation: got %g, expected a whole number from 0 to %d", activation, EX_CONV_ACTIVATION_COUNT - 1);
+    plain.inputs -= has_residual(s->attr);
+    if (plain.inputs < 2) return ex_fail("residual: got no input for it");
+    if (plain.inputs > 3) return ex_fail("got %d inputs without a residual, expected up to 3", plain.inputs);
+    if (infer_forward(&plain)) return EX_FAILED;
+    const ex_shape *r = &s->in[s->inputs - 1];
+    if (!has_residual(s->attr) || ex_shape_same(r, &s->out[0])) return EX_OK;
+    return ex_fail("residual: got %s, expected the output's shape %s", ex_shape_text(got, sizeof got, r->ndim, r->dim),
+                   ex_shape_text(expected, sizeof expected, s->out[0].ndim, s->out[0].dim));
+}
+
+static ex_status infer_stats(const ex_signature *s)
+{
+    if (infer_forward(s)) return EX_FAILED;
+    for (int32_t i = 1; i < 4; i++) s->out[i] = (ex_shape){ .dtype = EX_FLOAT32, .ndim = 1, .dim = { s->out[0].dim[1] } };
+    return EX_OK;
+}
+
 static ex_status infer_input(const ex_signature *s)
 {
     ex_conv_shape g = {0};
@@ -166,6 +200,15 @@ static size_t scratch_forward(const ex_signature *s, int32_t batch, int32_t thre
     return ex_kernels_current()->conv->scratch(EX_CONV_FORWARD, &g, threads);
 }
 
+/* The moments, then the kernel's own. */
+static size_t moments_bytes(int32_t channels) { return ((size_t)channels * 2 * sizeof(double) + 63) & ~(size_t)63; }
+
+static size_t scratch_stats(const ex_signature *s, int32_t batch, int32_t threads)
+{
+    const ex_conv_shape g = signature_forward(s, batch);
+    return moments_bytes(g.co) + scratch_forward(s, batch, threads) + ex_kernels_current()->conv->moments_scratch(&g);
+}
+
 static size_t scratch_input(const ex_signature *s, int32_t batch, int32_t threads)
 {
     const ex_conv_shape g = signature_input(s, batch);
@@ -196,13 +239,43 @@ static ex_conv_filter filter(const ex_operand *o)
     return (ex_conv_filter){ o->data, o->stride[0], o->stride[1], o->stride[2], o->stride[3] };
 }
 
-static void forward(const ex_call *c)
+/* in[2] is the bias if there is room for one below `inputs`. */
+static void convolve(const ex_call *c, int32_t inputs, ex_conv_epilogue *e, void *scratch)
 {
     const ex_operand *x = &c->in[0], *w = &c->in[1];
     const ex_conv_shape g = geometry(x->dim[0], x->dim, w->dim, c->out[0].dim, c->attr);
-    ex_conv_epilogue e = {0};
-    if (c->inputs > 2) e = (ex_conv_epilogue){ .bias = c->in[2].data, .bias_step = c->in[2].stride[0] };
-    ex_kernels_current()->conv->forward(image(&c->out[0]), image(x), filter(w), &e, &g, c->team, c->scratch);
+    if (inputs > 2) {
+        e->bias = c->in[2].data;
+        e->bias_step = c->in[2].stride[0];
+    }
+    ex_kernels_current()->conv->forward(image(&c->out[0]), image(x), filter(w), e, &g, c->team, scratch);
+}
+
+static void forward(const ex_call *c) { convolve(c, c->inputs, &(ex_conv_epilogue){0}, c->scratch); }
+
+static void forward_fused(const ex_call *c)
+{
+    const int residual = has_residual(c->attr);
+    ex_conv_epilogue e = { .activation = (ex_conv_activation)c->attr[ACTIVATION][0] };
+    if (residual) e.residual = image(&c->in[c->inputs - 1]);
+    convolve(c, c->inputs - residual, &e, c->scratch);
+}
+
+static void set(const ex_operand *o, int32_t c, double value) { ((float *)o->data)[c * o->stride[0]] = (float)value; }
+
+/* With one number per channel the unbiased variance is 0. */
+static void forward_stats(const ex_call *c)
+{
+    const ex_operand *y = &c->out[0];
+    const int32_t channels = y->dim[1];
+    const double count = (double)y->dim[0] * y->dim[2] * y->dim[3];
+    double *mean = c->scratch, *square = mean + channels;
+    convolve(c, c->inputs, &(ex_conv_epilogue){ .moments = mean }, (char *)c->scratch + moments_bytes(channels));
+    for (int32_t i = 0; i < channels; i++) {
+        set(&c->out[1], i, mean[i]);
+        set(&c->out[2], i, square[i] / count);
+        set(&c->out[3], i, count > 1 ? square[i] / (count - 1) : 0);
+    }
 }
 
 static void grad_input(const ex_call *c)
@@ -250,6 +323,16 @@ static const ex_op conv2d = {
     .min_inputs = 2, .max_inputs = 3, .outputs = 1, .attr = forward_attr, .infer = infer_forward, .forward = forward,
     .gradient = gradient, .macs = macs_forward, .scratch = scratch_forward, .kernel = kernel_forward,
 };
+static const ex_op conv2d_fused = {
+    .name = "conv2d_fused", .about = "made by plans: conv2d, plus a residual if the last input is one, then 0 nothing, 1 relu or 2 relu6",
+    .min_inputs = 2, .max_inputs = 4, .outputs = 1, .attr = fused_attr, .in_place = 1 << 2 | 1 << 3, .infer = infer_fused,
+    .forward = forward_fused, .macs = macs_forward, .scratch = scratch_forward, .kernel = kernel_forward,
+};
+static const ex_op conv2d_stats = {
+    .name = "conv2d_stats", .about = "made by plans: conv2d, and mean, biased and unbiased variance of each of its channels",
+    .min_inputs = 2, .max_inputs = 3, .outputs = 4, .attr = forward_attr, .infer = infer_stats, .forward = forward_stats,
+    .macs = macs_forward, .scratch = scratch_stats, .kernel = kernel_forward,
+};
 static const ex_op conv2d_grad_input = {
     .name = "conv2d_grad_input", .about = "the gradient of conv2d towards its images of the given size",
     .min_inputs = 2, .max_inputs = 2, .outputs = 1, .attr = input_attr, .infer = infer_input, .forward = grad_input,
@@ -261,4 +344,4 @@ static const ex_op conv2d_grad_weight = {
     .macs = macs_weight, .scratch = scratch_weight, .kernel = kernel_weight,
 };
 
-const ex_op *const ex_ops_conv[] = { &conv2d, &conv2d_grad_input, &conv2d_grad_weight, NULL };
+const ex_op *const ex_ops_conv[] = { &conv2d, &conv2d_fused, &conv2d_stats, &conv2d_grad_input, &conv2d_grad_weight, NULL };
