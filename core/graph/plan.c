@@ -26,6 +26,7 @@ static const pass_line pass_table[] = {
     { "dead", ex_pass_dead, 1, 1 },         /* what nobody reads would keep its makers from being fused */
     { "fuse_stats", ex_pass_fuse_stats, 0, 1 },
     { "fuse_conv", ex_pass_fuse_conv, 1, 1 },
+    { "pack_conv", ex_pass_pack_conv, 1, 0 },
     { "dead", ex_pass_dead, 1, 1 },
     { "in_place", NULL, 1, 1 },
 };

@@ -31,6 +31,7 @@ typedef struct ex_conv_image {
 typedef struct ex_conv_filter {
     float *data;
     ptrdiff_t out, in, row, col;
+    const float *packed;                    /* forward: what `pack` made of it, read in its place; NULL: none */
 } ex_conv_filter;
 
 typedef enum ex_conv_direction { EX_CONV_FORWARD, EX_CONV_GRAD_INPUT, EX_CONV_GRAD_WEIGHT, EX_CONV_DIRECTION_COUNT } ex_conv_direction;
@@ -53,6 +54,10 @@ typedef struct ex_conv_kernels {
     size_t (*scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads);
     /* Bytes that forward needs besides where moments are wanted; scratch is then one block of both. */
     size_t (*moments_scratch)(const ex_conv_shape *s);
+    /* A filter in the form in which forward reads it, for many calls whose shapes differ in n alone. A forward pass with
+     * w.packed reads neither w.data nor its strides, and needs packed_bytes less of scratch. */
+    size_t (*packed_bytes)(const ex_conv_shape *s);
+    void (*pack)(float *packed, ex_conv_filter w, const ex_conv_shape *s, ex_team *team);
     void (*forward)(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex_conv_epilogue *e, const ex_conv_shape *s,
                     ex_team *team, void *scratch);
     void (*grad_input)(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, const ex_conv_shape *s, ex_team *team,

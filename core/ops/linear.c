@@ -110,7 +110,7 @@ static int direct(const ex_operand *a, const ex_operand *b)
 
 static ex_matrix matrix(const ex_operand *o) { return (ex_matrix){ o->data, o->stride[0], o->stride[1] }; }
 static ex_matrix transposed(const ex_operand *o) { return (ex_matrix){ o->data, o->stride[1], o->stride[0] }; }
-static ex_conv_filter filter(const ex_operand *o) { return (ex_conv_filter){ o->data, o->stride[0], o->stride[1], 0, 0 }; }
+static ex_conv_filter filter(const ex_operand *o) { return (ex_conv_filter){ o->data, o->stride[0], o->stride[1], 0, 0, NULL }; }
 
 static void add_bias(const ex_operand *y, const ex_operand *bias)
 {
@@ -165,7 +165,7 @@ static void linear_weight(const ex_call *c)
 {
     const ex_operand *x = &c->in[0], *dy = &c->in[1], *dw = &c->out[0];
     const ex_conv_shape g = pixels(x->dim[0], dy->dim[1], x->dim[1]);
-    const ex_conv_filter to = { dw->data, dw->stride[1], dw->stride[0], 0, 0 };
+    const ex_conv_filter to = { dw->data, dw->stride[1], dw->stride[0], 0, 0, NULL };
     if (direct(x, dy)) ex_kernels_current()->conv->grad_weight(to, image(dy), image(x), &g, c->team, c->scratch);
     else ex_gemm(matrix(dw), transposed(dy), matrix(x), dy->dim[1], x->dim[1], x->dim[0], c->team);
 }

@@ -28,7 +28,8 @@ typedef struct job {
     int32_t blocks;                         /* of written channels, in a group */
     int32_t images, row_block, col_block, channel_block;             /* what a part covers */
     int32_t image_parts, row_parts, col_parts, channel_parts;
-    float *packed, *added, *strips;         /* added: the bias or zeros, in whole blocks */
+    const float *packed;                    /* the filter */
+    float *to_pack, *added, *strips;        /* added: the bias or zeros, in whole blocks */
     size_t packed_group, strip;             /* floats */
     double *moments;                        /* of each part in space: 2 x s->co; NULL: not wanted */
 } job;
@@ -128,10 +129,12 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
 }
 
 static size_t bias_floats(const job *j) { return round_up((size_t)j->blocks * BLOCK, 16) * (size_t)j->s->groups; }
+static size_t packed_floats(const job *j) { return round_up(j->packed_group * (size_t)j->s->groups, 16); }
 
+/* The bias, the strips, the packed filter. */
 static size_t job_scratch(const job *j, int32_t threads)
 {
-    return (round_up(j->packed_group * (size_t)j->s->groups, 16) + bias_floats(j) + j->strip * (size_t)threads) * sizeof(float);
+    return (bias_floats(j) + j->strip * (size_t)threads + packed_floats(j)) * sizeof(float);
 }
 
 /* -- Packing ------------------------------------------------------------------------------------------ */
@@ -160,7 +163,7 @@ static void pack_part(void *context, int32_t part, int32_t thread)
     const int32_t group = part / j->blocks, block = part % j->blocks;
     const int32_t left = j->co - block * BLOCK, lanes = left < BLOCK ? left : BLOCK;
     const int32_t width = left > VL ? BLOCK : VL;
-    float *phase = j->packed + (size_t)group * j->packed_group;
+    float *phase = j->to_pack + (size_t)group * j->packed_group;
     const float *w = j->w.data + group * j->w_group + block * BLOCK * j->w.out;
     for (int32_t p = 0; p < j->phase_rows; p++)
         for (int32_t q = 0; q < j->phase_cols; q++) {
@@ -173,6 +176,14 @@ static void pack_part(void *context, int32_t part, int32_t thread)
                              j->w.out, j->w.in, j->ci, lanes, width);
             phase += each * round_up((size_t)j->co, VL);
         }
+}
+
+static void pack_filter(job *j, float *to, ex_team *team)
+{
+    const int32_t packs = j->s->groups * j->blocks;
+    j->packed = j->to_pack = to;
+    if (j->packed_group * (size_t)j->s->groups < 16384) for (int32_t i = 0; i < packs; i++) pack_part(j, i, 0);
+    else ex_team_run(team, packs, pack_part, j);
 }
 
 static void pack_bias(const job *j)
@@ -335,14 +346,16 @@ static void run_part(void *context, int32_t part, int32_t thread)
 static void run(job *j, ex_team *team, void *scratch)
 {
     const ex_conv_shape *s = j->s;
-    j->packed = scratch;
-    j->added = j->packed + round_up(j->packed_group * (size_t)s->groups, 16);
+    j->added = scratch;
     j->strips = j->added + bias_floats(j);
-    if (j->e.moments) j->moments = (double *)((char *)scratch + round_up(job_scratch(j, team ? ex_team_size(team) : 1), 64));
+    float *end = j->strips + j->strip * (size_t)(team ? ex_team_size(team) : 1);
+    if (j->w.packed) j->packed = j->w.packed;
+    else {
+        pack_filter(j, end, team);
+        end += packed_floats(j);
+    }
+    if (j->e.moments) j->moments = (double *)(void *)((char *)scratch + round_up((size_t)((char *)end - (char *)scratch), 64));
     pack_bias(j);
-    const int32_t packs = s->groups * j->blocks;
-    if (j->packed_group * (size_t)s->groups < 16384) for (int32_t i = 0; i < packs; i++) pack_part(j, i, 0);
-    else ex_team_run(team, packs, pack_part, j);
     ex_team_run(team, j->channel_parts * j->image_parts * s->groups * j->row_parts * j->col_parts, run_part, j);
     if (j->moments) join_moments(j);
 }
@@ -436,6 +449,22 @@ static size_t moments_scratch(const ex_conv_shape *s)
     return 64 + (size_t)most * 2 * (size_t)s->co * sizeof(double);
 }
 
+static size_t packed_bytes(const ex_conv_shape *s)
+{
+    if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_packed_bytes)(s);
+    job j = {0};
+    plan(&j, EX_CONV_FORWARD, s);
+    return packed_floats(&j) * sizeof(float);
+}
+
+static void pack(float *packed, ex_conv_filter w, const ex_conv_shape *s, ex_team *team)
+{
+    if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_pack)(packed, w, s); return; }
+    job j = { .w = w, .w_group = w.out * (s->co / s->groups) };
+    plan(&j, EX_CONV_FORWARD, s);
+    pack_filter(&j, packed, team);
+}
+
 static void forward(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex_conv_epilogue *e, const ex_conv_shape *s,
                     ex_team *team, void *memory)
 {
@@ -443,7 +472,7 @@ static void forward(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex
     ex_conv_shape f = flat(s, &x, &y);
     if (e->residual.data && f.h != s->h && e->residual.row != e->residual.pixel * s->w) f = *s;
     const int one = s->n == 1 && s->h == 1 && s->w == 1 && s->kh == 1 && s->kw == 1 && !s->padding[0] && !s->padding[1];
-    if (one && s->groups == 1 && w.in == 1 && !e->moments) {
+    if (one && s->groups == 1 && w.in == 1 && !w.packed && !e->moments) {
         pixel_job j = { .y = y.data, .x = x.data, .w = w.data, .e = e, .w_out = w.out, .ci = s->ci, .co = s->co };
         ex_team_run(team, up(s->co, PIXEL_PART), pixel_part, &j);
         return;
@@ -458,7 +487,7 @@ static void grad_input(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, con
 {
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_grad_input)(dx, dy, w, s, team, memory); return; }
     const ex_conv_shape f = flat(s, &dx, &dy);
-    job j = { .y = dx, .x = dy, .w = { w.data, w.in, w.out, w.row, w.col }, .w_group = w.out * (s->co / s->groups) };
+    job j = { .y = dx, .x = dy, .w = { w.data, w.in, w.out, w.row, w.col, NULL }, .w_group = w.out * (s->co / s->groups) };
     plan(&j, EX_CONV_GRAD_INPUT, &f);
     run(&j, team, memory);
 }
@@ -475,6 +504,7 @@ static void grad_weight(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, co
 #define EX_TEXT(x) EX_TEXT_(x)
 
 const ex_conv_kernels EX_SUFFIXED(ex_conv_kernels) = {
-    .name = EX_TEXT(EX_ISA_SUFFIX), .scratch = scratch, .moments_scratch = moments_scratch, .forward = forward,
+    .name = EX_TEXT(EX_ISA_SUFFIX), .scratch = scratch, .moments_scratch = moments_scratch,
+    .packed_bytes = packed_bytes, .pack = pack, .forward = forward,
     .grad_input = grad_input, .grad_weight = grad_weight,
 };

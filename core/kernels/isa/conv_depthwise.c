@@ -21,7 +21,8 @@ typedef struct job {
     int32_t row_block, row_parts, channel_parts, shares;
     ex_conv_epilogue e;
     size_t padded, strip;                   /* channels rounded up; floats of a thread's strip */
-    float *packed, *strips;                 /* packed: [tap][channel], then the bias; weight gradient: the shares */
+    const float *packed, *added;            /* the filter, [tap][channel]; the bias or zeros */
+    float *sums, *strips;                   /* sums: weight gradient: the shares */
     double *moments;                        /* of each (image, rows): 2 x channels; NULL: not wanted */
 } job;
 
@@ -160,7 +161,7 @@ static void run_phase(const job *j, const view *v, const window *o, const axis *
         for (int32_t c = 0; c < channels; c += VL) {
             r.x = v->data + (top + low * a->dilation - o->row) * v->row + (b->first - o->col) * v->pixel + c;
             r.w = j->packed + (((ptrdiff_t)a->kernel + low * a->kernel_step) * j->s->kw + b->kernel) * padded + channel + c;
-            r.bias = j->packed + (ptrdiff_t)j->s->kh * j->s->kw * padded + channel + c;
+            r.bias = j->added + channel + c;
             r.y = y + i * j->phase_rows * j->y.row + c;
             if (residual) r.residual = residual + i * j->e.residual.row + c;
             run_row(&r, least(VL, channels - c));
@@ -203,18 +204,39 @@ static void join_moments(const job *j)
     }
 }
 
+static void pack_taps(const job *j, float *out, ex_conv_filter w)
+{
+    const ex_conv_shape *s = j->s;
+    for (int32_t t = 0; t < s->kh * s->kw; t++, out += j->padded)
+        for (int32_t c = 0; c < s->ci; c++) out[c] = w.data[c * w.out + t / s->kw * w.row + t % s->kw * w.col];
+}
+
+/* Scratch: the bias, the strips, the packed filter, each in whole lines of the cache. */
 static void run(job *j, ex_conv_filter w, ex_team *team, void *scratch)
 {
     const ex_conv_shape *s = j->s;
-    float *out = j->packed = scratch;
-    for (int32_t t = 0; t < s->kh * s->kw; t++, out += j->padded)
-        for (int32_t c = 0; c < s->ci; c++) out[c] = w.data[c * w.out + t / s->kw * w.row + t % s->kw * w.col];
-    for (int32_t c = 0; c < s->ci; c++) out[c] = j->e.bias ? j->e.bias[c * j->e.bias_step] : 0;
-    j->strips = j->packed + packed_floats(j);
-    const size_t used = (packed_floats(j) + j->strip * (size_t)(team ? ex_team_size(team) : 1)) * sizeof(float);
-    if (j->e.moments) j->moments = (double *)((char *)scratch + round_up(used, 64));
+    float *added = scratch, *packed;
+    for (int32_t c = 0; c < s->ci; c++) added[c] = j->e.bias ? j->e.bias[c * j->e.bias_step] : 0;
+    j->added = added;
+    j->strips = added + j->padded;
+    packed = j->strips + j->strip * (size_t)(team ? ex_team_size(team) : 1);
+    j->packed = w.packed ? w.packed : packed;
+    if (!w.packed) pack_taps(j, packed, w);
+    if (j->e.moments) j->moments = (double *)(void *)(packed + (w.packed ? 0 : packed_floats(j) - j->padded));
     ex_team_run(team, s->n * j->channel_parts * j->row_parts, run_part, j);
     if (j->moments) join_moments(j);
+}
+
+size_t EX_SUFFIXED(ex_conv_depthwise_packed_bytes)(const ex_conv_shape *s)
+{
+    return (size_t)s->kh * (size_t)s->kw * round_up((size_t)s->ci, 16) * sizeof(float);
+}
+
+void EX_SUFFIXED(ex_conv_depthwise_pack)(float *packed, ex_conv_filter w, const ex_conv_shape *s)
+{
+    job j = {0};
+    plan(&j, EX_CONV_FORWARD, s);
+    pack_taps(&j, packed, w);
 }
 
 size_t EX_SUFFIXED(ex_conv_depthwise_moments_scratch)(const ex_conv_shape *s)
@@ -288,7 +310,7 @@ static void weight_part(void *context, int32_t part, int32_t thread)
     const int32_t channels = least(CHANNELS, s->ci - channel);
     const int32_t first = (int32_t)((int64_t)s->n * share / j->shares), end = (int32_t)((int64_t)s->n * (share + 1) / j->shares);
     float *strip = j->strips + (size_t)thread * j->strip;
-    float *sums = j->packed + (size_t)share * (size_t)s->kh * (size_t)s->kw * j->padded + channel;
+    float *sums = j->sums + (size_t)share * (size_t)s->kh * (size_t)s->kw * j->padded + channel;
     for (int32_t t = 0; t < s->kh * s->kw; t++) memset(sums + (size_t)t * j->padded, 0, (size_t)channels * sizeof *sums);
     for (int32_t image = first; image < end; image++)
         for (int32_t row = 0; row < s->oh; row += j->row_block) {
@@ -307,13 +329,13 @@ void EX_SUFFIXED(ex_conv_depthwise_grad_weight)(ex_conv_filter dw, ex_conv_image
 {
     job j = { .y = dy, .x = x };
     plan(&j, EX_CONV_GRAD_WEIGHT, s);
-    j.packed = scratch;
-    j.strips = j.packed + packed_floats(&j);
+    j.sums = scratch;
+    j.strips = j.sums + packed_floats(&j);
     ex_team_run(team, j.shares * j.channel_parts, weight_part, &j);
     const size_t each = (size_t)s->kh * (size_t)s->kw * j.padded;
     for (int32_t t = 0; t < s->kh * s->kw; t++)
         for (int32_t c = 0; c < s->ci; c++) {
-            const float *in = j.packed + (size_t)t * j.padded + c;
+            const float *in = j.sums + (size_t)t * j.padded + c;
             float sum = *in;
             for (int32_t k = 1; k < j.shares; k++) sum += in[(size_t)k * each];
             dw.data[c * dw.out + t / s->kw * dw.row + t % s->kw * dw.col] = sum;

@@ -185,7 +185,8 @@ static void solve_with(problem *p, ex_conv_direction d, ex_team *team, const ex_
 {
     const ex_conv_kernels *k = ex_kernels_current()->conv;
     const int32_t threads = team ? ex_team_size(team) : 1;
-    const size_t bytes = k->scratch(d, &p->s, threads) + (e->moments ? k->moments_scratch(&p->s) : 0);
+    const size_t bytes = k->scratch(d, &p->s, threads) + (e->moments ? k->moments_scratch(&p->s) : 0) -
+                         (p->wf.packed ? k->packed_bytes(&p->s) : 0);
     void *scratch = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
     memset(scratch, 0xff, bytes);           /* NaN: stale scratch shows */
     unsigned char *end = (unsigned char *)scratch + bytes;
@@ -284,6 +285,31 @@ static void check_epilogue(uint32_t i, ex_team *team)
     dispose(&p);
 }
 
+/* A filter packed for another number of images gives the same bits, and is all that is read of it. */
+static void check_packed(uint32_t i, ex_team *team)
+{
+    const ex_conv_shape s = geometry(i);
+    const ex_conv_kernels *k = ex_kernels_current()->conv;
+    ex_conv_shape one = s;
+    one.n = 1;
+    problem p = pose(&s, 0, i % 2);
+    const size_t bytes = k->packed_bytes(&one);
+    assert_int_equal(bytes, k->packed_bytes(&s));
+    float *packed = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64), *want = malloc(p.y.size * sizeof *want);
+    memset(packed, 0xa5, (bytes + 63) / 64 * 64 + 64);
+    k->pack(packed, p.wf, &one, team);
+    for (size_t b = 0; b < 64; b++) assert_int_equal(((unsigned char *)packed)[bytes + b], 0xa5);
+    solve(&p, EX_CONV_FORWARD, NULL, 1);
+    memcpy(want, p.yi.data, p.y.size * sizeof *want);
+    p.wf = (ex_conv_filter){ .packed = packed };
+    solve(&p, EX_CONV_FORWARD, team, 1);
+    if (memcmp(want, p.yi.data, p.y.size * sizeof *want)) describe("packed", i, &s, 0);
+    assert_memory_equal(want, p.yi.data, p.y.size * sizeof *want);
+    free(packed);
+    free(want);
+    dispose(&p);
+}
+
 /* Moments of what was written, far from zero so that a sum of squares would show; the same bits for any team. Kernels sum
  * up to SUMMED deviations, none larger than a channel's range, in float before they go on in double. */
 enum { SUMMED = 512 };
@@ -326,6 +352,7 @@ static void epilogues(ex_team *team)
     for (uint32_t i = 0; i < MAX_CASES; i++) {
         check_epilogue(i, team);
         check_moments(i, team);
+        check_packed(i, team);
     }
 }
 

@@ -142,6 +142,60 @@ static void fused_refuses(void **state)
     op_free_inputs(&c);
 }
 
+/* -- conv2d_packed -------------------------------------------------------------------------------------------------------- */
+
+/* The case `fused` with its weight packed; the packed weight is the caller's to free. */
+static op_case packed_case(const op_case *fused, int i)
+{
+    const double h = geometry[i].h, w = geometry[i].w, k = geometry[i].k, channels = geometry[i].o;
+    op_case pack = *fused, c = *fused;
+    pack.op = "conv2d_pack";
+    pack.inputs = 1;
+    pack.in[0] = fused->in[1];
+    pack.attrs = 4;
+    pack.attr[3] = (ex_attr)OP_ATTR("size", h, w);
+    c.op = "conv2d_packed";
+    c.in[1] = op_run1(&pack);
+    c.attr[c.attrs++] = (ex_attr)OP_ATTR("kernel", k, k);
+    c.attr[c.attrs++] = (ex_attr)OP_ATTR("channels", channels);
+    return c;
+}
+
+static void packed_is_fused(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CASES; i++)
+        for (int isa = 0; op_isa(isa); isa++) {
+            op_case fused = conv_case("conv2d_fused", i);
+            fused.isa = op_isa(isa);
+            fused.attr[fused.attrs++] = (ex_attr)OP_ATTR("activation", 1);
+            op_case c = packed_case(&fused, i);
+            op_array *want = op_run1(&fused), *got = op_run1(&c);
+            op_assert_same_bits(got, want);
+            op_free(want);
+            op_free(got);
+            op_free(c.in[1]);
+            op_free_inputs(&fused);
+        }
+}
+
+static void packed_refuses(void **state)
+{
+    (void)state;
+    op_case fused = conv_case("conv2d_fused", 0), c = packed_case(&fused, 0);
+    op_array *packed = c.in[1], *small = op_zeros(OP_SHAPE(3), 1);
+    c.in[1] = small;
+    op_assert_refused(&c, "packed weight has 3 numbers, expected ");
+    c.in[1] = fused.in[1];
+    op_assert_refused(&c, "packed weight");
+    c.in[1] = packed;
+    c.attr[c.attrs - 1].value[0] = 0;
+    op_assert_refused(&c, "channels: got 0");
+    op_free(small);
+    op_free(packed);
+    op_free_inputs(&fused);
+}
+
 /* -- conv2d_stats --------------------------------------------------------------------------------------------------------- */
 
 static void stats_by_hand(void **state)
@@ -259,6 +313,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fused_by_hand), cmocka_unit_test(fused_is_its_parts), cmocka_unit_test(fused_refuses),
+        cmocka_unit_test(packed_is_fused), cmocka_unit_test(packed_refuses),
         cmocka_unit_test(stats_by_hand), cmocka_unit_test(one_number_has_no_variance), cmocka_unit_test(stats_are_its_parts),
         cmocka_unit_test(linear_fused_is_its_parts),
     };

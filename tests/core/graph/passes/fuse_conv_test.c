@@ -34,7 +34,7 @@ static ex_plan *plan_of(const ex_graph *g, int32_t output, int training, const c
  * as that of the plan without the pass. Frees the graph. */
 static void expect_fused(ex_graph *g, int32_t output, int fused, int left)
 {
-    ex_plan *with = plan_of(g, output, 0, NULL), *without = plan_of(g, output, 0, "-fuse_conv");
+    ex_plan *with = plan_of(g, output, 0, "-pack_conv"), *without = plan_of(g, output, 0, "-fuse_conv,-pack_conv");
     assert_int_equal(nodes_of(with->graph, "conv2d_fused") + nodes_of(with->graph, "linear_fused"), fused);
     assert_int_equal(nodes_of(without->graph, "conv2d_fused") + nodes_of(without->graph, "linear_fused"), 0);
     assert_int_equal(nodes_of(with->graph, "relu") + nodes_of(with->graph, "relu6") + nodes_of(with->graph, "add"), left);
@@ -79,7 +79,7 @@ static void of_two_convolutions_the_later_takes_the_sum(void **state)
         int32_t x, one, two;
         ex_graph *g = two_convolutions(&x, &one, &two);
         int32_t y = add_node(g, "y", "relu", LIST(add_node(g, "sum", "add", 2, i ? (int32_t[]){ two, one } : (int32_t[]){ one, two })));
-        ex_plan *p = plan_of(g, y, 0, NULL);
+        ex_plan *p = plan_of(g, y, 0, "-pack_conv");
         assert_int_equal(nodes_of(p->graph, "conv2d"), 1);
         assert_string_equal(p->step[p->steps - 1].node->name, "two");
         ex_plan_free(p);
@@ -116,7 +116,7 @@ static void what_others_read_is_left_alone(void **state)
     expect_fused(g, add_node(g, "z", "mul", LIST(y, sum)), 1, 1);
     g = two_convolutions(&x, &one, &two);               /* a root is read by the plan's caller */
     int32_t both[] = { one, add_node(g, "y", "relu", LIST(one)) };
-    ex_plan *p = plan_for(g, 2, both, 0, NULL, 4, 0, NULL, NULL);
+    ex_plan *p = plan_for(g, 2, both, 0, NULL, 4, 0, "-pack_conv", NULL);
     assert_int_equal(nodes_of(p->graph, "conv2d_fused"), 0);
     ex_plan_free(p);
     ex_graph_free(g);
@@ -142,7 +142,7 @@ static void a_residual_block_is_one_node_a_convolution(void **state)
 {
     (void)state;
     ex_graph *g = small_network();
-    ex_plan *p = plan_for(g, 1, (int32_t[]){ ex_graph_find(g, "fc") }, 0, NULL, 4, 0, NULL, NULL);
+    ex_plan *p = plan_for(g, 1, (int32_t[]){ ex_graph_find(g, "fc") }, 0, NULL, 4, 0, "-pack_conv", NULL);
     assert_int_equal(nodes_of(p->graph, "conv2d_fused"), 2);
     assert_int_equal(nodes_of(p->graph, "relu") + nodes_of(p->graph, "batch_norm") + nodes_of(p->graph, "conv2d"), 0);
     ex_plan_free(p);
