@@ -23,6 +23,10 @@ static const pass_line pass_table[] = {
     { "fold_bn", ex_pass_fold_bn, 1, 0 },
     { "fuse_bn", ex_pass_fuse_bn, 0, 1 },
     { "merge", ex_pass_merge, 1, 1 },
+    { "dead", ex_pass_dead, 1, 1 },         /* what nobody reads would keep its makers from being fused */
+    { "fuse_stats", ex_pass_fuse_stats, 0, 1 },
+    { "fuse_conv", ex_pass_fuse_conv, 1, 1 },
+    { "pack_conv", ex_pass_pack_conv, 1, 0 },
     { "dead", ex_pass_dead, 1, 1 },
     { "in_place", NULL, 1, 1 },
 };
@@ -34,6 +38,19 @@ static int is_off(const char *switches, const char *name)
     for (const char *s = switches; s && (s = strchr(s, '-')); s++)
         if (!strncmp(s + 1, name, n) && (!s[n + 1] || s[n + 1] == ',')) return 1;
     return 0;
+}
+
+/* The names of all passes, each once: "dead, fold_bn, ...". */
+static const char *pass_names(char *out, size_t size)
+{
+    size_t at = 0;
+    out[0] = 0;
+    for (int i = 0; i < PASSES; i++) {
+        int seen = 0;
+        for (int k = 0; k < i; k++) seen |= !strcmp(pass_table[k].name, pass_table[i].name);
+        if (!seen && at < size) at += (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "", pass_table[i].name);
+    }
+    return out;
 }
 
 /* "-fold_bn,-in_place": every entry must name a pass. `source`: where it was written. */
@@ -49,8 +66,9 @@ static ex_status check_switches(const char *source, const char *switches)
         for (int i = 0; i < PASSES; i++) found |= *s == '-' && !strcmp(name, known[i]);
         if (!found) {
             const char *near = ex_nearest(name, known, PASSES);
-            return ex_fail("%s: '%.*s' switches nothing off%s%s; write -NAME with one of dead, fold_bn, fuse_bn, merge, in_place",
-                           source, n, s, near ? "; did you mean -" : "", near ? near : "");
+            char names[256];
+            return ex_fail("%s: '%.*s' switches nothing off%s%s; write -NAME with one of %s", source, n, s, near ? "; did you mean -" : "",
+                           near ? near : "", pass_names(names, sizeof names));
         }
         s = end ? end + 1 : s + n;
     }
