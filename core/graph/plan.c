@@ -23,6 +23,7 @@ static const pass_line pass_table[] = {
     { "fold_bn", ex_pass_fold_bn, 1, 0 },
     { "fuse_bn", ex_pass_fuse_bn, 0, 1 },
     { "merge", ex_pass_merge, 1, 1 },
+    { "fuse_norm", ex_pass_fuse_norm, 0, 1 },
     { "dead", ex_pass_dead, 1, 1 },
     { "in_place", NULL, 1, 1 },
 };
@@ -49,8 +50,11 @@ static ex_status check_switches(const char *switches)
         for (int i = 0; i < PASSES; i++) found |= *s == '-' && !strcmp(name, known[i]);
         if (!found) {
             const char *near = ex_nearest(name, known, PASSES);
-            return ex_fail("passes: '%.*s' switches nothing off%s%s; write -NAME with one of dead, fold_bn, fuse_bn, merge, in_place",
-                           n, s, near ? "; did you mean -" : "", near ? near : "");
+            char names[256] = "";
+            for (int i = 0, at = 0; i < PASSES; i++)
+                if (!strstr(names, known[i])) at += snprintf(names + at, sizeof names - (size_t)at, "%s%s", i ? ", " : "", known[i]);
+            return ex_fail("passes: '%.*s' switches nothing off%s%s; write -NAME with one of %s", n, s,
+                           near ? "; did you mean -" : "", near ? near : "", names);
         }
         s = end ? end + 1 : s + n;
     }
