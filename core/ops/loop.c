@@ -205,6 +205,12 @@ void ex_loop_rows(const ex_loop *l, ex_team *team, int32_t written, ex_loop_row 
     ex_loop_run(l, team, EX_LOOP_PART, rows_body, &r);
 }
 
+void ex_loop_rows_walk(const ex_loop *l, int64_t begin, int64_t end, int32_t written, ex_loop_row *row, void *context)
+{
+    rows r = { l->operands, written, row, context };
+    ex_loop_walk(l, begin, end, 0, rows_body, &r);
+}
+
 /* -- Operands ------------------------------------------------------------------------------------------------------ */
 
 ex_operand ex_operand_permute(const ex_operand *o, const int32_t *order)

@@ -40,6 +40,8 @@ void ex_loop_run(const ex_loop *l, ex_team *team, int64_t step, ex_loop_body *bo
 /* The whole walk over float operands as contiguous rows: rows that are not contiguous go through a small copy. The
  * first `written` operands are read and written back, the others only read. */
 void ex_loop_rows(const ex_loop *l, ex_team *team, int32_t written, ex_loop_row *row, void *context);
+/* Steps [begin, end) of such a walk, on this thread. */
+void ex_loop_rows_walk(const ex_loop *l, int64_t begin, int64_t end, int32_t written, ex_loop_row *row, void *context);
 /* Steps per part of a reduction over `count` steps of `width` elements each: at most EX_LOOP_SUMS parts. */
 int64_t ex_loop_sum_step(int64_t count, int64_t width);
 

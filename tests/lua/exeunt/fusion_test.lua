@@ -61,11 +61,11 @@ local function train(make, optimizer, clip, passes)
   return left
 end
 
-local function agree(make, optimizer, clip, passes)
+local function agree(make, optimizer, clip, passes, share)
   local with, without = train(make, optimizer(), clip), train(make, optimizer(), clip, passes)
   local count = 0
   for name, tensor in pairs(without) do
-    nets.close(lu, with[name], tensor, 2e-4)
+    nets.close(lu, with[name], tensor, share or 2e-4)
     count = count + 1
   end
   lu.assertTrue(count > 10)
@@ -78,7 +78,22 @@ TestFusion = {}
 for name, make in pairs(makers) do
   TestFusion["test_fuse_norm_on_" .. name] = function() agree(make, sgd, nil, "-fuse_norm") end
   TestFusion["test_all_passes_on_" .. name] = function()
-    agree(make, sgd, 0.5, "-fuse_bn,-fuse_norm,-merge,-in_place")
+    agree(make, sgd, 0.5, "-fuse_bn,-fuse_norm,-fuse_update,-merge,-in_place")
+  end
+end
+
+-- One step of all parameters is that of each: the same bits. Groups of parameters have rates and decays of their own.
+local optimizers = {
+  sgd = sgd,
+  plain_sgd = function() return ex.optim.sgd { lr = 0.05 } end,
+  adam = function() return ex.optim.adam { lr = 0.01, weight_decay = 1e-3 } end,
+  adamw = function() return ex.optim.adamw { lr = 0.01, groups = { { "exits.*", lr = 0.02 }, { "*.bias", weight_decay = 0 } } } end,
+}
+
+for name, optimizer in pairs(optimizers) do
+  TestFusion["test_fuse_update_with_" .. name] = function()
+    agree(makers.vgg, optimizer, nil, "-fuse_update", 0)
+    agree(makers.resnet, optimizer, 0.5, "-fuse_update", 0)
   end
 end
 

@@ -263,6 +263,63 @@ static void fuse_norm_takes_a_shortcut_along(void **state)
     }
 }
 
+/* -- fuse_update ---------------------------------------------------------------------------------------------- */
+
+/* Five parameters: three alike, one with another decay, one without a velocity. */
+static void fuse_update_joins_what_is_alike(void **state)
+{
+    (void)state;
+    ex_graph *g = ex_graph_new();
+    int32_t lr = add_input(g, "lr", 0, NULL), scale = add_input(g, "scale", 0, NULL);
+    for (int i = 0; i < 5; i++) {
+        char name[3][16];
+        for (int k = 0; k < 3; k++) snprintf(name[k], sizeof name[k], "%c%d", "pgv"[k], i);
+        int32_t p = add_param(g, name[0], LIST(4)), grad = add_input(g, name[1], LIST(4));
+        ex_attr attr[] = { { "momentum", 1, { i == 4 ? 0 : 0.9 } }, { "weight_decay", 1, { i == 3 ? 0.1 : 0 } } };
+        char update[32];
+        snprintf(update, sizeof update, "update/%s", name[0]);
+        if (i == 4) add_node_with(g, update, "sgd", LIST(p, grad, lr, scale), 2, attr);
+        else add_node_with(g, update, "sgd", LIST(p, grad, lr, scale, add_buffer(g, name[2], LIST(4), 0)), 2, attr);
+    }
+    ex_graph *out = apply(ex_pass_fuse_update, g);
+    assert_int_equal(nodes_of(out, "sgd_group"), 1);
+    assert_int_equal(nodes_of(out, "sgd"), 2);
+    for (int32_t n = 0; n < out->nodes; n++) {
+        if (strcmp(out->node[n].op->name, "sgd_group")) continue;
+        assert_int_equal(out->node[n].inputs, 2 + 3 * 3);
+        for (int i = 0; i < 3; i++) assert_int_equal(out->value[out->node[n].in[2 + 3 * i]].name[1], '0' + i);
+    }
+    ex_graph_free(out);
+    ex_graph_free(g);
+}
+
+/* A group is a state write as its members are: parameters change at the end of a run, and other plans learn of it. */
+static void a_group_writes_its_parameters(void **state)
+{
+    (void)state;
+    ex_graph *g = ex_graph_new();
+    int32_t lr = add_input(g, "lr", 0, NULL), scale = add_input(g, "scale", 0, NULL);
+    for (int i = 0; i < 40; i++) {
+        char name[3][16];
+        for (int k = 0; k < 3; k++) snprintf(name[k], sizeof name[k], "%c%d", "pgu"[k], i);
+        add_node(g, name[2], "sgd", LIST(add_param(g, name[0], LIST(4)), add_param(g, name[1], LIST(4)), lr, scale));
+    }
+    ex_plan *p = plan_for(g, 0, NULL, 0, NULL, 1, 1, NULL, NULL);
+    assert_int_equal(p->steps, 1);
+    ex_tensor *one = tensor_of("one", (float[]){ 1 }, 0, NULL);
+    OK(ex_plan_bind(p, ex_plan_slot(p, "lr"), one));
+    OK(ex_plan_bind(p, ex_plan_slot(p, "scale"), one));
+    ex_tensor *last = g->value[ex_graph_find(g, "p39")].tensor, *grad = g->value[ex_graph_find(g, "g39")].tensor;
+    float before = ((float *)last->data)[2];
+    double version = last->storage->version, idle = grad->storage->version;
+    run_ok(p, 1, 1);
+    assert_true(((float *)last->data)[2] == before - ((float *)grad->data)[2]);
+    assert_true(last->storage->version > version && grad->storage->version == idle);
+    ex_tensor_free(one);
+    ex_plan_free(p);
+    ex_graph_free(g);
+}
+
 /* -- dense ------------------------------------------------------------------------------------------------------ */
 
 static void dense_puts_copies_around_operators_in_lua(void **state)
@@ -296,6 +353,7 @@ int main(void)
         cmocka_unit_test(folded_weights_follow_a_change_of_the_parameters),
         cmocka_unit_test(fuse_bn_changes_nodes_and_not_numbers), cmocka_unit_test(fuse_norm_takes_the_activation_along),
         cmocka_unit_test(fuse_norm_pools_where_windows_tile_and_nobody_else_looks), cmocka_unit_test(fuse_norm_takes_a_shortcut_along),
+        cmocka_unit_test(fuse_update_joins_what_is_alike), cmocka_unit_test(a_group_writes_its_parameters),
         cmocka_unit_test(dense_puts_copies_around_operators_in_lua),
     };
     return cmocka_run_group_tests_name("passes", tests, NULL, NULL);
