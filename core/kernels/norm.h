@@ -25,10 +25,11 @@ typedef struct ex_norm_kernels {
     /* dx = d a + ((x - center) b + shift); dx may be the memory of x, and of dy where windows are 1 x 1 */
     void (*grad_input)(float *dx, const ex_window *dx_w, const float *x, const ex_window *w, const float *dy, ptrdiff_t dy_pixel,
                        const ex_norm_numbers *k, ptrdiff_t windows, ptrdiff_t channels);
-    /* dz = dy where y lies strictly between low and high, else 0; sum += dz, product += dz (x - center). dz may be dy's memory */
+    /* dz = dy [+ more] where y lies strictly between low and high, else 0; sum += dz, product += dz (x - center). more may be
+     * NULL; dz may be the memory of dy or more */
     void (*add_grad)(double *sum, double *product, float *dz, ptrdiff_t dz_pixel, const float *x, ptrdiff_t x_pixel,
-                     const float *y, ptrdiff_t y_pixel, const float *dy, ptrdiff_t dy_pixel, const ex_norm_numbers *k,
-                     ptrdiff_t pixels, ptrdiff_t channels);
+                     const float *y, ptrdiff_t y_pixel, const float *dy, ptrdiff_t dy_pixel, const float *more,
+                     ptrdiff_t more_pixel, const ex_norm_numbers *k, ptrdiff_t pixels, ptrdiff_t channels);
 } ex_norm_kernels;
 
 extern const ex_norm_kernels ex_norm_kernels_portable, ex_norm_kernels_avx2, ex_norm_kernels_avx512;

@@ -65,7 +65,7 @@ static void run_map(map *m, const ex_operand *y, const ex_operand *x, const ex_o
     m->step[1] = x->stride[1];
     m->step[2] = dy->stride[1];
     int64_t pixels = EX_LOOP_PART / m->channels;
-    ex_loop_run(&l, team, pixels ? pixels : 1, map_body, m);
+    ex_loop_run_back(&l, team, pixels ? pixels : 1, map_body, m);
 }
 
 void ex_channels_fill(const ex_operand *y, const float *value, ex_team *team)

@@ -10,7 +10,7 @@
  *     dx = gamma inv (d - dbeta / m - (x - mean) inv dgamma / m)                              (normalise_act_grad_input)
  *
  * With a shortcut the sum's gradient is a value of its own, so one operator makes it beside dgamma and dbeta
- * (normalise_add_grad), and the mask comes from y. It makes no statistics: norm.c does. */
+ * (normalise_add_grad), the mask comes from y, and dy may come in two terms. It makes no statistics: norm.c does. */
 #include <math.h>
 #include <string.h>
 #include "channels.h"
@@ -85,28 +85,30 @@ static ex_status infer_grad_input(const ex_signature *s)
 
 static ex_status infer_add_grad(const ex_signature *s)
 {
-    static const char *const what[] = { "input", "result", "gradient", "mean", "var" };
+    static const char *const what[] = { "input", "result", "gradient", "mean", "var", "second gradient" };
     s->out[0] = s->in[0];
     if (ex_expect_norm_inputs(s, 3, 5, what) || check_act(s)) return EX_FAILED;
     for (int i = 1; i < 3; i++) s->out[i] = ex_per_channel(s->in[0].dim[1]);
-    return expect_shape(what[1], &s->in[1], &s->in[0]) || expect_shape(what[2], &s->in[2], &s->in[0]) ? EX_FAILED : EX_OK;
+    for (int32_t i = 1; i < s->inputs; i += i == 2 ? 3 : 1)             /* 1, 2, 5 */
+        if (expect_shape(what[i], &s->in[i], &s->in[0])) return EX_FAILED;
+    return EX_OK;
 }
 
 /* -- A walk over rows of windows ---------------------------------------------------------------------------------- */
 
 typedef enum walk_kind { FORWARD, SUMS, INPUT, ADD } walk_kind;
-enum { OUT, X, DY, Y, OPERANDS };           /* DY: the shortcut, forward; what a kind lacks is x again */
+enum { OUT, X, DY, Y, MORE, OPERANDS };     /* DY: the shortcut, forward; what a kind lacks is x again */
 
 typedef struct walk {
     walk_kind kind;
     const ex_operand *o[OPERANDS];
     int32_t kernel[2];
-    int shortcut;
+    int optional;                           /* a shortcut, a second dy */
     ex_norm_numbers numbers;
     double *partial;                        /* part, then 2 x C */
     const ex_norm_kernels *k;
     int64_t channels;
-    int32_t lines;                          /* rows of windows in a part */
+    int32_t lines, parts;                   /* rows of windows in a part; parts */
 } walk;
 
 static int is_pooled(const walk *w, int operand) { return operand == (w->kind == FORWARD ? OUT : DY); }
@@ -132,12 +134,13 @@ static void row(const walk *w, int32_t part, float *const *p, const ptrdiff_t *p
     double *sum = w->partial ? w->partial + part * 2 * w->channels + c : NULL, *product = sum ? sum + w->channels : NULL;
     switch (w->kind) {
     case FORWARD:
-        w->k->forward(p[OUT], pixel[OUT], p[X], &x, w->shortcut ? p[DY] : NULL, pixel[DY], &n, windows, channels);
+        w->k->forward(p[OUT], pixel[OUT], p[X], &x, w->optional ? p[DY] : NULL, pixel[DY], &n, windows, channels);
         break;
     case SUMS: w->k->grad_sums(sum, product, p[X], &x, p[DY], pixel[DY], &n, windows, channels); break;
     case INPUT: w->k->grad_input(p[OUT], &dx, p[X], &x, p[DY], pixel[DY], &n, windows, channels); break;
     case ADD:
-        w->k->add_grad(sum, product, p[OUT], pixel[OUT], p[X], pixel[X], p[Y], pixel[Y], p[DY], pixel[DY], &n, windows, channels);
+        w->k->add_grad(sum, product, p[OUT], pixel[OUT], p[X], pixel[X], p[Y], pixel[Y], p[DY], pixel[DY],
+                       w->optional ? p[MORE] : NULL, pixel[MORE], &n, windows, channels);
         break;
     }
 }
@@ -185,6 +188,7 @@ static void lines_part(void *context, int32_t part, int32_t thread)
     (void)thread;
     const walk *w = context;
     const ex_operand *pooled = w->o[w->kind == FORWARD ? OUT : DY], *x = w->o[X];
+    if (!w->partial) part = w->parts - 1 - part;    /* maps go backwards: channels.h */
     int32_t rows = pooled->dim[2], windows = pooled->dim[3], end = (part + 1) * w->lines;
     for (int32_t line = part * w->lines; line < end && line < pooled->dim[0] * rows; line++) {
         int32_t image = line / rows, r = line % rows, covered = windows * w->kernel[1];
@@ -219,7 +223,7 @@ static int64_t run(walk *w, ex_team *team)
         if (w->partial) step = ex_loop_sum_step(l.count, w->channels);
         if (!step) step = 1;
         clear(w->partial, (l.count + step - 1) / step, w->channels);
-        ex_loop_run(&l, team, step, pixels_body, w);
+        (w->partial ? ex_loop_run : ex_loop_run_back)(&l, team, step, pixels_body, w);
         return (l.count + step - 1) / step;
     }
     const ex_operand *pooled = w->o[w->kind == FORWARD ? OUT : DY];
@@ -227,10 +231,10 @@ static int64_t run(walk *w, ex_team *team)
     int64_t step = EX_LOOP_PART / width;
     if (w->partial) step = ex_loop_sum_step(lines, width);
     w->lines = step ? (int32_t)step : 1;
-    int64_t parts = (lines + w->lines - 1) / w->lines;
-    clear(w->partial, parts, w->channels);
-    ex_team_run(team, (int32_t)parts, lines_part, w);
-    return parts;
+    w->parts = (int32_t)((lines + w->lines - 1) / w->lines);
+    clear(w->partial, w->parts, w->channels);
+    ex_team_run(team, w->parts, lines_part, w);
+    return w->parts;
 }
 
 /* -- Numbers per channel ------------------------------------------------------------------------------------------- */
@@ -298,7 +302,7 @@ static void set_kernel(walk *w, const ex_call *call)
 static void forward_act(const ex_call *call)
 {
     const ex_operand *x = &call->in[0], *shortcut = call->inputs > 5 ? &call->in[5] : NULL;
-    walk w = { .kind = FORWARD, .o = { &call->out[0], x, shortcut ? shortcut : x, x }, .shortcut = shortcut != NULL };
+    walk w = { .kind = FORWARD, .o = { &call->out[0], x, shortcut ? shortcut : x, x, x }, .optional = shortcut != NULL };
     w.numbers = numbers_of(call);
     set_kernel(&w, call);
     set_affine(call, &w.numbers, 1);
@@ -308,7 +312,7 @@ static void forward_act(const ex_call *call)
 static void forward_grad_affine(const ex_call *call)
 {
     const ex_operand *x = &call->in[0], *dy = &call->in[1];
-    walk w = { .kind = SUMS, .o = { x, x, dy, x }, .partial = partials(call), .numbers = numbers_of(call) };
+    walk w = { .kind = SUMS, .o = { x, x, dy, x, x }, .partial = partials(call), .numbers = numbers_of(call) };
     set_kernel(&w, call);
     set_affine(call, &w.numbers, 2);
     give_sums(call, &w, run(&w, call->team), &call->in[3], call->out);
@@ -317,7 +321,7 @@ static void forward_grad_affine(const ex_call *call)
 static void forward_grad_input(const ex_call *call)
 {
     const ex_operand *x = &call->in[0], *in = call->in;
-    walk w = { .kind = INPUT, .o = { &call->out[0], x, &in[1], x }, .numbers = numbers_of(call) };
+    walk w = { .kind = INPUT, .o = { &call->out[0], x, &in[1], x, x }, .numbers = numbers_of(call) };
     double m = (double)(ex_operand_count(x) / x->dim[1]);
     float *a = (float *)w.numbers.a, *b = (float *)w.numbers.b, *shift = (float *)w.numbers.shift;
     set_kernel(&w, call);
@@ -334,8 +338,9 @@ static void forward_grad_input(const ex_call *call)
 static void forward_add_grad(const ex_call *call)
 {
     const ex_operand *in = call->in;
-    walk w = { .kind = ADD, .o = { &call->out[0], &in[0], &in[2], &in[1] }, .kernel = { 1, 1 }, .partial = partials(call),
-               .numbers = numbers_of(call) };
+    int two = call->inputs > 5;
+    walk w = { .kind = ADD, .o = { &call->out[0], &in[0], &in[2], &in[1], &in[two ? 5 : 0] }, .kernel = { 1, 1 }, .optional = two,
+               .partial = partials(call), .numbers = numbers_of(call) };
     for (int64_t c = 0; c < in[0].dim[1]; c++) ((float *)w.numbers.center)[c] = (float)ex_operand_number(&in[3], c);
     give_sums(call, &w, run(&w, call->team), &in[4], &call->out[1]);
 }
@@ -364,8 +369,8 @@ static const ex_op grad_input_op = {
     .max_inputs = 8, .outputs = 1, .attr = act_attr, .in_place = 3, .infer = infer_grad_input, .forward = forward_grad_input,
     .scratch = scratch_map, .kernel = kernel_pooled };
 static const ex_op add_grad_op = {
-    .name = "normalise_add_grad", .about = "normalise_add_grad(x, y, dy, mean, var; eps, act): the gradient of the sum, dgamma, dbeta",
-    .min_inputs = 5, .max_inputs = 5, .outputs = 3, .attr = add_attr, .in_place = 1 << 2, .infer = infer_add_grad,
+    .name = "normalise_add_grad", .about = "normalise_add_grad(x, y, dy, mean, var, [second dy]; eps, act): the gradient of the sum, dgamma, dbeta",
+    .min_inputs = 5, .max_inputs = 6, .outputs = 3, .attr = add_attr, .in_place = 1 << 2 | 1 << 5, .infer = infer_add_grad,
     .forward = forward_add_grad, .scratch = scratch_sum, .kernel = kernel_vector };
 
 const ex_op *const ex_ops_norm_act[] = { &act_op, &grad_affine_op, &grad_input_op, &add_grad_op, NULL };

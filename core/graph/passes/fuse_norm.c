@@ -7,7 +7,8 @@
  *     normalise(x) + shortcut                         the same without an activation
  *     normalise_grad_affine(x, dz), dz = [relu_grad of] [max_pool2d_grad of] dy      normalise_act_grad_affine(x, dy)
  *     batch_norm_grad_input(x, dz)                                                   normalise_act_grad_input(x, dy)
- *     relu_grad and normalise_grad_affine behind a sum                               normalise_add_grad
+ *     relu_grad and normalise_grad_affine behind a sum                               normalise_add_grad, which also adds up
+ *                                                     what two readers of the relu send back
  *
  * Each node is replaced by one that makes the same value from values further up, which is right whoever else reads what
  * lies between; that dies in the next pass if nobody does. mean and var may come from anywhere. */
@@ -169,9 +170,12 @@ static const ex_node *sums_after(const ex_graph *g, const int32_t *uses, const e
 
 static ex_status write_add_grad(ex_graph *out, const ex_graph *g, const ex_node *mask, const ex_node *sums, int32_t *map, fusing *f)
 {
-    int32_t in[5] = { map[sums->in[0]], map[mask->in[0]], map[mask->in[1]], map[sums->in[2]], map[sums->in[3]] }, made[3];
+    const ex_node *both = ex_pass_maker(g, mask->in[1], "add_n");
+    int two = both && both->inputs == 2 && f->uses[mask->in[1]] == 1;
+    int32_t in[6] = { map[sums->in[0]], map[mask->in[0]], map[two ? both->in[0] : mask->in[1]], map[sums->in[2]], map[sums->in[3]],
+                      two ? map[both->in[1]] : EX_NONE }, made[3];
     ex_attr attr[2] = { { "eps", 1, { sums->attr[0][0] } }, { "act", 1, { is_op(mask, "relu_grad") ? 1 : 2 } } };
-    if (ex_pass_node(out, mask->name, "normalise_add_grad", 5, in, 2, attr, made)) return EX_FAILED;
+    if (ex_pass_node(out, mask->name, "normalise_add_grad", 5 + two, in, 2, attr, made)) return EX_FAILED;
     ex_graph_replace(out, g, mask->out[0], made[0], map);
     memcpy(f->sums[sums - g->node], &made[1], sizeof *f->sums);
     return EX_OK;

@@ -111,8 +111,8 @@ typedef struct sums_in {                    /* a block of channels of a row of w
 EX_INLINE void sums_vector(int rows, int columns, vf *s, vf *t, const sums_in *in, const factors *f, const limits *l,
                            ptrdiff_t p, ptrdiff_t c, ptrdiff_t rest)
 {
-    vf at, z = largest(rows, columns, in->x + p * columns * in->w->column + c, in->w, f, rest, &at);
-    vf d = keep(within(z, l), take(in->dy + p * in->dy_pixel + c, rest));
+    vf dy = loaded(take(in->dy + p * in->dy_pixel + c, rest)), at;
+    vf z = largest(rows, columns, in->x + p * columns * in->w->column + c, in->w, f, rest, &at), d = keep(within(z, l), dy);
     *s += d;
     *t += d * (at - f->center);
 }
@@ -223,7 +223,7 @@ EX_INLINE void input_block(int rows, int columns, int small, int vectors, const 
         for (int v = 0; v < vectors; v++) {
             ptrdiff_t at = c + v * VL, first = p * columns;
             input_window(rows, columns, small, in->dx + first * in->to->column + at, in->to, in->x + first * in->w->column + at, in->w,
-                         take(in->dy + p * in->dy_pixel + at, rest), &f[v], &g[v], &l, rest);
+                         loaded(take(in->dy + p * in->dy_pixel + at, rest)), &f[v], &g[v], &l, rest);
         }
 }
 
@@ -248,20 +248,23 @@ static void grad_input(float *dx, const ex_window *to, const float *x, const ex_
 
 typedef struct add_in {
     float *dz;
-    const float *x, *y, *dy;
-    ptrdiff_t dz_pixel, x_pixel, y_pixel, dy_pixel;
+    const float *x, *y, *dy, *more;
+    ptrdiff_t dz_pixel, x_pixel, y_pixel, dy_pixel, more_pixel;
 } add_in;
 
-EX_INLINE void add_vector(vf *s, vf *t, const add_in *in, vf center, const limits *l, ptrdiff_t p, ptrdiff_t c, ptrdiff_t rest)
+EX_INLINE void add_vector(int two, vf *s, vf *t, const add_in *in, vf center, const limits *l, ptrdiff_t p, ptrdiff_t c,
+                          ptrdiff_t rest)
 {
-    vf d = keep(within(take(in->y + p * in->y_pixel + c, rest), l), take(in->dy + p * in->dy_pixel + c, rest));
+    vf d = loaded(take(in->dy + p * in->dy_pixel + c, rest)), x = loaded(take(in->x + p * in->x_pixel + c, rest));
+    if (two) d += take(in->more + p * in->more_pixel + c, rest);
+    d = keep(within(take(in->y + p * in->y_pixel + c, rest), l), d);
     give(in->dz + p * in->dz_pixel + c, d, rest);
     *s += d;
-    *t += d * (take(in->x + p * in->x_pixel + c, rest) - center);
+    *t += d * (x - center);
 }
 
 /* `vectors` vectors of channels, `ways` pixels at a time in sums of their own. */
-EX_INLINE void add_block(int vectors, int ways, double *sum, double *product, const add_in *in, const ex_norm_numbers *k,
+EX_INLINE void add_block(int two, int vectors, int ways, double *sum, double *product, const add_in *in, const ex_norm_numbers *k,
                          ptrdiff_t from, ptrdiff_t to, ptrdiff_t c, ptrdiff_t rest)
 {
     limits l = limits_of(k);
@@ -270,9 +273,9 @@ EX_INLINE void add_block(int vectors, int ways, double *sum, double *product, co
     for (int v = 0; v < vectors; v++) center[v] = take(k->center + c + v * VL, rest);
     for (; p + ways <= to; p += ways)
         for (int i = 0; i < ways * vectors; i++)
-            add_vector(&s[i], &t[i], in, center[i % vectors], &l, p + i / vectors, c + i % vectors * VL, rest);
+            add_vector(two, &s[i], &t[i], in, center[i % vectors], &l, p + i / vectors, c + i % vectors * VL, rest);
     for (; p < to; p++)
-        for (int v = 0; v < vectors; v++) add_vector(&s[v], &t[v], in, center[v], &l, p, c + v * VL, rest);
+        for (int v = 0; v < vectors; v++) add_vector(two, &s[v], &t[v], in, center[v], &l, p, c + v * VL, rest);
     for (int i = vectors; i < ways * vectors; i++) {
         s[i % vectors] += s[i];
         t[i % vectors] += t[i];
@@ -281,14 +284,21 @@ EX_INLINE void add_block(int vectors, int ways, double *sum, double *product, co
     flush(product + c, t, vectors, rest);
 }
 
-static void add_grad(double *sum, double *product, float *dz, ptrdiff_t dz_pixel, const float *x, ptrdiff_t x_pixel,
-                     const float *y, ptrdiff_t y_pixel, const float *dy, ptrdiff_t dy_pixel, const ex_norm_numbers *k,
-                     ptrdiff_t pixels, ptrdiff_t channels)
+EX_INLINE void add_pixels(int two, double *sum, double *product, const add_in *in, const ex_norm_numbers *k, ptrdiff_t pixels,
+                          ptrdiff_t channels)
 {
-    add_in in = { dz, x, y, dy, dz_pixel, x_pixel, y_pixel, dy_pixel };
-#define BLOCK(vectors, rest) add_block(vectors, 4 / (vectors), sum, product, &in, k, from, to, c, rest)
+#define BLOCK(vectors, rest) add_block(two, vectors, 4 / (vectors), sum, product, in, k, from, to, c, rest)
     EACH_STRETCH(pixels, channels, BLOCK)
 #undef BLOCK
+}
+
+static void add_grad(double *sum, double *product, float *dz, ptrdiff_t dz_pixel, const float *x, ptrdiff_t x_pixel,
+                     const float *y, ptrdiff_t y_pixel, const float *dy, ptrdiff_t dy_pixel, const float *more, ptrdiff_t more_pixel,
+                     const ex_norm_numbers *k, ptrdiff_t pixels, ptrdiff_t channels)
+{
+    add_in in = { dz, x, y, dy, more, dz_pixel, x_pixel, y_pixel, dy_pixel, more_pixel };
+    if (more) add_pixels(1, sum, product, &in, k, pixels, channels);
+    else add_pixels(0, sum, product, &in, k, pixels, channels);
 }
 
 const ex_norm_kernels EX_SUFFIXED(ex_norm_kernels) = {

@@ -51,8 +51,8 @@ MAP2(minimum, smaller(a, b))
 MAP2(equal, keep(equals(a, b), vf_set1(1.0f)))
 MAP2(less, keep(above(b, a), vf_set1(1.0f)))
 MAP2(less_equal, keep(at_most(a, b), vf_set1(1.0f)))
-MAP2(relu_grad, keep(opposite(at_most(a, (vf){ 0 })), b))
-MAP2(relu6_grad, keep(between(a, (vf){ 0 }, vf_set1(6.0f)), b))
+MAP2(relu_grad, keep(opposite(at_most(a, (vf){ 0 })), loaded(b)))
+MAP2(relu6_grad, keep(between(a, (vf){ 0 }, vf_set1(6.0f)), loaded(b)))
 
 static void scale(float *out, const float *x, float s, ptrdiff_t n)
 {
@@ -314,7 +314,7 @@ static void max_2x2_grad(float *dx0, float *dx1, ptrdiff_t dx_pixel, const float
 #define VECTOR(load, store) \
     const float *xa = x0 + 2 * p * x_pixel + c, *xb = x1 + 2 * p * x_pixel + c; \
     float *da = dx0 + 2 * p * dx_pixel + c, *db = dx1 + 2 * p * dx_pixel + c; \
-    vf a = load(xa), b = load(xa + x_pixel), e = load(xb), f = load(xb + x_pixel), d = load(dy + p * dy_pixel + c); \
+    vf a = load(xa), b = load(xa + x_pixel), e = load(xb), f = load(xb + x_pixel), d = loaded(load(dy + p * dy_pixel + c)); \
     vm b_wins = beats(b, a); \
     a = choose(b_wins, b, a); \
     vm e_wins = beats(e, a); \

@@ -158,11 +158,13 @@ static void gradients_through_a_sum(void **state)
                 double sum[CHANNELS], product[CHANNELS];
                 for (ptrdiff_t i = 0; i < pixels * s; i++) r->out[i] = UNTOUCHED;
                 for (ptrdiff_t i = 0; i < c; i++) sum[i] = product[i] = 1;
-                k->add_grad(sum, product, r->out, s, r->x, s, r->y, s, r->dy, s, &n, pixels, c);
+                const float *more = pixels > 1 ? r->dy + ROOM / 2 : NULL;
+                k->add_grad(sum, product, r->out, s, r->x, s, r->y, s, r->dy, s, more, s, &n, pixels, c);
                 for (ptrdiff_t i = 0; i < s; i++) {
                     double d_sum = 1, d_product = 1;
                     for (ptrdiff_t p = 0; p < pixels; p++) {
-                        double d = i < c ? r->dy[p * s + i] * slope(r->y[p * s + i], &n) : UNTOUCHED;
+                        float dy = r->dy[p * s + i] + (more ? more[p * s + i] : 0);
+                        double d = i < c ? dy * slope(r->y[p * s + i], &n) : UNTOUCHED;
                         assert_true(r->out[p * s + i] == (float)d);
                         d_sum += d;
                         if (i < c) d_product += d * (r->x[p * s + i] - n.center[i]);

@@ -209,12 +209,26 @@ static void gradients_through_a_sum(void **state)
         op_assert_same_bits(out[0], dz);
         for (int k = 0; k < 2; k++) assert_close(out[k + 1], expected[k], 1e-5);
         op_assert_everywhere(&c, 1e-5);
+        op_array *half = op_clone(p.dy), *rest = op_clone(p.dy);         /* dy in two terms that add up exactly */
+        for (int64_t k = 0; k < half->count; k++) { half->f[k] *= 0.25f; rest->f[k] *= 0.75f; p.dy->f[k] = half->f[k] + rest->f[k]; }
+        op_array *whole[EX_MAX_OUT], *shared[EX_MAX_OUT], *terms[EX_MAX_OUT];
+        op_run(&c, whole);
         c.shares = 3;                       /* over dy */
-        op_array *shared[EX_MAX_OUT];
         op_run(&c, shared);
-        for (int k = 0; k < 3; k++) op_assert_same_bits(shared[k], out[k]);
-        op_array *all[] = { dz, expected[0], expected[1], out[0], out[1], out[2], shared[0], shared[1], shared[2] };
+        c.inputs = 6;
+        c.in[2] = half;
+        c.in[5] = rest;
+        c.shares = 6;                       /* over the second term */
+        op_run(&c, terms);
+        for (int k = 0; k < 3; k++) {
+            op_assert_same_bits(shared[k], whole[k]);
+            op_assert_same_bits(terms[k], whole[k]);
+        }
+        c.shares = 0;
+        op_assert_everywhere(&c, 1e-5);
+        op_array *all[] = { dz, expected[0], expected[1], half, rest };
         for (size_t k = 0; k < sizeof all / sizeof *all; k++) op_free(all[k]);
+        for (int k = 0; k < 3; k++) { op_free(out[k]); op_free(whole[k]); op_free(shared[k]); op_free(terms[k]); }
         free_parts(&p);
     }
 }
@@ -242,6 +256,11 @@ static void wrong_shapes_are_refused(void **state)
     op_assert_refused(&back, "gradient: got (N, 16, 3, 2), expected (N, 16, 6, 4)");
     op_case add = { .op = "normalise_add_grad", .inputs = 5, .n = 2, .in = { p.x, p.x, p.dy, p.mean, p.var } };
     op_assert_refused(&add, "gradient: got (N, 16, 3, 2), expected (N, 16, 6, 4)");
+    add.inputs = 6;
+    add.in[2] = p.x;
+    add.in[5] = p.dy;
+    add.in[3] = p.mean;
+    op_assert_refused(&add, "second gradient: got (N, 16, 3, 2), expected (N, 16, 6, 4)");
     op_free(small);
     op_free(flat);
     free_parts(&p);
