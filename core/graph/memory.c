@@ -132,7 +132,7 @@ static void share_in_place(ex_plan *p)
 {
     for (int32_t s = 0; s < p->steps; s++) {
         const ex_node *n = p->step[s].node;
-        if (p->step[s].alias || n->outputs != 1) continue;
+        if (p->step[s].alias || !n->outputs) continue;
         for (int32_t i = 0; i < n->inputs && i < 32; i++) {
             if (!(n->op->in_place >> i & 1) || !same_place_fits(p, n->in[i], n->out[0], s)) continue;
             int32_t group = p->place[n->in[i]].group, old = n->out[0];

@@ -27,6 +27,8 @@ static const pass_line pass_table[] = {
     { "fuse_stats", ex_pass_fuse_stats, 0, 1 },
     { "fuse_conv", ex_pass_fuse_conv, 1, 1 },
     { "pack_conv", ex_pass_pack_conv, 1, 0 },
+    { "fuse_norm", ex_pass_fuse_norm, 0, 1 },
+    { "fuse_update", ex_pass_fuse_update, 0, 1 },
     { "dead", ex_pass_dead, 1, 1 },
     { "in_place", NULL, 1, 1 },
 };
@@ -303,9 +305,9 @@ static const char *kernel_of(const ex_plan *p, const ex_step *s)
     const ex_node *n = s->node;
     if (s->alias) return "alias";
     if (n->op->flags & EX_OP_LUA) return "lua";
-    if (!n->op->kernel || n->inputs > EX_MAX_IN) return "simple";
+    if (!n->op->kernel) return "simple";
     ex_shape in[EX_MAX_IN], out[EX_MAX_OUT];
-    for (int32_t i = 0; i < n->inputs; i++) in[i] = p->graph->value[n->in[i]].shape;
+    for (int32_t i = 0; i < n->inputs && i < EX_MAX_IN; i++) in[i] = p->graph->value[n->in[i]].shape;
     for (int32_t k = 0; k < n->outputs; k++) out[k] = p->graph->value[n->out[k]].shape;
     ex_signature sig = { .inputs = n->inputs, .outputs = n->outputs, .in = in, .out = out,
                          .attr = (const ex_numbers *)n->attr, .attr_count = n->attr_count };

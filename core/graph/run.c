@@ -129,8 +129,8 @@ static void commit(ex_plan *p)
     for (int32_t s = p->commit_from; s < p->steps; s++) {
         const ex_node *node = p->step[s].node;
         timed_node(p, &p->step[s]);
-        for (int32_t i = 0; i < node->inputs && i < 32; i++)
-            if (node->op->writes >> i & 1) ex_tensor_touch(p->graph->value[node->in[i]].tensor);
+        for (int32_t i = 0; i < node->inputs; i++)
+            if (ex_op_writes(node->op, i)) ex_tensor_touch(p->graph->value[node->in[i]].tensor);
     }
 }
 

@@ -6,8 +6,8 @@
 
 static ex_status check_writes(const ex_graph *g, const ex_node *node)
 {
-    for (int32_t i = 0; i < node->inputs && i < 32; i++)
-        if ((node->op->writes >> i & 1) && !g->value[node->in[i]].tensor)
+    for (int32_t i = 0; i < node->inputs; i++)
+        if (ex_op_writes(node->op, i) && !g->value[node->in[i]].tensor)
             return ex_fail("%s: %s: '%s' is written, so it must be a parameter or a buffer", node->name, node->op->name, g->value[node->in[i]].name);
     return EX_OK;
 }

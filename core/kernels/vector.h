@@ -44,13 +44,6 @@ typedef struct ex_vector_kernels {
     void (*fill_rows)(float *y, ptrdiff_t y_pixel, const float *value, ptrdiff_t pixels, ptrdiff_t channels);
     void (*scale_rows)(float *y, ptrdiff_t y_pixel, const float *x, ptrdiff_t x_pixel, const float *scale,
                        ptrdiff_t pixels, ptrdiff_t channels);
-    /* y = (x - center) * scale + offset */
-    void (*affine_rows)(float *y, ptrdiff_t y_pixel, const float *x, ptrdiff_t x_pixel, const float *center,
-                        const float *scale, const float *offset, ptrdiff_t pixels, ptrdiff_t channels);
-    /* dx = dy * a + ((x - center) * b + offset) */
-    void (*norm_grad_rows)(float *dx, ptrdiff_t dx_pixel, const float *x, ptrdiff_t x_pixel, const float *dy, ptrdiff_t dy_pixel,
-                           const float *center, const float *a, const float *b, const float *offset, ptrdiff_t pixels,
-                           ptrdiff_t channels);
 
     /* -- Rows of channels: sums over pixels, added to doubles per channel ---------------------------------------------- */
     void (*sum_rows)(double *sum, const float *x, ptrdiff_t x_pixel, ptrdiff_t pixels, ptrdiff_t channels);

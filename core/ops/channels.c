@@ -1,4 +1,5 @@
 /* channels.c: see channels.h. */
+#include <math.h>
 #include <string.h>
 #include "channels.h"
 #include "../base/error.h"
@@ -13,6 +14,7 @@ typedef enum map_kind { FILL, SCALE, AFFINE, NORM_GRAD } map_kind;
 typedef struct map {
     map_kind kind;
     const ex_vector_kernels *v;
+    const ex_norm_kernels *norm;
     int64_t channels;
     ptrdiff_t step[3];                      /* between channels of y, x, dy */
     const float *center, *scale, *offset, *other;
@@ -23,13 +25,17 @@ static void map_channels(const map *m, float *const *p, const ptrdiff_t *s, int6
     switch (m->kind) {
     case FILL: m->v->fill_rows(p[0], s[0], m->scale + c, pixels, channels); break;
     case SCALE: m->v->scale_rows(p[0], s[0], p[1], s[1], m->scale + c, pixels, channels); break;
-    case AFFINE:
-        m->v->affine_rows(p[0], s[0], p[1], s[1], m->center + c, m->scale + c, m->offset + c, pixels, channels);
+    case AFFINE: {
+        ex_norm_numbers k = { .center = m->center + c, .scale = m->scale + c, .offset = m->offset + c, .low = NAN, .high = NAN };
+        m->norm->forward(p[0], s[0], p[1], &(ex_window){ 1, 1, 0, s[1] }, NULL, 0, &k, pixels, channels);
         break;
-    case NORM_GRAD:
-        m->v->norm_grad_rows(p[0], s[0], p[1], s[1], p[2], s[2], m->center + c, m->scale + c, m->other + c, m->offset + c, pixels,
-                             channels);
+    }
+    case NORM_GRAD: {                       /* without limits scale and offset say nothing */
+        ex_norm_numbers k = { .center = m->center + c, .scale = m->scale + c, .offset = m->offset + c, .a = m->scale + c,
+                              .b = m->other + c, .shift = m->offset + c, .low = NAN, .high = NAN };
+        m->norm->grad_input(p[0], &(ex_window){ 1, 1, 0, s[0] }, p[1], &(ex_window){ 1, 1, 0, s[1] }, p[2], s[2], &k, pixels, channels);
         break;
+    }
     }
 }
 
@@ -53,12 +59,13 @@ static void run_map(map *m, const ex_operand *y, const ex_operand *x, const ex_o
     ex_loop l;
     ex_loop_over_pixels(&l, 3, (const ex_operand *[]){ y, x, dy });
     m->v = ex_kernels_current()->vector;
+    m->norm = ex_kernels_current()->norm;
     m->channels = y->dim[1];
     m->step[0] = y->stride[1];
     m->step[1] = x->stride[1];
     m->step[2] = dy->stride[1];
     int64_t pixels = EX_LOOP_PART / m->channels;
-    ex_loop_run(&l, team, pixels ? pixels : 1, map_body, m);
+    ex_loop_run_back(&l, team, pixels ? pixels : 1, map_body, m);
 }
 
 void ex_channels_fill(const ex_operand *y, const float *value, ex_team *team)

@@ -1,6 +1,8 @@
 /* channels.h: operators whose arithmetic is per channel: maps y[pixel][c] = f(x[pixel][c]; c) and sums over pixels, for
  * values (N, C, H, W) and (N, C). Channels-last memory takes the row kernels of vector.h as they are; other strides take
- * them one channel at a time, right but slow. Sums: float inside a run of pixels, double across, parts in order. */
+ * them one channel at a time, right but slow. Sums: float inside a run of pixels, double across, parts in order.
+ * Sums go through memory from its start to its end, maps backwards: a map that follows the sums over the same values,
+ * or what a convolution has just written, finds the end of them in the caches, and leaves there what comes next. */
 #pragma once
 #include "loop.h"
 

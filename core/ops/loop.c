@@ -134,20 +134,29 @@ typedef struct run {
     int64_t step;
     ex_loop_body *body;
     void *context;
+    int32_t back;                           /* the last part, where parts are taken from there to 0 */
 } run;
 
 static void run_part(void *context, int32_t part, int32_t thread)
 {
     (void)thread;
     const run *r = context;
+    if (r->back) part = r->back - part;
     int64_t begin = part * r->step, end = begin + r->step < r->l->count ? begin + r->step : r->l->count;
     ex_loop_walk(r->l, begin, end, part, r->body, r->context);
 }
 
 void ex_loop_run(const ex_loop *l, ex_team *team, int64_t step, ex_loop_body *body, void *context)
 {
-    run r = { l, step, body, context };
+    run r = { l, step, body, context, 0 };
     ex_team_run(team, (int32_t)((l->count + step - 1) / step), run_part, &r);
+}
+
+void ex_loop_run_back(const ex_loop *l, ex_team *team, int64_t step, ex_loop_body *body, void *context)
+{
+    int32_t parts = (int32_t)((l->count + step - 1) / step);
+    run r = { l, step, body, context, parts - 1 };
+    ex_team_run(team, parts, run_part, &r);
 }
 
 int64_t ex_loop_sum_step(int64_t count, int64_t width)
@@ -203,6 +212,12 @@ void ex_loop_rows(const ex_loop *l, ex_team *team, int32_t written, ex_loop_row 
 {
     rows r = { l->operands, written, row, context };
     ex_loop_run(l, team, EX_LOOP_PART, rows_body, &r);
+}
+
+void ex_loop_rows_walk(const ex_loop *l, int64_t begin, int64_t end, int32_t written, ex_loop_row *row, void *context)
+{
+    rows r = { l->operands, written, row, context };
+    ex_loop_walk(l, begin, end, 0, rows_body, &r);
 }
 
 /* -- Operands ------------------------------------------------------------------------------------------------------ */

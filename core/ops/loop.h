@@ -37,9 +37,14 @@ void ex_loop_over_rows(ex_loop *l, int32_t operands, const ex_operand *const *op
 void ex_loop_walk(const ex_loop *l, int64_t begin, int64_t end, int32_t part, ex_loop_body *body, void *context);
 /* The whole walk in parts of `step` steps. */
 void ex_loop_run(const ex_loop *l, ex_team *team, int64_t step, ex_loop_body *body, void *context);
+/* The same parts from the last one to the first: after a pass over memory that does not fit the caches, its end is what
+ * they still hold. */
+void ex_loop_run_back(const ex_loop *l, ex_team *team, int64_t step, ex_loop_body *body, void *context);
 /* The whole walk over float operands as contiguous rows: rows that are not contiguous go through a small copy. The
  * first `written` operands are read and written back, the others only read. */
 void ex_loop_rows(const ex_loop *l, ex_team *team, int32_t written, ex_loop_row *row, void *context);
+/* Steps [begin, end) of such a walk, on this thread. */
+void ex_loop_rows_walk(const ex_loop *l, int64_t begin, int64_t end, int32_t written, ex_loop_row *row, void *context);
 /* Steps per part of a reduction over `count` steps of `width` elements each: at most EX_LOOP_SUMS parts. */
 int64_t ex_loop_sum_step(int64_t count, int64_t width);
 

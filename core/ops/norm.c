@@ -10,8 +10,8 @@
  *     dx    = dy gamma inv  +  dmean / m + dvar 2 (x - mean) / m         (normalise_grad_input + batch_stats_grad)
  *
  * and batch_norm_grad_input is that whole dx in one pass. It keeps no statistics of its own and refuses other ranks. */
-#include <math.h>
 #include "channels.h"
+#include "norm.h"
 #include "../base/error.h"
 #include "../kernels/kernels.h"
 #include "../tensor/tensor.h"
@@ -26,11 +26,10 @@ static const char *kernel_vector(const ex_signature *s) { (void)s; return "vecto
 
 /* -- Shape rules ------------------------------------------------------------------------------------------------ */
 
-/* in[0] is a value with channels; the inputs from `first` on are one number per channel. */
-static ex_status expect_all(const ex_signature *s, int32_t first, const char *const *what)
+ex_status ex_expect_norm_inputs(const ex_signature *s, int32_t first, int32_t last, const char *const *what)
 {
     if (ex_expect_channels(what[0], &s->in[0])) return EX_FAILED;
-    for (int32_t i = first; i < s->inputs; i++)
+    for (int32_t i = first; i < last; i++)
         if (ex_expect_per_channel(what[i], &s->in[i], s->in[0].dim[1])) return EX_FAILED;
     return EX_OK;
 }
@@ -43,37 +42,37 @@ static ex_status expect_like(const ex_shape *x, const ex_shape *dy)
                    ex_shape_text(b, sizeof b, x->ndim, x->dim));
 }
 
-static void per_channel(ex_shape *out, int32_t channels) { *out = (ex_shape){ .dtype = EX_FLOAT32, .ndim = 1, .dim = { channels } }; }
+ex_shape ex_per_channel(int32_t channels) { return (ex_shape){ .dtype = EX_FLOAT32, .ndim = 1, .dim = { channels } }; }
 
 static ex_status infer_batch_norm(const ex_signature *s)
 {
     s->out[0] = s->in[0];
-    return expect_all(s, 1, (const char *[]){ "input", "gamma", "beta", "mean", "var" });
+    return ex_expect_norm_inputs(s, 1, s->inputs, (const char *[]){ "input", "gamma", "beta", "mean", "var" });
 }
 
 static ex_status infer_normalise(const ex_signature *s)
 {
     s->out[0] = s->in[0];
-    return expect_all(s, 1, (const char *[]){ "input", "mean", "var", "gamma", "beta" });
+    return ex_expect_norm_inputs(s, 1, s->inputs, (const char *[]){ "input", "mean", "var", "gamma", "beta" });
 }
 
 static ex_status infer_batch_stats(const ex_signature *s)
 {
     if (ex_expect_channels("input", &s->in[0])) return EX_FAILED;
-    for (int32_t i = 0; i < 3; i++) per_channel(&s->out[i], s->in[0].dim[1]);
+    for (int32_t i = 0; i < 3; i++) s->out[i] = ex_per_channel(s->in[0].dim[1]);
     return EX_OK;
 }
 
 static ex_status infer_stats_grad(const ex_signature *s)
 {
     s->out[0] = s->in[0];
-    return expect_all(s, 1, (const char *[]){ "input", "mean", "dmean", "dvar" });
+    return ex_expect_norm_inputs(s, 1, s->inputs, (const char *[]){ "input", "mean", "dmean", "dvar" });
 }
 
 static ex_status infer_grad_affine(const ex_signature *s)
 {
-    if (expect_all(s, 2, (const char *[]){ "input", "gradient", "mean", "var" })) return EX_FAILED;
-    for (int32_t i = 0; i < 2; i++) per_channel(&s->out[i], s->in[0].dim[1]);
+    if (ex_expect_norm_inputs(s, 2, s->inputs, (const char *[]){ "input", "gradient", "mean", "var" })) return EX_FAILED;
+    for (int32_t i = 0; i < 2; i++) s->out[i] = ex_per_channel(s->in[0].dim[1]);
     return expect_like(&s->in[0], &s->in[1]);
 }
 
@@ -90,13 +89,13 @@ static ex_status infer_grad_stats(const ex_signature *s)
 static ex_status infer_grad_input(const ex_signature *s)
 {
     s->out[0] = s->in[0];
-    return expect_all(s, 1, (const char *[]){ "gradient", "var", "gamma" });
+    return ex_expect_norm_inputs(s, 1, s->inputs, (const char *[]){ "gradient", "var", "gamma" });
 }
 
 static ex_status infer_batch_norm_grad(const ex_signature *s)
 {
     s->out[0] = s->in[0];
-    if (expect_all(s, 2, (const char *[]){ "input", "gradient", "mean", "var", "gamma", "dgamma", "dbeta" })) return EX_FAILED;
+    if (ex_expect_norm_inputs(s, 2, s->inputs, (const char *[]){ "input", "gradient", "mean", "var", "gamma", "dgamma", "dbeta" })) return EX_FAILED;
     return expect_like(&s->in[0], &s->in[1]);
 }
 
@@ -110,13 +109,9 @@ static ex_status infer_running(const ex_signature *s)
 
 enum { COEFFICIENTS = 4 };                  /* float vectors of C numbers in scratch, before the doubles */
 
-static double number(const ex_operand *o, int64_t c) { return ((const float *)o->data)[c * o->stride[0]]; }
-static void set(const ex_operand *o, int64_t c, double value) { ((float *)o->data)[c * o->stride[0]] = (float)value; }
-static double inverse(const ex_operand *var, int64_t c, double eps) { return 1.0 / sqrt(number(var, c) + eps); }
 static int64_t pixels_of(const ex_operand *x) { return ex_operand_count(x) / x->dim[1]; }
-static size_t round_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
-static size_t coefficient_bytes(int64_t channels) { return round_up((size_t)channels * COEFFICIENTS * sizeof(float)); }
+static size_t coefficient_bytes(int64_t channels) { return ex_round_up((size_t)channels * COEFFICIENTS * sizeof(float)); }
 static float *coefficient(const ex_call *call, int64_t channels, int i) { return (float *)call->scratch + i * channels; }
 
 static size_t scratch_map(const ex_signature *s, int32_t batch, int32_t threads)
@@ -130,7 +125,7 @@ static size_t scratch_map(const ex_signature *s, int32_t batch, int32_t threads)
 static size_t scratch_sum(const ex_signature *s, int32_t batch, int32_t threads)
 {
     int64_t channels = s->in[0].dim[1];
-    return scratch_map(s, batch, threads) + round_up((size_t)channels * 2 * sizeof(double)) + ex_channels_sum_bytes(channels);
+    return scratch_map(s, batch, threads) + ex_round_up((size_t)channels * 2 * sizeof(double)) + ex_channels_sum_bytes(channels);
 }
 
 static double *results(const ex_call *call, int64_t channels)
@@ -140,7 +135,7 @@ static double *results(const ex_call *call, int64_t channels)
 
 static void *partials(const ex_call *call, int64_t channels)
 {
-    return (char *)results(call, channels) + round_up((size_t)channels * 2 * sizeof(double));
+    return (char *)results(call, channels) + ex_round_up((size_t)channels * 2 * sizeof(double));
 }
 
 /* -- Forward ------------------------------------------------------------------------------------------------------- */
@@ -150,9 +145,9 @@ static void affine(const ex_call *call, const ex_operand *mean, const ex_operand
     int64_t channels = call->in[0].dim[1];
     float *center = coefficient(call, channels, 0), *scale = coefficient(call, channels, 1), *offset = coefficient(call, channels, 2);
     for (int64_t c = 0; c < channels; c++) {
-        center[c] = (float)number(mean, c);
-        scale[c] = (float)(number(gamma, c) * inverse(var, c, call->attr[EPS][0]));
-        offset[c] = (float)number(beta, c);
+        center[c] = (float)ex_operand_number(mean, c);
+        scale[c] = (float)(ex_operand_number(gamma, c) * ex_norm_inverse(var, c, call->attr[EPS][0]));
+        offset[c] = (float)ex_operand_number(beta, c);
     }
     ex_channels_affine(&call->out[0], &call->in[0], center, scale, offset, call->team);
 }
@@ -172,9 +167,9 @@ static void forward_batch_stats(const ex_call *call)
     for (int64_t c = 0; c < channels; c++) {
         double shift = sum[c] / m, var = sum[channels + c] / m - shift * shift;
         if (var < 0) var = 0;
-        set(&call->out[0], c, center[c] + shift);
-        set(&call->out[1], c, var);
-        set(&call->out[2], c, m > 1 ? var * m / (m - 1) : 0);
+        ex_operand_set(&call->out[0], c, center[c] + shift);
+        ex_operand_set(&call->out[1], c, var);
+        ex_operand_set(&call->out[2], c, m > 1 ? var * m / (m - 1) : 0);
     }
 }
 
@@ -185,9 +180,9 @@ static void forward_stats_grad(const ex_call *call)
     double m = (double)pixels_of(x);
     float *center = coefficient(call, channels, 0), *scale = coefficient(call, channels, 1), *offset = coefficient(call, channels, 2);
     for (int64_t c = 0; c < channels; c++) {
-        center[c] = (float)number(&call->in[1], c);
-        scale[c] = (float)(number(&call->in[3], c) * 2 / m);
-        offset[c] = (float)(number(&call->in[2], c) / m);
+        center[c] = (float)ex_operand_number(&call->in[1], c);
+        scale[c] = (float)(ex_operand_number(&call->in[3], c) * 2 / m);
+        offset[c] = (float)(ex_operand_number(&call->in[2], c) / m);
     }
     ex_channels_affine(&call->out[0], x, center, scale, offset, call->team);
 }
@@ -198,20 +193,20 @@ static void forward_grad_affine(const ex_call *call)
     int64_t channels = x->dim[1];
     double *sum = results(call, channels);
     float *center = coefficient(call, channels, 0);
-    for (int64_t c = 0; c < channels; c++) center[c] = (float)number(&call->in[2], c);
+    for (int64_t c = 0; c < channels; c++) center[c] = (float)ex_operand_number(&call->in[2], c);
     ex_channels_products(sum, x, &call->in[1], center, partials(call, channels), call->team);
     for (int64_t c = 0; c < channels; c++) {
-        set(&call->out[0], c, sum[channels + c] * inverse(&call->in[3], c, call->attr[EPS][0]));
-        set(&call->out[1], c, sum[c]);
+        ex_operand_set(&call->out[0], c, sum[channels + c] * ex_norm_inverse(&call->in[3], c, call->attr[EPS][0]));
+        ex_operand_set(&call->out[1], c, sum[c]);
     }
 }
 
 static void forward_grad_stats(const ex_call *call)
 {
     for (int64_t c = 0; c < call->in[0].dim[0]; c++) {
-        double inv = inverse(&call->in[3], c, call->attr[EPS][0]), scale = number(&call->in[2], c) * inv;
-        set(&call->out[0], c, -scale * number(&call->in[1], c));
-        set(&call->out[1], c, -0.5 * scale * inv * number(&call->in[0], c));
+        double inv = ex_norm_inverse(&call->in[3], c, call->attr[EPS][0]), scale = ex_operand_number(&call->in[2], c) * inv;
+        ex_operand_set(&call->out[0], c, -scale * ex_operand_number(&call->in[1], c));
+        ex_operand_set(&call->out[1], c, -0.5 * scale * inv * ex_operand_number(&call->in[0], c));
     }
 }
 
@@ -220,7 +215,7 @@ static void forward_grad_input(const ex_call *call)
     int64_t channels = call->in[0].dim[1];
     float *scale = coefficient(call, channels, 0);
     for (int64_t c = 0; c < channels; c++)
-        scale[c] = (float)(number(&call->in[2], c) * inverse(&call->in[1], c, call->attr[EPS][0]));
+        scale[c] = (float)(ex_operand_number(&call->in[2], c) * ex_norm_inverse(&call->in[1], c, call->attr[EPS][0]));
     ex_channels_scale(&call->out[0], &call->in[0], scale, call->team);
 }
 
@@ -232,11 +227,11 @@ static void forward_batch_norm_grad(const ex_call *call)
     float *center = coefficient(call, channels, 0), *a = coefficient(call, channels, 1), *b = coefficient(call, channels, 2),
           *offset = coefficient(call, channels, 3);
     for (int64_t c = 0; c < channels; c++) {
-        double inv = inverse(&call->in[3], c, call->attr[EPS][0]), scale = number(&call->in[4], c) * inv;
-        center[c] = (float)number(&call->in[2], c);
+        double inv = ex_norm_inverse(&call->in[3], c, call->attr[EPS][0]), scale = ex_operand_number(&call->in[4], c) * inv;
+        center[c] = (float)ex_operand_number(&call->in[2], c);
         a[c] = (float)scale;
-        b[c] = (float)(-scale * inv * number(&call->in[5], c) / m);
-        offset[c] = (float)(-scale * number(&call->in[6], c) / m);
+        b[c] = (float)(-scale * inv * ex_operand_number(&call->in[5], c) / m);
+        offset[c] = (float)(-scale * ex_operand_number(&call->in[6], c) / m);
     }
     ex_channels_norm_grad(&call->out[0], x, &call->in[1], center, a, b, offset, call->team);
 }
@@ -245,7 +240,7 @@ static void forward_running(const ex_call *call)
 {
     double momentum = call->attr[0][0];
     for (int64_t c = 0; c < call->in[0].dim[0]; c++)
-        set(&call->in[0], c, (1 - momentum) * number(&call->in[0], c) + momentum * number(&call->in[1], c));
+        ex_operand_set(&call->in[0], c, (1 - momentum) * ex_operand_number(&call->in[0], c) + momentum * ex_operand_number(&call->in[1], c));
 }
 
 /* -- Folding into the convolution or linear layer before it: w' = w gamma inv, b' = beta + (b - mean) gamma inv ------- */
@@ -261,7 +256,7 @@ static ex_status infer_fold(const ex_signature *s)
     for (int32_t i = 1; i < s->inputs; i++)
         if (ex_expect_per_channel(what[i], &s->in[i], w->dim[0])) return EX_FAILED;
     s->out[0] = *w;
-    per_channel(&s->out[1], w->dim[0]);
+    s->out[1] = ex_per_channel(w->dim[0]);
     return EX_OK;
 }
 
@@ -283,10 +278,10 @@ static void forward_fold(const ex_call *call)
     const ex_operand *w = &call->in[0];
     float *scale = call->scratch;
     for (int64_t c = 0; c < w->dim[0]; c++) {
-        double factor = number(&call->in[1], c) * inverse(&call->in[4], c, call->attr[EPS][0]);
-        double bias = call->inputs > 5 ? number(&call->in[5], c) : 0;
+        double factor = ex_operand_number(&call->in[1], c) * ex_norm_inverse(&call->in[4], c, call->attr[EPS][0]);
+        double bias = call->inputs > 5 ? ex_operand_number(&call->in[5], c) : 0;
         scale[c] = (float)factor;
-        set(&call->out[1], c, number(&call->in[2], c) + (bias - number(&call->in[3], c)) * factor);
+        ex_operand_set(&call->out[1], c, ex_operand_number(&call->in[2], c) + (bias - ex_operand_number(&call->in[3], c)) * factor);
     }
     ex_operand factors = *w;                /* broadcast along the first axis */
     factors.data = scale;

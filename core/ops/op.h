@@ -96,6 +96,8 @@ typedef struct ex_op {
     uint32_t flags;
     uint32_t writes;                        /* bit i: input i is state that forward writes (optimiser, running stats);
                                                such a node has no outputs and runs in the commit group */
+    int32_t period;                         /* n-ary: from input min_inputs - period on, inputs come in groups of so many that
+                                               are alike (`writes` shows the first one); 0: no groups */
     uint32_t in_place;                      /* bit i: out[0] may share in[i]'s memory if that value dies here and
                                                its shape is the same */
     /* Shapes of out from in and attr; a failure is "input has 32 channels, weight expects 64": the caller adds where. */
@@ -108,7 +110,8 @@ typedef struct ex_op {
     ex_status (*training)(ex_builder *b, const ex_node_ref *node, const int32_t *trains, int32_t *out);
     double (*macs)(const ex_signature *s);  /* of one image; NULL: 0. dim[0] == EX_BATCH counts as 1 */
     size_t (*scratch)(const ex_signature *s, int32_t batch, int32_t threads);  /* bytes; NULL: 0 */
-    const char *(*kernel)(const ex_signature *s);   /* what will run, in a word, for `exeunt plan`; NULL: "simple" */
+    const char *(*kernel)(const ex_signature *s);   /* what will run, in a word, for `exeunt plan` (of inputs past EX_MAX_IN
+                                               it sees nothing); NULL: "simple" */
 } ex_op;
 
 /* The table (table.c). */
@@ -116,10 +119,11 @@ const ex_op *ex_op_find(const char *name);  /* NULL and a message with the neare
 const ex_op *ex_op_at(int32_t i);
 
 /* Families. */
-extern const ex_op *const ex_ops_conv[], *const ex_ops_linear[], *const ex_ops_norm[], *const ex_ops_pool[],
+extern const ex_op *const ex_ops_conv[], *const ex_ops_linear[], *const ex_ops_norm[], *const ex_ops_norm_act[], *const ex_ops_pool[],
     *const ex_ops_activation[], *const ex_ops_elementwise[], *const ex_ops_reduce[], *const ex_ops_shape[],
     *const ex_ops_loss[], *const ex_ops_combine[], *const ex_ops_random[], *const ex_ops_update[];
 
+int ex_op_writes(const ex_op *op, int32_t input);   /* whether forward writes this input (shape_rules.c) */
 /* Small helpers that shape rules share (shape_rules.c). */
 int64_t ex_shape_count(const ex_shape *s);  /* elements; EX_BATCH counts as 1 */
 int ex_shape_same(const ex_shape *a, const ex_shape *b);

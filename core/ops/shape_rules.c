@@ -1,4 +1,5 @@
-/* shape_rules.c: what shape rules share: counting, comparing, and the refusals that every operator words alike. */
+/* shape_rules.c: what shape rules share: counting, comparing, and the refusals that every operator words alike; and which
+ * inputs an operator writes. */
 #include <string.h>
 #include "op.h"
 #include "../base/error.h"
@@ -30,4 +31,11 @@ ex_status ex_expect(const char *what, const ex_shape *s, int32_t dtype, int32_t 
     char text[160];
     return ex_fail("%s must have %d %s in %s, got %s %s", what, ndim, ndim == 1 ? "axis" : "axes", ex_dtype_name(dtype),
                    ex_shape_text(text, sizeof text, s->ndim, s->dim), ex_dtype_name(s->dtype));
+}
+
+int ex_op_writes(const ex_op *op, int32_t input)
+{
+    int32_t first = op->min_inputs - op->period;
+    if (op->period && input >= first) input = first + (input - first) % op->period;
+    return input < 32 && (op->writes >> input & 1);
 }

@@ -234,7 +234,7 @@ void op_run(const op_case *c, op_array **out)
     }
     for (int32_t i = 0; i < c->inputs; i++) {
         check_gaps(c, &in[i]);
-        if (i < 32 && r.op->writes >> i & 1) store(c->in[i], &in[i]);
+        if (ex_op_writes(r.op, i)) store(c->in[i], &in[i]);
         free(in[i].data);
     }
     free(scratch);
@@ -293,7 +293,7 @@ static int32_t run_copy(const op_case *c, op_array **out)
     op_run(&copy, out);
     int32_t results = op->outputs;
     for (int32_t i = 0; i < c->inputs; i++)
-        if (i < 32 && op->writes >> i & 1) out[results++] = copy.in[i];
+        if (ex_op_writes(op, i)) out[results++] = copy.in[i];
         else op_free(copy.in[i]);
     return results;
 }

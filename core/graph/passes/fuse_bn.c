@@ -6,24 +6,16 @@
 #include "passes.h"
 #include "../../base/memory.h"
 
-static const ex_node *maker(const ex_graph *g, int32_t value, const char *op)
-{
-    int32_t n = g->value[value].node;
-    return n != EX_NONE && !strcmp(g->node[n].op->name, op) ? &g->node[n] : NULL;
-}
-
-/* The nine inputs and eps of the fused node, if values a and b are the two halves of one batch norm's gradient. */
+/* The seven inputs and eps of the fused node, if values a and b are the two halves of one batch norm's gradient. */
 static int halves(const ex_graph *g, int32_t a, int32_t b, int32_t fused[7], ex_attr *eps)
 {
-    const ex_node *direct = maker(g, a, "normalise_grad_input"), *through = maker(g, b, "batch_stats_grad");
+    const ex_node *direct = ex_pass_maker(g, a, "normalise_grad_input"), *through = ex_pass_maker(g, b, "batch_stats_grad");
     if (!direct || !through) return 0;
-    const ex_node *stats = maker(g, through->in[2], "normalise_grad_stats");
-    if (!stats || stats != maker(g, through->in[3], "normalise_grad_stats")) return 0;
+    const ex_node *stats = ex_pass_maker(g, through->in[2], "normalise_grad_stats");
+    if (!stats || stats != ex_pass_maker(g, through->in[3], "normalise_grad_stats")) return 0;
     int32_t dy = direct->in[0], var = direct->in[1], gamma = direct->in[2];
     if (stats->in[2] != gamma || stats->in[3] != var) return 0;
     if (through->in[2] != stats->out[0] || through->in[3] != stats->out[1]) return 0;
-    const ex_node *moments = maker(g, var, "batch_stats");
-    if (!moments || moments->in[0] != through->in[0] || moments->out[0] != through->in[1]) return 0;
     int32_t in[7] = { through->in[0], dy, through->in[1], var, gamma, stats->in[0], stats->in[1] };
     memcpy(fused, in, sizeof in);
     *eps = (ex_attr){ .name = "eps", .count = 1, .value = { direct->attr[0][0] } };

@@ -1,4 +1,5 @@
 /* passes.c: the frame that all passes share: copy the leaves, then let the pass say for each node what becomes of it. */
+#include <string.h>
 #include "passes.h"
 #include "../../base/error.h"
 #include "../../base/memory.h"
@@ -13,6 +14,12 @@ ex_graph *ex_pass_begin(const ex_graph *g, int32_t *map)
             out = NULL;
         }
     return out;
+}
+
+const ex_node *ex_pass_maker(const ex_graph *g, int32_t value, const char *op)
+{
+    int32_t n = g->value[value].node;
+    return n != EX_NONE && !strcmp(g->node[n].op->name, op) ? &g->node[n] : NULL;
 }
 
 ex_status ex_pass_node(ex_graph *to, const char *owner, const char *op, int32_t inputs, const int32_t *in, int32_t attrs,

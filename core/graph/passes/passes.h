@@ -13,10 +13,14 @@ ex_graph *ex_pass_fuse_bn(const ex_graph *g, int32_t *map);     /* training: a b
 ex_graph *ex_pass_fuse_conv(const ex_graph *g, int32_t *map);   /* a residual and an activation into the layer before them */
 ex_graph *ex_pass_pack_conv(const ex_graph *g, int32_t *map);   /* inference: weights packed once, not at every call */
 ex_graph *ex_pass_fuse_stats(const ex_graph *g, int32_t *map);  /* training: batch statistics into the convolution before them */
+ex_graph *ex_pass_fuse_norm(const ex_graph *g, int32_t *map);   /* training: a batch norm and what follows it in one pass */
+ex_graph *ex_pass_fuse_update(const ex_graph *g, int32_t *map); /* training: the optimiser's steps of all parameters in one */
 ex_graph *ex_pass_dense(const ex_graph *g, int32_t *map);       /* row-major operands for operators written in Lua */
 
-/* What passes share: a new graph with g's leaves copied; and a node appended under a name made from `owner`. */
+/* What passes share: a new graph with g's leaves copied; the node that makes `value` if it is an `op`, else NULL; and a node
+ * appended under a name made from `owner`. */
 ex_graph *ex_pass_begin(const ex_graph *g, int32_t *map);
+const ex_node *ex_pass_maker(const ex_graph *g, int32_t value, const char *op);
 ex_status ex_pass_node(ex_graph *to, const char *owner, const char *op, int32_t inputs, const int32_t *in, int32_t attrs,
                        const ex_attr *attr, int32_t *out);
 /* Runs node(out, g, n, map, context) for each node of g; a failure frees the new graph and gives NULL. */

@@ -1,22 +1,11 @@
 /* vector.c: the loops of vector.h for one instruction set. Formulas stand there; here is how a loop is cut into vectors. */
 #include <math.h>
-#include "../simd.h"
+#include "vector_parts.h"
 #include "../vector.h"
 #define EX_TEXT_(x) #x
 #define EX_TEXT(x) EX_TEXT_(x)
 
-/* -- Partial vectors and choices ------------------------------------------------------------------------------ */
-
-static inline vf load_part(const float *p, ptrdiff_t n) { return vf_load_part(p, vf_first((int32_t)n)); }
-static inline void store_part(float *p, vf v, ptrdiff_t n) { vf_store_part(p, v, vf_first((int32_t)n)); }
-
-static inline vf choose(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
-static inline vf keep(vi mask, vf a) { return (vf)(mask & (vi)a); }
-static inline vi is_nan(vf a) { return a != a; }   /* NOLINT(misc-redundant-expression): true of a NaN alone */
-/* A NaN wins, as in PyTorch's pooling and maximum. */
-static inline vf larger(vf a, vf b) { return choose((b > a) | is_nan(b), b, a); }
-static inline vf smaller(vf a, vf b) { return choose((b < a) | is_nan(b), b, a); }
-static inline vf absolute(vf a) { return keep((vi){ 0 } + INT32_MAX, a); }
+static inline vf absolute(vf a) { return (vf)(((vi){ 0 } + INT32_MAX) & (vi)a); }
 
 static inline vf root(vf a)
 {
@@ -47,8 +36,8 @@ static inline vf root(vf a)
         if (i < n) { vf a = load_part(x + i, n - i), b = load_part(y + i, n - i); store_part(out + i, expression, n - i); } \
     }
 
-MAP1(relu, keep(~(a <= 0.0f), a))
-MAP1(relu6, choose(a >= 6.0f, vf_set1(6.0f), keep(~(a <= 0.0f), a)))
+MAP1(relu, keep(opposite(at_most(a, (vf){ 0 })), a))
+MAP1(relu6, choose(at_most(vf_set1(6.0f), a), vf_set1(6.0f), keep(opposite(at_most(a, (vf){ 0 })), a)))
 MAP1(negate, -a)
 MAP1(absolute_value, absolute(a))
 MAP1(square, a * a)
@@ -59,11 +48,11 @@ MAP2(multiply, a * b)
 MAP2(divide, a / b)
 MAP2(maximum, larger(a, b))
 MAP2(minimum, smaller(a, b))
-MAP2(equal, keep(a == b, vf_set1(1.0f)))
-MAP2(less, keep(a < b, vf_set1(1.0f)))
-MAP2(less_equal, keep(a <= b, vf_set1(1.0f)))
-MAP2(relu_grad, keep(~(a <= 0.0f), b))
-MAP2(relu6_grad, keep(~((a <= 0.0f) | (a >= 6.0f)), b))
+MAP2(equal, keep(equals(a, b), vf_set1(1.0f)))
+MAP2(less, keep(above(b, a), vf_set1(1.0f)))
+MAP2(less_equal, keep(at_most(a, b), vf_set1(1.0f)))
+MAP2(relu_grad, keep(opposite(at_most(a, (vf){ 0 })), loaded(b)))
+MAP2(relu6_grad, keep(between(a, (vf){ 0 }, vf_set1(6.0f)), loaded(b)))
 
 static void scale(float *out, const float *x, float s, ptrdiff_t n)
 {
@@ -159,17 +148,6 @@ static void transpose(float *out, ptrdiff_t out_row, const float *in, ptrdiff_t 
 
 /* -- Rows of channels: maps -------------------------------------------------------------------------------------- */
 
-/* The body of a map over pixels and channels: `vector` for channel c with the given load and store. */
-#define EACH_PIXEL(vector) \
-    for (ptrdiff_t p = 0; p < pixels; p++) { \
-        ptrdiff_t c = 0; \
-        for (; c + VL <= channels; c += VL) { vector(vf_load, vf_store) } \
-        ptrdiff_t rest = channels - c; \
-        if (rest) { vector(LOAD_REST, STORE_REST) } \
-    }
-#define LOAD_REST(from) load_part(from, rest)
-#define STORE_REST(to, v) store_part(to, v, rest)
-
 static void fill_rows(float *y, ptrdiff_t y_pixel, const float *value, ptrdiff_t pixels, ptrdiff_t channels)
 {
 #define VECTOR(load, store) store(y + p * y_pixel + c, load(value + c));
@@ -185,36 +163,7 @@ static void scale_rows(float *y, ptrdiff_t y_pixel, const float *x, ptrdiff_t x_
 #undef VECTOR
 }
 
-static void affine_rows(float *y, ptrdiff_t y_pixel, const float *x, ptrdiff_t x_pixel, const float *center,
-                        const float *factor, const float *offset, ptrdiff_t pixels, ptrdiff_t channels)
-{
-#define VECTOR(load, store) \
-    store(y + p * y_pixel + c, (load(x + p * x_pixel + c) - load(center + c)) * load(factor + c) + load(offset + c));
-    EACH_PIXEL(VECTOR)
-#undef VECTOR
-}
-
-static void norm_grad_rows(float *dx, ptrdiff_t dx_pixel, const float *x, ptrdiff_t x_pixel, const float *dy, ptrdiff_t dy_pixel,
-                           const float *center, const float *a, const float *b, const float *offset, ptrdiff_t pixels,
-                           ptrdiff_t channels)
-{
-#define VECTOR(load, store) \
-    store(dx + p * dx_pixel + c, load(dy + p * dy_pixel + c) * load(a + c) + \
-          ((load(x + p * x_pixel + c) - load(center + c)) * load(b + c) + load(offset + c)));
-    EACH_PIXEL(VECTOR)
-#undef VECTOR
-}
-
 /* -- Rows of channels: sums ----------------------------------------------------------------------------------------- */
-
-enum { RUN = 512 };                         /* pixels summed in float before they go to the doubles */
-
-static inline void flush(double *sum, const vf *lanes, int vectors, ptrdiff_t channels)
-{
-    float part[4 * VL];
-    memcpy(part, lanes, (size_t)vectors * sizeof *lanes);
-    for (ptrdiff_t c = 0; c < channels; c++) sum[c] += part[c];
-}
 
 typedef struct sums_in {                    /* a block of channels of one run of pixels */
     const float *x, *dy, *center;
@@ -241,7 +190,6 @@ static inline void sums_vector(sums_kind kind, vf *s, vf *t, const sums_in *in, 
 static inline __attribute__((always_inline)) void sums_block(sums_kind kind, int vectors, int ways, double *sum, double *second,
                                                              const sums_in *in, ptrdiff_t pixels, ptrdiff_t rest)
 {
-    ptrdiff_t channels = rest ? rest : vectors * VL;
     for (ptrdiff_t from = 0; from < pixels; from += RUN) {
         ptrdiff_t to = from + RUN < pixels ? from + RUN : pixels, p = from;
         vf s[4] = { { 0 } }, t[4] = { { 0 } };
@@ -255,8 +203,8 @@ static inline __attribute__((always_inline)) void sums_block(sums_kind kind, int
                 s[v] += s[w * vectors + v];
                 t[v] += t[w * vectors + v];
             }
-        flush(sum, s, vectors, channels);
-        if (kind != SUM) flush(second, t, vectors, channels);
+        flush(sum, s, vectors, rest);
+        if (kind != SUM) flush(second, t, vectors, rest);
     }
 }
 
@@ -297,14 +245,6 @@ static void product_rows(double *sum, double *product, const float *x, ptrdiff_t
 
 /* -- Pooling -------------------------------------------------------------------------------------------------------- */
 
-/* The body of a window over channels, like EACH_PIXEL for one pixel. */
-#define EACH_CHANNEL(vector) do { \
-    ptrdiff_t c = 0; \
-    for (; c + VL <= channels; c += VL) { vector(vf_load, vf_store) } \
-    ptrdiff_t rest = channels - c; \
-    if (rest) { vector(LOAD_REST, STORE_REST) } \
-} while (0)
-
 static void max_window(float *y, const float *x, const ex_window *w, ptrdiff_t channels)
 {
 #define VECTOR(load, store) \
@@ -321,14 +261,14 @@ static void max_window_grad(float *dx, const ex_window *dx_window, const float *
 {
 #define VECTOR(load, store) \
     vf m = load(y + c), d = load(dy + c); \
-    vi open = (vi){ 0 } - 1; \
+    vm open = every_lane(); \
     for (int32_t r = 0; r < x_window->rows; r++) \
         for (int32_t k = 0; k < x_window->columns; k++) { \
             vf a = load(x + r * x_window->row + k * x_window->column + c); \
             float *to = dx + r * dx_window->row + k * dx_window->column + c; \
-            vi hit = ((a == m) | ((a != a) & (m != m))) & open; \
+            vm hit = (equals(a, m) | (is_nan(a) & is_nan(m))) & open; \
             store(to, load(to) + keep(hit, d)); \
-            open &= ~hit; \
+            open &= opposite(hit); \
         }
     EACH_CHANNEL(VECTOR);
 #undef VECTOR
@@ -374,15 +314,17 @@ static void max_2x2_grad(float *dx0, float *dx1, ptrdiff_t dx_pixel, const float
 #define VECTOR(load, store) \
     const float *xa = x0 + 2 * p * x_pixel + c, *xb = x1 + 2 * p * x_pixel + c; \
     float *da = dx0 + 2 * p * dx_pixel + c, *db = dx1 + 2 * p * dx_pixel + c; \
-    vf a = load(xa), b = load(xa + x_pixel), e = load(xb), f = load(xb + x_pixel), d = load(dy + p * dy_pixel + c); \
-    vf m = larger(larger(larger(a, b), e), f); \
-    vi none = m != m; \
-    vi ha = (a == m) | (none & (a != a)), hb = ~ha & ((b == m) | (none & (b != b))); \
-    vi he = ~(ha | hb) & ((e == m) | (none & (e != e))), hf = ~(ha | hb | he); \
+    vf a = load(xa), b = load(xa + x_pixel), e = load(xb), f = load(xb + x_pixel), d = loaded(load(dy + p * dy_pixel + c)); \
+    vm b_wins = beats(b, a); \
+    a = choose(b_wins, b, a); \
+    vm e_wins = beats(e, a); \
+    a = choose(e_wins, e, a); \
+    vm f_wins = beats(f, a), he = e_wins & opposite(f_wins), hb = b_wins & opposite(e_wins | f_wins); \
+    vm ha = opposite(b_wins | e_wins | f_wins); \
     store(da, keep(ha, d)); \
     store(da + dx_pixel, keep(hb, d)); \
     store(db, keep(he, d)); \
-    store(db + dx_pixel, keep(hf, d));
+    store(db + dx_pixel, keep(f_wins, d));
     EACH_PIXEL(VECTOR)
 #undef VECTOR
 }
@@ -411,7 +353,7 @@ const ex_vector_kernels EX_SUFFIXED(ex_vector_kernels) = {
     .binary = { add, subtract, multiply, divide, maximum, minimum, equal, less, less_equal, relu_grad, relu6_grad },
     .scale = scale, .scale_add = scale_add, .square_sum = square_sum, .dot = dot, .sgd = sgd, .adam = adam,
     .transpose = transpose,
-    .fill_rows = fill_rows, .scale_rows = scale_rows, .affine_rows = affine_rows, .norm_grad_rows = norm_grad_rows,
+    .fill_rows = fill_rows, .scale_rows = scale_rows,
     .sum_rows = sum_rows, .moment_rows = moment_rows, .product_rows = product_rows,
     .max_window = max_window, .max_window_grad = max_window_grad, .sum_window = sum_window, .sum_window_grad = sum_window_grad,
     .max_2x2 = max_2x2, .max_2x2_grad = max_2x2_grad,

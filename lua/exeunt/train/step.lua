@@ -58,7 +58,7 @@ local function batch_statistics(g)
   return list
 end
 
--- new(net, { optimizer, batch, clip, class_weights }): the compiled step.
+-- new(net, { optimizer, batch, clip, class_weights, passes }): the compiled step; passes as in plan.lua.
 function Step.new(net, o)
   local g = net.graph:training()
   local self = setmetatable({ graph = g, exits = #net.exits, class_weights = o.class_weights, image = image_input(g) }, Step)
@@ -71,7 +71,7 @@ function Step.new(net, o)
   self.params = params
   local outputs = { total, unpack(losses) }
   for _, h in ipairs(hits) do outputs[#outputs + 1] = h end
-  self.plan = Plan.new(g, { outputs = outputs, guards = guards, batch = o.batch, training = true })
+  self.plan = Plan.new(g, { outputs = outputs, guards = guards, batch = o.batch, training = true, passes = o.passes })
   self:bind(o)
   return self
 end

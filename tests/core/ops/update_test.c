@@ -144,6 +144,85 @@ static void what_is_not_state_stays(void **state)
     op_free_inputs(&c);
 }
 
+/* -- Groups ----------------------------------------------------------------------------------------------------------------- */
+
+enum { MEMBERS = 4 };
+
+/* The case of a whole group from those of its members, which share what is not their own; its inputs are theirs. */
+static op_case group_of(const char *op, const op_case *member, int32_t shared)
+{
+    op_case c = { .op = op, .n = 1, .attrs = member->attrs };
+    memcpy(c.attr, member->attr, sizeof c.attr);
+    for (; c.inputs < shared; c.inputs++) c.in[c.inputs] = member->in[LR + c.inputs];
+    for (int m = 0; m < MEMBERS; m++) {
+        for (int32_t i = 0; i < LR; i++) c.in[c.inputs++] = member[m].in[i];
+        for (int32_t i = LR + shared; i < member->inputs; i++) c.in[c.inputs++] = member[m].in[i];
+    }
+    return c;
+}
+
+/* A group does to each parameter, bit by bit, what its own node does. Sizes that parts cut, and that share a part. */
+static void groups_are_their_members(void **state)
+{
+    (void)state;
+    const ex_shape shapes[MEMBERS] = { OP_SHAPE(5, 3, 3, 3), OP_SHAPE(40001), OP_SCALAR, OP_SHAPE(70, 900) };
+    static const char *const name[] = { "sgd_group", "sgd_plain_group", "adam_group" };
+    for (int kind = 0; kind < 3; kind++) {
+        op_case member[MEMBERS];
+        op_array *before[MEMBERS][7];
+        for (int m = 0; m < MEMBERS; m++) {
+            member[m] = kind == 2 ? adam_case(shapes[m], 0.1f, 0.9, 0.99, 1e-8, 0.1, 1) : sgd_case(shapes[m], 0.1f, kind ? 0 : 0.9, 0, 0.01);
+            for (int64_t i = 0; i < member[m].in[1]->count; i++) member[m].in[1]->f[i] *= (float)m + 1;
+            if (kind == 0) for (int64_t i = 0; i < member[m].in[4]->count; i++) member[m].in[4]->f[i] = (float)(i % 7);
+            for (int32_t i = 0; i < member[m].inputs; i++) before[m][i] = op_clone(member[m].in[i]);
+        }
+        op_case group = group_of(name[kind], member, kind == 2 ? 3 : 2);
+        op_assert_everywhere(&group, 2e-6);
+        op_run(&group, NULL);
+        for (int m = 0; m < MEMBERS; m++) {
+            op_case alone = member[m];
+            memcpy(alone.in, before[m], sizeof before[m]);
+            op_run(&alone, NULL);
+            for (int32_t i = 0; i < alone.inputs; i++) op_assert_same_bits(alone.in[i], member[m].in[i]);
+            assert_true(member[m].in[0]->f[0] != 0);
+            op_free_inputs(&alone);
+            op_free_inputs(&member[m]);
+        }
+    }
+}
+
+static void groups_write_what_their_members_write(void **state)
+{
+    (void)state;
+    static const struct { const char *op; int32_t shared, period, own; } groups[] = { { "sgd_group", 2, 3, 1 | 4 }, { "sgd_plain_group", 2, 2, 1 },
+                                                                                    { "adam_group", 3, 4, 1 | 4 | 8 } };
+    for (int k = 0; k < 3; k++)
+        for (int32_t i = 0; i < 200; i++) {
+            int own = i < groups[k].shared ? 0 : groups[k].own >> (i - groups[k].shared) % groups[k].period & 1;
+            assert_int_equal(ex_op_writes(ex_op_find(groups[k].op), i), own);
+        }
+    assert_int_equal(ex_op_writes(ex_op_find("sgd"), 4), 1);
+    assert_int_equal(ex_op_writes(ex_op_find("add_n"), 40), 0);
+}
+
+static void wrong_groups_are_refused(void **state)
+{
+    (void)state;
+    op_array *p = op_zeros(OP_SHAPE(3), 1), *other = op_zeros(OP_SHAPE(4), 1), *lr = one(1);
+    op_case c = { .op = "sgd_group", .inputs = 6, .n = 1, .in = { lr, lr, p, p, p, p } };
+    op_assert_refused(&c, "got 6 inputs, expected 2 and 3 for each parameter");
+    c.inputs = 5;
+    c.in[4] = other;
+    op_assert_refused(&c, "state: got (4) float32, expected the parameter's (3) float32");
+    c.in[1] = p;
+    op_assert_refused(&c, "scale: got (3) float32, expected one float32");
+    c = (op_case){ .op = "sgd_plain_group", .inputs = 4, .n = 1, .in = { lr, lr, p, p }, .attrs = 1, .attr = { OP_ATTR("momentum", 0.5) } };
+    op_assert_refused(&c, "momentum: got 0.5 without velocities");
+    op_free(p);
+    op_free(other);
+    op_free(lr);
+}
+
 /* -- Norms --------------------------------------------------------------------------------------------------------------------- */
 
 static void norms_by_hand(void **state)
@@ -224,7 +303,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_torch_optim), cmocka_unit_test(many_steps_everywhere), cmocka_unit_test(what_is_not_state_stays),
-        cmocka_unit_test(norms_by_hand), cmocka_unit_test(norms_of_many_gradients), cmocka_unit_test(wrong_shapes_are_refused),
+        cmocka_unit_test(groups_are_their_members), cmocka_unit_test(groups_write_what_their_members_write),
+        cmocka_unit_test(wrong_groups_are_refused), cmocka_unit_test(norms_by_hand), cmocka_unit_test(norms_of_many_gradients), cmocka_unit_test(wrong_shapes_are_refused),
     };
     return cmocka_run_group_tests_name("update", tests, NULL, NULL);
 }

@@ -1,0 +1,306 @@
+/* norm.c: the loops of norm.h for one instruction set. One body serves every size of window: it is inlined with its rows
+ * and columns as constants for 1 x 1 and 2 x 2, which unrolls it, and as variables for the rest. */
+#include <math.h>
+#include "vector_parts.h"
+#include "../norm.h"
+
+/* The channels at hand: `rest` of them, or a whole vector where that is 0. */
+EX_INLINE vf take(const float *p, ptrdiff_t rest) { return rest ? load_part(p, rest) : vf_load(p); }
+EX_INLINE void give(float *p, vf v, ptrdiff_t rest)
+{
+    if (rest) store_part(p, v, rest);
+    else vf_store(p, v);
+}
+
+typedef struct limits { vf low, high; } limits;
+typedef struct factors { vf center, scale, offset; } factors;
+
+EX_INLINE limits limits_of(const ex_norm_numbers *k) { return (limits){ vf_set1(k->low), vf_set1(k->high) }; }
+
+EX_INLINE factors factors_of(const ex_norm_numbers *k, ptrdiff_t c, ptrdiff_t rest)
+{
+    return (factors){ take(k->center + c, rest), take(k->scale + c, rest), take(k->offset + c, rest) };
+}
+
+EX_INLINE vf limit(vf z, const limits *l)
+{
+    z = choose(at_most(z, l->low), l->low, z);
+    return choose(at_most(l->high, z), l->high, z);
+}
+
+EX_INLINE vm within(vf v, const limits *l) { return between(v, l->low, l->high); }
+EX_INLINE vf normal(vf x, const factors *f) { return (x - f->center) * f->scale + f->offset; }
+
+/* -- Forward -------------------------------------------------------------------------------------------------------- */
+
+/* The largest z of the window at x, and, where `at` is given, the first x that makes it. Limits may wait: what they make
+ * equal gets no gradient. */
+EX_INLINE vf largest(int rows, int columns, const float *x, const ex_window *w, const factors *f, ptrdiff_t rest, vf *at)
+{
+    vf first = take(x, rest), best = normal(first, f);
+    if (at) *at = first;
+    for (int32_t r = 0; r < rows; r++)
+        for (int32_t k = r == 0; k < columns; k++) {
+            vf a = take(x + r * w->row + k * w->column, rest), z = normal(a, f);
+            vm wins = beats(z, best);
+            best = choose(wins, z, best);
+            if (at) *at = choose(wins, a, *at);
+        }
+    return best;
+}
+
+/* Maps go over `vectors` vectors of channels at a time, their numbers in registers, in stretches of windows that stay in the
+ * first cache until their last channel is done. */
+enum { STRETCH = 64 };
+#define EACH_STRETCH(windows, channels, block) \
+    for (ptrdiff_t from = 0; from < (windows); from += STRETCH) { \
+        ptrdiff_t to = from + STRETCH < (windows) ? from + STRETCH : (windows), c = 0; \
+        for (; c + 2 * VL <= (channels); c += 2 * VL) block(2, 0); \
+        for (; c + VL <= (channels); c += VL) block(1, 0); \
+        if (c < (channels)) block(1, (channels) - c); \
+    }
+
+typedef struct forward_in {
+    float *y;
+    const float *x, *shortcut;
+    const ex_window *w;
+    ptrdiff_t y_pixel, shortcut_pixel;
+} forward_in;
+
+EX_INLINE void forward_block(int rows, int columns, int add, int vectors, const forward_in *in, const ex_norm_numbers *k,
+                             ptrdiff_t from, ptrdiff_t to, ptrdiff_t c, ptrdiff_t rest)
+{
+    limits l = limits_of(k);
+    factors f[2];
+    for (int v = 0; v < vectors; v++) f[v] = factors_of(k, c + v * VL, rest);
+    for (ptrdiff_t p = from; p < to; p++)
+        for (int v = 0; v < vectors; v++) {
+            ptrdiff_t at = c + v * VL;
+            vf z = largest(rows, columns, in->x + p * columns * in->w->column + at, in->w, &f[v], rest, NULL);
+            if (add) z += take(in->shortcut + p * in->shortcut_pixel + at, rest);
+            give(in->y + p * in->y_pixel + at, limit(z, &l), rest);
+        }
+}
+
+EX_INLINE void forward_windows(int rows, int columns, int add, const forward_in *in, const ex_norm_numbers *k, ptrdiff_t windows,
+                               ptrdiff_t channels)
+{
+#define BLOCK(vectors, rest) forward_block(rows, columns, add, vectors, in, k, from, to, c, rest)
+    EACH_STRETCH(windows, channels, BLOCK)
+#undef BLOCK
+}
+
+static void forward(float *y, ptrdiff_t y_pixel, const float *x, const ex_window *w, const float *shortcut,
+                    ptrdiff_t shortcut_pixel, const ex_norm_numbers *k, ptrdiff_t windows, ptrdiff_t channels)
+{
+    forward_in in = { y, x, shortcut, w, y_pixel, shortcut_pixel };
+    if (shortcut) forward_windows(1, 1, 1, &in, k, windows, channels);
+    else if (w->rows == 1 && w->columns == 1) forward_windows(1, 1, 0, &in, k, windows, channels);
+    else if (w->rows == 2 && w->columns == 2) forward_windows(2, 2, 0, &in, k, windows, channels);
+    else forward_windows(w->rows, w->columns, 0, &in, k, windows, channels);
+}
+
+/* -- Sums of the gradient ------------------------------------------------------------------------------------------- */
+
+typedef struct sums_in {                    /* a block of channels of a row of windows */
+    const float *x, *dy;
+    const ex_window *w;
+    ptrdiff_t dy_pixel;
+} sums_in;
+
+EX_INLINE void sums_vector(int rows, int columns, vf *s, vf *t, const sums_in *in, const factors *f, const limits *l,
+                           ptrdiff_t p, ptrdiff_t c, ptrdiff_t rest)
+{
+    vf dy = loaded(take(in->dy + p * in->dy_pixel + c, rest)), at;
+    vf z = largest(rows, columns, in->x + p * columns * in->w->column + c, in->w, f, rest, &at), d = keep(within(z, l), dy);
+    *s += d;
+    *t += d * (at - f->center);
+}
+
+/* `vectors` vectors of channels, `ways` windows at a time in sums of their own (independent chains of additions). */
+EX_INLINE void sums_block(int rows, int columns, int vectors, int ways, double *sum, double *product, const sums_in *in,
+                          const ex_norm_numbers *k, ptrdiff_t from, ptrdiff_t to, ptrdiff_t c, ptrdiff_t rest)
+{
+    limits l = limits_of(k);
+    factors f[2];
+    vf s[4] = { { 0 } }, t[4] = { { 0 } };
+    ptrdiff_t p = from;
+    for (int v = 0; v < vectors; v++) f[v] = factors_of(k, c + v * VL, rest);
+    for (; p + ways <= to; p += ways)
+        for (int i = 0; i < ways * vectors; i++)
+            sums_vector(rows, columns, &s[i], &t[i], in, &f[i % vectors], &l, p + i / vectors, c + i % vectors * VL, rest);
+    for (; p < to; p++)
+        for (int v = 0; v < vectors; v++) sums_vector(rows, columns, &s[v], &t[v], in, &f[v], &l, p, c + v * VL, rest);
+    for (int i = vectors; i < ways * vectors; i++) {
+        s[i % vectors] += s[i];
+        t[i % vectors] += t[i];
+    }
+    flush(sum + c, s, vectors, rest);
+    flush(product + c, t, vectors, rest);
+}
+
+EX_INLINE void sums_windows(int rows, int columns, int ways, double *sum, double *product, const sums_in *in,
+                            const ex_norm_numbers *k, ptrdiff_t windows, ptrdiff_t channels)
+{
+#define BLOCK(vectors, rest) sums_block(rows, columns, vectors, ways / (vectors), sum, product, in, k, from, to, c, rest)
+    EACH_STRETCH(windows, channels, BLOCK)
+#undef BLOCK
+}
+
+static void grad_sums(double *sum, double *product, const float *x, const ex_window *w, const float *dy, ptrdiff_t dy_pixel,
+                      const ex_norm_numbers *k, ptrdiff_t windows, ptrdiff_t channels)
+{
+    sums_in in = { x, dy, w, dy_pixel };
+    if (w->rows == 1 && w->columns == 1) sums_windows(1, 1, 4, sum, product, &in, k, windows, channels);
+    else if (w->rows == 2 && w->columns == 2) sums_windows(2, 2, 2, sum, product, &in, k, windows, channels);
+    else sums_windows(w->rows, w->columns, 2, sum, product, &in, k, windows, channels);
+}
+
+/* -- Gradient of x -------------------------------------------------------------------------------------------------- */
+
+typedef struct grad_factors { vf a, b, shift; } grad_factors;
+
+/* Up to four taps, held in registers: who wins is known after one look at each. */
+EX_INLINE void input_small(int rows, int columns, float *dx, const ex_window *to, const float *x, const ex_window *w, vf dy,
+                           const factors *f, const grad_factors *g, const limits *l, ptrdiff_t rest)
+{
+    vf t[4], best = { 0 };
+    vm wins[4];
+    for (int i = 0; i < rows * columns; i++) {
+        t[i] = take(x + i / columns * w->row + i % columns * w->column, rest) - f->center;
+        vf z = t[i] * f->scale + f->offset;
+        wins[i] = i ? beats(z, best) : every_lane();
+        best = i ? choose(wins[i], z, best) : z;
+    }
+    vf d = keep(within(best, l), dy) * g->a;
+    for (int i = rows * columns - 1; i >= 0; i--) {
+        vm hit = wins[i];
+        for (int later = i + 1; later < rows * columns; later++) hit = hit & opposite(wins[later]);
+        give(dx + i / columns * to->row + i % columns * to->column, add_where(hit, t[i] * g->b + g->shift, d), rest);
+    }
+}
+
+EX_INLINE void input_large(int rows, int columns, float *dx, const ex_window *to, const float *x, const ex_window *w, vf dy,
+                           const factors *f, const grad_factors *g, const limits *l, ptrdiff_t rest)
+{
+    vf z = largest(rows, columns, x, w, f, rest, NULL), d = keep(within(z, l), dy) * g->a;
+    vm open = every_lane(), none = is_nan(z);
+    for (int32_t r = 0; r < rows; r++)
+        for (int32_t k = 0; k < columns; k++) {
+            vf a = take(x + r * w->row + k * w->column, rest), own = normal(a, f);
+            vm hit = open & (equals(own, z) | (none & is_nan(own)));
+            open = open & opposite(hit);
+            give(dx + r * to->row + k * to->column, add_where(hit, (a - f->center) * g->b + g->shift, d), rest);
+        }
+}
+
+EX_INLINE void input_window(int rows, int columns, int small, float *dx, const ex_window *to, const float *x, const ex_window *w,
+                            vf dy, const factors *f, const grad_factors *g, const limits *l, ptrdiff_t rest)
+{
+    if (small) input_small(rows, columns, dx, to, x, w, dy, f, g, l, rest);
+    else input_large(rows, columns, dx, to, x, w, dy, f, g, l, rest);
+}
+
+typedef struct input_in {
+    float *dx;
+    const float *x, *dy;
+    const ex_window *to, *w;
+    ptrdiff_t dy_pixel;
+} input_in;
+
+EX_INLINE void input_block(int rows, int columns, int small, int vectors, const input_in *in, const ex_norm_numbers *k, ptrdiff_t from,
+                           ptrdiff_t to, ptrdiff_t c, ptrdiff_t rest)
+{
+    limits l = limits_of(k);
+    factors f[2];
+    grad_factors g[2];
+    for (int v = 0; v < vectors; v++) {
+        ptrdiff_t at = c + v * VL;
+        f[v] = factors_of(k, at, rest);
+        g[v] = (grad_factors){ take(k->a + at, rest), take(k->b + at, rest), take(k->shift + at, rest) };
+    }
+    for (ptrdiff_t p = from; p < to; p++)
+        for (int v = 0; v < vectors; v++) {
+            ptrdiff_t at = c + v * VL, first = p * columns;
+            input_window(rows, columns, small, in->dx + first * in->to->column + at, in->to, in->x + first * in->w->column + at, in->w,
+                         loaded(take(in->dy + p * in->dy_pixel + at, rest)), &f[v], &g[v], &l, rest);
+        }
+}
+
+EX_INLINE void input_windows(int rows, int columns, int small, const input_in *in, const ex_norm_numbers *k,
+                             ptrdiff_t windows, ptrdiff_t channels)
+{
+#define BLOCK(vectors, rest) input_block(rows, columns, small, vectors, in, k, from, to, c, rest)
+    EACH_STRETCH(windows, channels, BLOCK)
+#undef BLOCK
+}
+
+static void grad_input(float *dx, const ex_window *to, const float *x, const ex_window *w, const float *dy, ptrdiff_t dy_pixel,
+                       const ex_norm_numbers *k, ptrdiff_t windows, ptrdiff_t channels)
+{
+    input_in in = { dx, x, dy, to, w, dy_pixel };
+    if (w->rows == 1 && w->columns == 1) input_windows(1, 1, 1, &in, k, windows, channels);
+    else if (w->rows == 2 && w->columns == 2) input_windows(2, 2, 1, &in, k, windows, channels);
+    else input_windows(w->rows, w->columns, 0, &in, k, windows, channels);
+}
+
+/* -- Through a sum -------------------------------------------------------------------------------------------------- */
+
+typedef struct add_in {
+    float *dz;
+    const float *x, *y, *dy, *more;
+    ptrdiff_t dz_pixel, x_pixel, y_pixel, dy_pixel, more_pixel;
+} add_in;
+
+EX_INLINE void add_vector(int two, vf *s, vf *t, const add_in *in, vf center, const limits *l, ptrdiff_t p, ptrdiff_t c,
+                          ptrdiff_t rest)
+{
+    vf d = loaded(take(in->dy + p * in->dy_pixel + c, rest)), x = loaded(take(in->x + p * in->x_pixel + c, rest));
+    if (two) d += take(in->more + p * in->more_pixel + c, rest);
+    d = keep(within(take(in->y + p * in->y_pixel + c, rest), l), d);
+    give(in->dz + p * in->dz_pixel + c, d, rest);
+    *s += d;
+    *t += d * (x - center);
+}
+
+/* `vectors` vectors of channels, `ways` pixels at a time in sums of their own. */
+EX_INLINE void add_block(int two, int vectors, int ways, double *sum, double *product, const add_in *in, const ex_norm_numbers *k,
+                         ptrdiff_t from, ptrdiff_t to, ptrdiff_t c, ptrdiff_t rest)
+{
+    limits l = limits_of(k);
+    vf center[2], s[4] = { { 0 } }, t[4] = { { 0 } };
+    ptrdiff_t p = from;
+    for (int v = 0; v < vectors; v++) center[v] = take(k->center + c + v * VL, rest);
+    for (; p + ways <= to; p += ways)
+        for (int i = 0; i < ways * vectors; i++)
+            add_vector(two, &s[i], &t[i], in, center[i % vectors], &l, p + i / vectors, c + i % vectors * VL, rest);
+    for (; p < to; p++)
+        for (int v = 0; v < vectors; v++) add_vector(two, &s[v], &t[v], in, center[v], &l, p, c + v * VL, rest);
+    for (int i = vectors; i < ways * vectors; i++) {
+        s[i % vectors] += s[i];
+        t[i % vectors] += t[i];
+    }
+    flush(sum + c, s, vectors, rest);
+    flush(product + c, t, vectors, rest);
+}
+
+EX_INLINE void add_pixels(int two, double *sum, double *product, const add_in *in, const ex_norm_numbers *k, ptrdiff_t pixels,
+                          ptrdiff_t channels)
+{
+#define BLOCK(vectors, rest) add_block(two, vectors, 4 / (vectors), sum, product, in, k, from, to, c, rest)
+    EACH_STRETCH(pixels, channels, BLOCK)
+#undef BLOCK
+}
+
+static void add_grad(double *sum, double *product, float *dz, ptrdiff_t dz_pixel, const float *x, ptrdiff_t x_pixel,
+                     const float *y, ptrdiff_t y_pixel, const float *dy, ptrdiff_t dy_pixel, const float *more, ptrdiff_t more_pixel,
+                     const ex_norm_numbers *k, ptrdiff_t pixels, ptrdiff_t channels)
+{
+    add_in in = { dz, x, y, dy, more, dz_pixel, x_pixel, y_pixel, dy_pixel, more_pixel };
+    if (more) add_pixels(1, sum, product, &in, k, pixels, channels);
+    else add_pixels(0, sum, product, &in, k, pixels, channels);
+}
+
+const ex_norm_kernels EX_SUFFIXED(ex_norm_kernels) = {
+    .forward = forward, .grad_sums = grad_sums, .grad_input = grad_input, .add_grad = add_grad,
+};
