@@ -143,15 +143,15 @@ check: $(PROGRAM) $(CTESTS) ## build, run every test with what is installed
 	@EXEUNT=$(abspath $(PROGRAM)) tests/check $(CTESTS) $(LTESTS)
 
 asan: ## every test under AddressSanitizer, leaks included
-	@ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/leaks.supp:print_suppressions=0 \
+	@TEST_SECONDS=1800 ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/leaks.supp:print_suppressions=0 \
 	$(MAKE) --no-print-directory -j2 BUILD=build/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" SANITIZE="-fsanitize=address" check
 
 ubsan: ## every test under UndefinedBehaviorSanitizer
-	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	@TEST_SECONDS=1800 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	$(MAKE) --no-print-directory -j2 BUILD=build/ubsan CFLAGS="-O1 -g" SANITIZE="-fsanitize=undefined -fno-sanitize-recover=all" check
 
 tsan: ## every test under ThreadSanitizer
-	@TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
+	@TEST_SECONDS=1800 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
 	$(MAKE) --no-print-directory -j2 BUILD=build/tsan CFLAGS="-O1 -g" SANITIZE="-fsanitize=thread" check
 
 # A block of the engine's allocator is known by the address after its header, which to valgrind is but possibly a pointer:
