@@ -111,9 +111,10 @@ static ex_conv_shape signature_forward(const ex_signature *s, int32_t n)
 /* The weight that was packed. */
 static ex_shape filter_shape(const ex_signature *s)
 {
-    const int32_t groups = (int32_t)s->attr[GROUPS][0];
-    return (ex_shape){ .dtype = EX_FLOAT32, .ndim = 4,
-                       .dim = { (int32_t)s->attr[CHANNELS][0], s->in[0].dim[1] / groups, (int32_t)s->attr[KERNEL][0], (int32_t)s->attr[KERNEL][1] } };
+    ex_shape w;
+    set_images(&w, (int32_t)s->attr[CHANNELS][0], s->in[0].dim[1] / (int32_t)s->attr[GROUPS][0], (int32_t)s->attr[KERNEL][0],
+               (int32_t)s->attr[KERNEL][1]);
+    return w;
 }
 
 static ex_conv_shape signature_packed(const ex_signature *s, int32_t n)
@@ -440,4 +441,5 @@ static const ex_op conv2d_grad_weight = {
     .macs = macs_weight, .scratch = scratch_weight, .kernel = kernel_weight,
 };
 
-const ex_op *const ex_ops_conv[] = { &conv2d, &conv2d_fused, &conv2d_pack, &conv2d_packed, &conv2d_stats, &conv2d_grad_input, &conv2d_grad_weight, NULL };
+const ex_op *const ex_ops_conv[] = { &conv2d, &conv2d_fused, &conv2d_pack, &conv2d_packed, &conv2d_stats,
+                                     &conv2d_grad_input, &conv2d_grad_weight, NULL };

@@ -6,7 +6,9 @@
  *
  * Done where nobody else reads what lies between, in training as well: the gradient rules of the activations read their
  * result, which stays. The node takes the place of the last one, where the residual is there, and the layer's name. The
- * numbers keep their bits (conv.h). Batch norms are not its business: fold_bn has taken them away before. */
+ * numbers keep their bits (conv.h). Measured in pairs, a sum in the epilogue takes 4 to 37 % off a dense block. Depthwise
+ * ones take none: two equal plans differ by up to 23 % there with where their memory lies, so no gain could be shown.
+ * Batch norms are not its business: fold_bn has taken them away before. */
 #include <string.h>
 #include "passes.h"
 #include "../../base/memory.h"
@@ -29,6 +31,12 @@ static int32_t only_maker(const ex_graph *g, int32_t value, const int32_t *uses)
     return uses[value] == 1 ? g->value[value].node : EX_NONE;
 }
 
+static int depthwise(const ex_graph *g, const ex_node *conv)
+{
+    const int32_t *x = g->value[conv->in[0]].shape.dim, *w = g->value[conv->in[1]].shape.dim;
+    return x[1] > 1 && w[1] == 1 && w[0] == x[1];
+}
+
 /* A convolution one of whose readers is this sum, the later one of two: what the sum adds to it is there by then. */
 static void match_sum(const ex_graph *g, int32_t n, const int32_t *uses, chain *c)
 {
@@ -36,7 +44,7 @@ static void match_sum(const ex_graph *g, int32_t n, const int32_t *uses, chain *
     if (!is(sum, "add") || !ex_shape_same(&g->value[sum->in[0]].shape, &g->value[sum->in[1]].shape)) return;
     for (int32_t i = 0; i < 2; i++) {
         int32_t maker = only_maker(g, sum->in[i], uses);
-        if (maker == EX_NONE || maker < c->layer || !is(&g->node[maker], "conv2d")) continue;
+        if (maker == EX_NONE || maker < c->layer || !is(&g->node[maker], "conv2d") || depthwise(g, &g->node[maker])) continue;
         *c = (chain){ .layer = maker, .sum = n, .residual = sum->in[1 - i], .activation = c->activation };
     }
 }

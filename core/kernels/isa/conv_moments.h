@@ -13,7 +13,7 @@ extern const ex_vector_kernels EX_SUFFIXED(ex_vector_kernels);
 static inline void moments_take(double *mean, double *square, ex_conv_image y, int32_t images, int32_t rows, int32_t cols,
                                 int32_t channels)
 {
-    const double pixels = (double)images * rows * cols;
+    const double each = 1.0 / ((double)images * rows * cols);
     ptrdiff_t run = cols;                   /* pixels that lie evenly apart */
     if (y.row == y.pixel * run) { run *= rows; rows = 1; }
     if (rows == 1 && y.image == y.pixel * run) { run *= images; images = 1; }
@@ -23,7 +23,7 @@ static inline void moments_take(double *mean, double *square, ex_conv_image y, i
         for (int32_t r = 0; r < rows; r++)
             EX_SUFFIXED(ex_vector_kernels).moment_rows(mean, square, y.data + i * y.image + r * y.row, y.pixel, y.data, run, channels);
     for (int32_t c = 0; c < channels; c++) {
-        const double shift = mean[c] / pixels;
+        const double shift = mean[c] * each;
         square[c] -= shift * mean[c];
         mean[c] = y.data[c] + shift;
     }

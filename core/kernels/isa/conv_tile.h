@@ -76,6 +76,8 @@ EX_INLINE void tile(const int R, const int P, const int NV, const int weight, co
     else
         UNROLL for (int j = 0; j < R * P; j++)
             UNROLL for (int v = 0; v < NV; v++) a[j][v] = (vf){0};
+    if (!weight && t->residual)
+        for (int r = 0; r < R; r++) epilogue_prefetch(t->residual + r * t->residual_row, t->residual_col, P, NV);
     tile_sum(a, R, P, NV, weight, t);
     if (!weight) {
         UNROLL for (int r = 0; r < R; r++) {

@@ -133,7 +133,7 @@ static void a_loss_that_is_not_finite_names_its_maker_and_changes_nothing(void *
     memcpy(running, mean->data, sizeof running);
     assert_int_equal(ex_plan_run(t.plan, 8, 11, 1), EX_NOT_FINITE);
     expect_message("step 1");
-    expect_message("'one.conv' (conv2d_stats)");
+    expect_message("'one.conv' (conv2d)");
     assert_memory_equal(before, t.weight->data, sizeof before);
     assert_memory_equal(running, mean->data, sizeof running);
     OK(ex_tensor_fill(t.weight, NAN));

@@ -87,7 +87,8 @@ static void of_two_convolutions_the_later_takes_the_sum(void **state)
     }
 }
 
-static void depthwise_strided_and_pointwise_ones_are_fused(void **state)
+/* relu6(exp(conv(x)) + last(x)) with convolutions of a 1x1 kernel, or depthwise at stride 2: these take no sum. */
+static void pointwise_ones_are_fused_and_depthwise_ones_but_for_sums(void **state)
 {
     (void)state;
     for (int i = 0; i < 2; i++) {
@@ -95,11 +96,15 @@ static void depthwise_strided_and_pointwise_ones_are_fused(void **state)
         ex_attr depthwise[] = { { "groups", 1, { CHANNELS } }, { "stride", 1, { 2 } }, { "padding", 1, { 1 } } };
         int32_t x = add_input(g, "images", LIST(EX_BATCH, CHANNELS, 7, 7));
         int32_t w = i ? add_param(g, "w", LIST(CHANNELS, 1, 3, 3)) : add_param(g, "w", LIST(9, CHANNELS, 1, 1));
-        int32_t conv = add_node_with(g, "conv", "conv2d", LIST(x, w), i ? 3 : 0, depthwise);
-        int32_t other = add_node(g, "other", "exp", LIST(conv));
+        int32_t other = add_node(g, "other", "exp", LIST(add_node_with(g, "conv", "conv2d", LIST(x, w), i ? 3 : 0, depthwise)));
         w = i ? add_param(g, "v", LIST(CHANNELS, 1, 3, 3)) : add_param(g, "v", LIST(9, CHANNELS, 1, 1));
         int32_t last = add_node_with(g, "last", "conv2d", LIST(x, w), i ? 3 : 0, depthwise);
-        expect_fused(g, add_node(g, "y", "relu6", LIST(add_node(g, "sum", "add", LIST(other, last)))), 1, 0);
+        int32_t y = add_node(g, "y", "relu6", LIST(add_node(g, "sum", "add", LIST(other, last))));
+        if (i) {                            /* and an activation by itself */
+            w = add_param(g, "u", LIST(CHANNELS, 1, 3, 3));
+            y = add_node(g, "z", "sub", LIST(y, add_node(g, "r", "relu", LIST(add_node_with(g, "alone", "conv2d", LIST(x, w), 3, depthwise)))));
+        }
+        expect_fused(g, y, 1, i ? 2 : 0);
     }
 }
 
@@ -183,7 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(activations_are_fused), cmocka_unit_test(residuals_are_fused_in_either_order),
         cmocka_unit_test(of_two_convolutions_the_later_takes_the_sum),
-        cmocka_unit_test(depthwise_strided_and_pointwise_ones_are_fused), cmocka_unit_test(what_others_read_is_left_alone),
+        cmocka_unit_test(pointwise_ones_are_fused_and_depthwise_ones_but_for_sums), cmocka_unit_test(what_others_read_is_left_alone),
         cmocka_unit_test(linear_layers_take_activations), cmocka_unit_test(a_residual_block_is_one_node_a_convolution),
         cmocka_unit_test(training_keeps_its_gradients),
     };
