@@ -24,6 +24,7 @@ static const pass_line pass_table[] = {
     { "fuse_bn", ex_pass_fuse_bn, 0, 1 },
     { "merge", ex_pass_merge, 1, 1 },
     { "fuse_norm", ex_pass_fuse_norm, 0, 1 },
+    { "fuse_pool", ex_pass_fuse_pool, 0, 1 },
     { "fuse_update", ex_pass_fuse_update, 0, 1 },
     { "dead", ex_pass_dead, 1, 1 },
     { "in_place", NULL, 1, 1 },

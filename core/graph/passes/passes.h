@@ -11,6 +11,7 @@ ex_graph *ex_pass_merge(const ex_graph *g, int32_t *map);       /* one node for 
 ex_graph *ex_pass_fold_bn(const ex_graph *g, int32_t *map);     /* inference: a batch norm into the convolution before it */
 ex_graph *ex_pass_fuse_bn(const ex_graph *g, int32_t *map);     /* training: a batch norm's input gradient in one pass */
 ex_graph *ex_pass_fuse_norm(const ex_graph *g, int32_t *map);   /* training: a batch norm and what follows it in one pass */
+ex_graph *ex_pass_fuse_pool(const ex_graph *g, int32_t *map);   /* training: an activation's gradient into a pooling's */
 ex_graph *ex_pass_fuse_update(const ex_graph *g, int32_t *map); /* training: the optimiser's steps of all parameters in one */
 ex_graph *ex_pass_dense(const ex_graph *g, int32_t *map);       /* row-major operands for operators written in Lua */
 
