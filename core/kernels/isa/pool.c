@@ -90,12 +90,12 @@ typedef struct packing {
 
 /* Of c channels: the place of output i's left tap in two vectors of pixels; and for pixel number i its place in a vector
  * of left taps with one of right taps behind it. */
-#define LEFT(c, i) ((i) / (c) * 2 * (c) + (i) % (c)) % (2 * VL)
+#define LEFT(c, i) (((i) / (c) * 2 * (c) + (i) % (c)) % (2 * VL))
 #define BACK(c, i) ((i) % (2 * (c)) < (c) ? (i) / (2 * (c)) * (c) + (i) % (c) : VL + (i) / (2 * (c)) * (c) + (i) % (c))
-#define FOUR(of, c, i) of(c, i), of(c, i + 1), of(c, i + 2), of(c, i + 3)
-#define SIXTEEN(of, c, i) FOUR(of, c, i), FOUR(of, c, i + 4), FOUR(of, c, i + 8), FOUR(of, c, i + 12)
-#define ALL(of, i) { 0 }, { SIXTEEN(of, 1, i) }, { SIXTEEN(of, 2, i) }, { SIXTEEN(of, 3, i) }, { SIXTEEN(of, 4, i) }, { SIXTEEN(of, 5, i) }, \
-    { SIXTEEN(of, 6, i) }, { SIXTEEN(of, 7, i) }, { SIXTEEN(of, 8, i) }
+#define FOUR(of, c, i) of((c), (i)), of((c), (i) + 1), of((c), (i) + 2), of((c), (i) + 3)
+#define SIXTEEN(of, c, i) FOUR(of, (c), (i)), FOUR(of, (c), (i) + 4), FOUR(of, (c), (i) + 8), FOUR(of, (c), (i) + 12)
+#define ALL(of, i) { 0 }, { SIXTEEN(of, 1, (i)) }, { SIXTEEN(of, 2, (i)) }, { SIXTEEN(of, 3, (i)) }, { SIXTEEN(of, 4, (i)) }, { SIXTEEN(of, 5, (i)) }, \
+    { SIXTEEN(of, 6, (i)) }, { SIXTEEN(of, 7, (i)) }, { SIXTEEN(of, 8, (i)) }
 static const int8_t left_places[VL / 2 + 1][VL] = { ALL(LEFT, 0) };
 static const int8_t back_places[2][VL / 2 + 1][VL] = { { ALL(BACK, 0) }, { ALL(BACK, VL) } };
 
@@ -144,25 +144,15 @@ static ptrdiff_t packed_max_grad(float *dx0, float *dx1, const float *x0, const 
     }
     return p;
 }
-#else
-static int is_packed(ptrdiff_t channels, ptrdiff_t pixel, ptrdiff_t other) { (void)channels; (void)pixel; (void)other; return 0; }
-static ptrdiff_t packed_max(float *y, const float *x0, const float *x1, ptrdiff_t pixels, ptrdiff_t channels)
-{
-    (void)y; (void)x0; (void)x1; (void)pixels; (void)channels;
-    return 0;
-}
-static ptrdiff_t packed_max_grad(float *dx0, float *dx1, const float *x0, const float *x1, const float *dy, ex_limits limits,
-                                 ptrdiff_t pixels, ptrdiff_t channels)
-{
-    (void)dx0; (void)dx1; (void)x0; (void)x1; (void)dy; (void)limits; (void)pixels; (void)channels;
-    return 0;
-}
 #endif
 
 static void max_2x2(float *y, ptrdiff_t y_pixel, const float *x0, const float *x1, ptrdiff_t x_pixel, ptrdiff_t pixels,
                     ptrdiff_t channels)
 {
-    ptrdiff_t from = is_packed(channels, y_pixel, x_pixel) ? packed_max(y, x0, x1, pixels, channels) : 0;
+    ptrdiff_t from = 0;
+#if defined(__AVX512F__)
+    if (is_packed(channels, y_pixel, x_pixel)) from = packed_max(y, x0, x1, pixels, channels);
+#endif
 #define VECTOR(load, store) \
     const float *a = x0 + 2 * p * x_pixel + c, *b = x1 + 2 * p * x_pixel + c; \
     store(y + p * y_pixel + c, larger(larger(larger(load(a), load(a + x_pixel)), load(b)), load(b + x_pixel)));
@@ -174,8 +164,11 @@ static void max_2x2_grad(float *dx0, float *dx1, ptrdiff_t dx_pixel, const float
                          const float *dy, ptrdiff_t dy_pixel, ex_limits limits, ptrdiff_t pixels, ptrdiff_t channels)
 {
     vf low = vf_set1(limits.low), high = vf_set1(limits.high);
-    ptrdiff_t from = dy_pixel == channels && is_packed(channels, dx_pixel, x_pixel)
-                         ? packed_max_grad(dx0, dx1, x0, x1, dy, limits, pixels, channels) : 0;
+    ptrdiff_t from = 0;
+#if defined(__AVX512F__)
+    if (dy_pixel == channels && is_packed(channels, dx_pixel, x_pixel))
+        from = packed_max_grad(dx0, dx1, x0, x1, dy, limits, pixels, channels);
+#endif
 #define VECTOR(load, store) \
     const float *xa = x0 + 2 * p * x_pixel + c, *xb = x1 + 2 * p * x_pixel + c; \
     float *da = dx0 + 2 * p * dx_pixel + c, *db = dx1 + 2 * p * dx_pixel + c; \
