@@ -43,7 +43,7 @@ typedef struct call {
 static void run(const call *c, ex_conv_direction d, ex_team *team)
 {
     const ex_conv_kernels *k = ex_kernels_current()->conv;
-    if (d == EX_CONV_FORWARD) k->forward(c->y, c->x, c->w, NULL, 0, c->s, team, c->scratch);
+    if (d == EX_CONV_FORWARD) k->forward(c->y, c->x, c->w, &(ex_conv_epilogue){0}, c->s, team, c->scratch);
     else if (d == EX_CONV_GRAD_INPUT) k->grad_input(c->x, c->y, c->w, c->s, team, c->scratch);
     else k->grad_weight(c->w, c->x, c->y, c->s, team, c->scratch);
 }
@@ -74,7 +74,7 @@ int main(int count, char **argument)
         const size_t x = (size_t)s->n * (size_t)s->h * (size_t)s->w * (size_t)s->ci, y = (size_t)s->n * (size_t)s->oh * (size_t)s->ow * (size_t)s->co;
         call c = { s, { numbers(x), (ptrdiff_t)s->h * s->w * s->ci, s->w * s->ci, s->ci },
                    { numbers(y), (ptrdiff_t)s->oh * s->ow * s->co, s->ow * s->co, s->co },
-                   { numbers((size_t)s->kh * (size_t)s->kw * (size_t)ci * (size_t)s->co), 1, s->co, (ptrdiff_t)s->kw * ci * s->co, (ptrdiff_t)ci * s->co }, NULL };
+                   { numbers((size_t)s->kh * (size_t)s->kw * (size_t)ci * (size_t)s->co), 1, s->co, (ptrdiff_t)s->kw * ci * s->co, (ptrdiff_t)ci * s->co, NULL }, NULL };
         const double flop = 2.0 * s->n * s->oh * s->ow * s->co * ci * s->kh * s->kw;
         printf("%-26s", benches[i].name);
         for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++) {

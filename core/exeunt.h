@@ -62,6 +62,7 @@ typedef struct ex_team ex_team;             /* a team of threads, this one inclu
 ex_team *ex_team_new(int32_t threads);
 void ex_team_free(ex_team *team);
 int32_t ex_team_size(const ex_team *team);
+double ex_peak_flops(ex_team *team);         /* multiply-adds in registers, 2 FLOP each, a second; takes a tenth of a second */
 
 /* -- Tensors --------------------------------------------------------------------------------------- */
 
@@ -181,6 +182,7 @@ typedef struct ex_plan_node_info {
     const char *name, *op, *kernel;         /* kernel: what runs, in words: "im2col+blis", "alias" */
     double macs;                            /* for one image */
     double bytes;                           /* of its results at the largest batch, 0 for aliases */
+    double traffic;                         /* bytes of its operands and results, each once, at the largest batch; 0 for aliases */
     double scratch;                         /* bytes, all threads together */
     double seconds;                         /* sum over runs since profiling was switched on */
     int32_t dtype, ndim;

@@ -1,33 +1,23 @@
-"""pt_train.py NET HEADS BATCH LAYOUT: a training step of PyTorch, timed in blocks on request.
+"""pt_train.py NET HEADS BATCH THREADS WIDTH LAYOUT: a training step of PyTorch, timed in blocks on request (serve.py).
 
 The step is whole: gradients to none, forward, the sum of the exits' cross-entropies, backward, SGD with momentum 0.9 and weight
 decay 5e-4, on one synthetic batch. LAYOUT: nhwc (channels_last) or nchw. Run it through ptenv.sh.
-
-Protocol, the same as bench/train.lua's: says "ready PARAMETERS" when warm; for each line on standard input
-    block SECONDS   trains for about so long, answers "STEPS SECONDS"
-    memory          answers the peak resident memory of this process in MiB
-    quit            ends, as the end of input does
 """
 import sys
-import time
 
 import torch
 import torch.nn.functional as F
 
 import models
+from serve import serve
 
 
-def peak_memory():
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
-
-
-def main(name, heads, batch, layout):
-    torch.set_num_threads(2)
+def main(name, heads, batch, threads, width, layout):
+    torch.set_num_threads(threads)
     torch.manual_seed(0)
     make, shape = models.NETS[name]
     form = torch.channels_last if layout == "nhwc" else torch.contiguous_format
-    net = make(exits=heads > 1).to(memory_format=form).train()
+    net = make(heads > 1, width).to(memory_format=form).train()
     x = torch.randn(batch, *shape).to(memory_format=form)
     y = torch.randint(0, 10, (batch,))
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
@@ -41,20 +31,8 @@ def main(name, heads, batch, layout):
 
     for _ in range(5):
         step()
-    print("ready", sum(p.numel() for p in net.parameters()), flush=True)
-    for line in sys.stdin:
-        words = line.split()
-        if words[0] == "quit":
-            break
-        if words[0] == "block":
-            steps, start = 0, time.perf_counter()
-            while time.perf_counter() - start < float(words[1]):
-                step()
-                steps += 1
-            print(steps, time.perf_counter() - start, flush=True)
-        else:
-            print(peak_memory(), flush=True)
+    serve(models.ready(net, shape), step)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    main(sys.argv[1], *map(int, sys.argv[2:6]), sys.argv[6])

@@ -22,15 +22,6 @@ static void set_message(const char *format, va_list list)
     memcpy(message, text, strlen(text) + 1);
 }
 
-ex_status ex_fail(const char *format, ...)
-{
-    va_list list;
-    va_start(list, format);
-    set_message(format, list);
-    va_end(list);
-    return EX_FAILED;
-}
-
 ex_status ex_fail_as(ex_status status, const char *format, ...)
 {
     va_list list;

@@ -62,6 +62,20 @@ void ex_graph_replace(ex_graph *to, const ex_graph *from, int32_t old, int32_t n
     if (ex_graph_find(to, name) == EX_NONE && to->value[now].node != EX_NONE) ex_graph_rename(to, now, name);
 }
 
+char *ex_graph_constants(const ex_graph *g)
+{
+    char *constant = ex_alloc_zero((size_t)g->nodes + 1);
+    for (int32_t n = 0; constant && n < g->nodes; n++) {
+        const ex_node *node = &g->node[n];
+        constant[n] = node->inputs > 0 && !node->op->writes && !(node->op->flags & (EX_OP_RANDOM | EX_OP_LUA));
+        for (int32_t i = 0; i < node->inputs; i++) {
+            const ex_value *v = &g->value[node->in[i]];
+            constant[n] &= v->node != EX_NONE ? constant[v->node] : v->kind != EX_VALUE_INPUT;
+        }
+    }
+    return constant;
+}
+
 /* Marks what value v needs, backwards through the node list. */
 static void mark(const ex_graph *g, char *value, char *node)
 {

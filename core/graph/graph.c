@@ -124,7 +124,7 @@ int32_t ex_graph_input(ex_graph *g, const char *name, int32_t dtype, int32_t ndi
 {
     ex_shape s = { .dtype = dtype, .ndim = ndim };
     if (dtype < 0 || dtype >= EX_DTYPE_COUNT) { ex_fail("%s: no type has the number %d", name, dtype); return EX_NONE; }
-    if (ndim >= 0 && ndim <= EX_MAX_DIMS) memcpy(s.dim, dim, sizeof *dim * (size_t)ndim);
+    if (ndim > 0 && ndim <= EX_MAX_DIMS) memcpy(s.dim, dim, sizeof *dim * (size_t)ndim);
     if (check_shape(name, &s)) return EX_NONE;
     return add_value(g, name, EX_VALUE_INPUT, &s);
 }

@@ -61,6 +61,8 @@ ex_status ex_graph_copy_node(ex_graph *to, const ex_graph *from, int32_t n, int3
 /* map[old] = new for an output that other nodes now make: root flag goes along, and the name if it is free. */
 void ex_graph_replace(ex_graph *to, const ex_graph *from, int32_t old, int32_t now, int32_t *map);
 int32_t *ex_graph_new_map(const ex_graph *g);   /* all EX_NONE; ex_free it */
+/* By node: 1 where it depends on parameters and buffers alone, writes none and draws no numbers; ex_free it. */
+char *ex_graph_constants(const ex_graph *g);
 int32_t *ex_graph_uses(const ex_graph *g);      /* how many inputs each value feeds, roots counted once; ex_free it */
 
 /* -- The builder that gradient and training rules get ------------------------------------------------------ */

@@ -82,7 +82,8 @@ static void init_places(ex_plan *p)
     }
 }
 
-/* First write and last read of each group. Inputs are there from the start; roots and constants stay to the end. */
+/* First write and last read of each group. Inputs are there from the start; roots stay to the end, and so do constants that
+ * a step reads which is none: what is read by constants alone is made anew whenever they run. */
 static void lifetimes(ex_plan *p)
 {
     const ex_graph *g = p->graph;
@@ -96,9 +97,13 @@ static void lifetimes(ex_plan *p)
             ex_place *at = &p->place[p->place[n->out[k]].group];
             if (at->first < 0) at->first = s;
             if (at->last < s) at->last = s;
-            if (p->step[s].constant) at->last = p->steps;
         }
     }
+    for (int32_t s = p->constants; s < p->steps; s++)
+        for (int32_t i = 0; i < p->step[s].node->inputs; i++) {
+            ex_place *at = &p->place[p->place[p->step[s].node->in[i]].group];
+            if (at->first >= 0 && at->first < p->constants) at->last = p->steps;
+        }
     for (int32_t v = 0; v < g->values; v++) {
         ex_place *at = &p->place[p->place[v].group];
         if (g->value[v].root) at->last = p->steps;

@@ -23,6 +23,10 @@ static const pass_line pass_table[] = {
     { "fold_bn", ex_pass_fold_bn, 1, 0 },
     { "fuse_bn", ex_pass_fuse_bn, 0, 1 },
     { "merge", ex_pass_merge, 1, 1 },
+    { "dead", ex_pass_dead, 1, 1 },         /* what nobody reads would keep its makers from being fused */
+    { "fuse_stats", ex_pass_fuse_stats, 0, 1 },
+    { "fuse_conv", ex_pass_fuse_conv, 1, 1 },
+    { "pack_conv", ex_pass_pack_conv, 1, 0 },
     { "fuse_norm", ex_pass_fuse_norm, 0, 1 },
     { "fuse_pool", ex_pass_fuse_pool, 0, 1 },
     { "fuse_update", ex_pass_fuse_update, 0, 1 },
@@ -39,8 +43,21 @@ static int is_off(const char *switches, const char *name)
     return 0;
 }
 
-/* "-fold_bn,-in_place": every entry must name a pass. */
-static ex_status check_switches(const char *switches)
+/* The names of all passes, each once: "dead, fold_bn, ...". */
+static const char *pass_names(char *out, size_t size)
+{
+    size_t at = 0;
+    out[0] = 0;
+    for (int i = 0; i < PASSES; i++) {
+        int seen = 0;
+        for (int k = 0; k < i; k++) seen |= !strcmp(pass_table[k].name, pass_table[i].name);
+        if (!seen && at < size) at += (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "", pass_table[i].name);
+    }
+    return out;
+}
+
+/* "-fold_bn,-in_place": every entry must name a pass. `source`: where it was written. */
+static ex_status check_switches(const char *source, const char *switches)
 {
     const char *known[PASSES];
     for (int i = 0; i < PASSES; i++) known[i] = pass_table[i].name;
@@ -52,11 +69,9 @@ static ex_status check_switches(const char *switches)
         for (int i = 0; i < PASSES; i++) found |= *s == '-' && !strcmp(name, known[i]);
         if (!found) {
             const char *near = ex_nearest(name, known, PASSES);
-            char names[256] = "";
-            for (int i = 0, at = 0; i < PASSES; i++)
-                if (!strstr(names, known[i])) at += snprintf(names + at, sizeof names - (size_t)at, "%s%s", i ? ", " : "", known[i]);
-            return ex_fail("passes: '%.*s' switches nothing off%s%s; write -NAME with one of %s", n, s,
-                           near ? "; did you mean -" : "", near ? near : "", names);
+            char names[256];
+            return ex_fail("%s: '%.*s' switches nothing off%s%s; write -NAME with one of %s", source, n, s, near ? "; did you mean -" : "",
+                           near ? near : "", pass_names(names, sizeof names));
         }
         s = end ? end + 1 : s + n;
     }
@@ -186,7 +201,8 @@ ex_plan *ex_plan_new(const ex_graph *g, int32_t outputs, const int32_t *output, 
 {
     const char *switches = options->passes ? options->passes : getenv("EXEUNT_PASSES");
     if (options->batch < 1) { ex_fail("plan: the largest batch is %d, expected at least 1", options->batch); return NULL; }
-    if (check_switches(switches) || check_values("output", g, outputs, output) || check_values("guard", g, guards, guard) ||
+    if (check_switches(options->passes ? "passes" : "EXEUNT_PASSES", switches) ||
+        check_values("output", g, outputs, output) || check_values("guard", g, guards, guard) ||
         check_guards(g, guards, guard)) return NULL;
     ex_plan *p = ex_alloc_zero(sizeof *p);
     if (!p) return NULL;
@@ -315,6 +331,8 @@ ex_status ex_plan_node(const ex_plan *p, int32_t i, ex_plan_node_info *info)
     *info = (ex_plan_node_info){ .name = n->name, .op = n->op->name, .kernel = kernel_of(p, s), .macs = step_macs(p, n),
                                  .scratch = (double)s->scratch_bytes, .seconds = s->seconds, .commit = s->commit, .constant = s->constant };
     for (int32_t k = 0; k < n->outputs && !s->alias; k++) info->bytes += (double)ex_plan_value_bytes(p, n->out[k]);
+    for (int32_t k = 0; k < n->inputs && !s->alias; k++) info->traffic += (double)ex_plan_value_bytes(p, n->in[k]);
+    info->traffic += info->bytes;
     if (n->outputs) {
         const ex_shape *shape = &p->graph->value[n->out[0]].shape;
         info->dtype = shape->dtype;

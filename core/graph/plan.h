@@ -40,10 +40,13 @@ struct ex_plan {
     int32_t *output, *guard;                /* values */
     ex_slot *slot;
 
+    const char *bad;                        /* the guard that was not finite, and its value */
+    double bad_value;
     int32_t n, cursor, checking, paused, done, stale;   /* stale: operands must be copied to the steps again */
     double constants_version;               /* sum of the leaves' versions when the constants last ran; -1: never */
     int32_t profile;
     double seed, at, runs;
+    double paused_at;                       /* while profiling: when the operator written in Lua began */
 };
 
 /* memory.c */

@@ -65,14 +65,17 @@ static int finite_along(const char *data, const ex_operand *o, int32_t axis)
 
 static int is_finite(const ex_operand *o) { return o->dtype != EX_FLOAT32 || finite_along(o->data, o, 0); }
 
-static const char *bad_guard(const ex_plan *p, double *value)
+/* Whether a guard is not finite; keeps which one and its value: a replay writes over the memory that it lies in. */
+static int bad_guard(ex_plan *p)
 {
     for (int32_t i = 0; i < p->guards; i++) {
         float got = *(const float *)p->operand[p->guard[i]].data;
-        *value = got;
-        if (!isfinite(got)) return p->graph->value[p->guard[i]].name;
+        if (isfinite(got)) continue;
+        p->bad = p->graph->value[p->guard[i]].name;
+        p->bad_value = got;
+        return 1;
     }
-    return NULL;
+    return 0;
 }
 
 /* -- The loop -------------------------------------------------------------------------------------------------------- */
@@ -98,11 +101,10 @@ static void timed_node(const ex_plan *p, ex_step *s)
 /* What a replay found: the first leaf, input or node whose numbers are not finite. */
 static ex_status blame(ex_plan *p, const char *kind, const char *name, const char *op)
 {
-    double value = 0;
-    const char *guard = bad_guard(p, &value);
+    const char *value = isnan(p->bad_value) ? "nan" : p->bad_value < 0 ? "-inf" : "inf";
     p->checking = 0;
-    return ex_fail_as(EX_NOT_FINITE, "step %.0f: '%s' is %g: the first value that is not finite is %s '%s'%s%s%s; nothing was changed",
-                      p->at, guard ? guard : "loss", value, kind, name, op ? " (" : "", op ? op : "", op ? ")" : "");
+    return ex_fail_as(EX_NOT_FINITE, "step %.0f: '%s' is %s: the first value that is not finite is %s '%s'%s%s%s; nothing was changed",
+                      p->at, p->bad, value, kind, name, op ? " (" : "", op ? op : "", op ? ")" : "");
 }
 
 static ex_status check_step(ex_plan *p, const ex_step *s)
@@ -139,17 +141,18 @@ static ex_status go_on(ex_plan *p)
         if (ex_interrupted()) return ex_fail_as(EX_INTERRUPTED, "interrupted");
         if ((s->node->op->flags & EX_OP_LUA) && !p->paused) {
             p->paused = 1;
+            p->paused_at = p->profile ? ex_clock() : 0;
             return EX_PAUSED;
         }
         if (!p->paused) timed_node(p, s);
+        else if (p->profile) s->seconds += ex_clock() - p->paused_at;
         p->paused = 0;
         ex_status status = p->checking ? check_step(p, s) : EX_OK;
         if (status) return status;
     }
-    double value;
-    const char *guard = bad_guard(p, &value);
-    if (guard && p->checking) return blame(p, "the guard", guard, NULL);
-    if (guard) {                            /* the same step again, looking */
+    const int bad = bad_guard(p);
+    if (bad && p->checking) return blame(p, "the guard", p->bad, NULL);
+    if (bad) {                              /* the same step again, looking */
         p->checking = 1;
         p->cursor = 0;
         ex_status status = check_leaves(p);

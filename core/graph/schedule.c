@@ -4,19 +4,6 @@
 #include "../base/error.h"
 #include "../base/memory.h"
 
-/* Marks the nodes that read only parameters, buffers and other such nodes. */
-static void mark_constants(const ex_graph *g, char *constant)
-{
-    for (int32_t n = 0; n < g->nodes; n++) {
-        const ex_node *node = &g->node[n];
-        constant[n] = node->inputs > 0 && !node->op->writes && !(node->op->flags & (EX_OP_RANDOM | EX_OP_LUA));
-        for (int32_t i = 0; i < node->inputs; i++) {
-            const ex_value *v = &g->value[node->in[i]];
-            constant[n] &= v->node != EX_NONE ? constant[v->node] : v->kind != EX_VALUE_INPUT;
-        }
-    }
-}
-
 static ex_status check_writes(const ex_graph *g, const ex_node *node)
 {
     for (int32_t i = 0; i < node->inputs; i++)
@@ -33,10 +20,9 @@ static void append(ex_plan *p, int32_t n, int constant, int commit)
 ex_status ex_plan_schedule(ex_plan *p)
 {
     const ex_graph *g = p->graph;
-    char *constant = ex_alloc_zero((size_t)g->nodes + 1);
+    char *constant = p->training ? ex_alloc_zero((size_t)g->nodes + 1) : ex_graph_constants(g);
     p->step = ex_alloc_zero(sizeof *p->step * (size_t)(g->nodes + 1));
     ex_status status = constant && p->step ? EX_OK : EX_FAILED;
-    if (!status && !p->training) mark_constants(g, constant);
     for (int32_t n = 0; n < g->nodes && !status; n++)
         if (constant[n]) append(p, n, 1, 0);
     p->constants = p->steps;

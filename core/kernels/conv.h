@@ -1,13 +1,14 @@
 /* conv.h: the convolution kernels of one instruction set: direct micro-kernels over channels-last images, no im2col.
  *
- *     y[n,oh,ow,co]  = bias[co] + sum_{kh,kw,ci} x[n, oh*s-p+kh*d, ow*s-p+kw*d, ci] * w[co,ci,kh,kw]     forward
+ *     y[n,oh,ow,co]  = epilogue(sum_{kh,kw,ci} x[n, oh*s-p+kh*d, ow*s-p+kw*d, ci] * w[co,ci,kh,kw])      forward
  *     dx[n,ih,iw,ci] = sum over the (oh,ow,kh,kw) that read it, and co, of dy[n,oh,ow,co] * w[co,ci,kh,kw]  grad_input
  *     dw[co,ci,kh,kw] = sum_{n,oh,ow} x[...] * dy[n,oh,ow,co]                                               grad_weight
  *
  * Any kernel, stride, padding, dilation, groups and channel counts. Images have their channels side by side; all other
  * strides are free, and those of the filter too. Each output of forward and grad_input is one chain of additions in
  * the order kh, kw, channel: its bits depend on neither batch, position, nor threads. grad_weight adds its partial
- * sums in part order. They allocate nothing, check nothing and never fail. */
+ * sums in part order. The epilogue is done while sums are in registers, in the order in which operators of their own
+ * would do it, so that fusing changes no bit of y. They allocate nothing, check nothing and never fail. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -30,17 +31,35 @@ typedef struct ex_conv_image {
 typedef struct ex_conv_filter {
     float *data;
     ptrdiff_t out, in, row, col;
+    const float *packed;                    /* forward: what `pack` made of it, read in its place; NULL: none */
 } ex_conv_filter;
 
 typedef enum ex_conv_direction { EX_CONV_FORWARD, EX_CONV_GRAD_INPUT, EX_CONV_GRAD_WEIGHT, EX_CONV_DIRECTION_COUNT } ex_conv_direction;
+
+typedef enum ex_conv_activation { EX_CONV_LINEAR, EX_CONV_RELU, EX_CONV_RELU6, EX_CONV_ACTIVATION_COUNT } ex_conv_activation;
+
+/* What becomes of a sum: y = activation(sum + bias[co] + residual[n,oh,ow,co]). All zeros: y = sum. */
+typedef struct ex_conv_epilogue {
+    const float *bias;                      /* s->co numbers, `bias_step` floats apart; NULL: none */
+    ptrdiff_t bias_step;
+    ex_conv_activation activation;
+    ex_conv_image residual;                 /* of y's shape, may be the same memory as y; data NULL: none */
+    double *moments;                        /* out, 2 x s->co: the means of y over images and pixels, then the sums of
+                                               squared deviations from them; NULL: not wanted */
+} ex_conv_epilogue;
 
 typedef struct ex_conv_kernels {
     const char *name;
     /* Bytes of scratch that a call needs, for up to s->n images. */
     size_t (*scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads);
-    /* bias: s->co numbers, `bias_step` floats apart; NULL: none */
-    void (*forward)(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const float *bias, ptrdiff_t bias_step,
-                    const ex_conv_shape *s, ex_team *team, void *scratch);
+    /* Bytes that forward needs besides where moments are wanted; scratch is then one block of both. */
+    size_t (*moments_scratch)(const ex_conv_shape *s);
+    /* A filter in the form in which forward reads it, for many calls whose shapes differ in n alone. A forward pass with
+     * w.packed reads neither w.data nor its strides, and needs packed_bytes less of scratch. */
+    size_t (*packed_bytes)(const ex_conv_shape *s);
+    void (*pack)(float *packed, ex_conv_filter w, const ex_conv_shape *s, ex_team *team);
+    void (*forward)(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex_conv_epilogue *e, const ex_conv_shape *s,
+                    ex_team *team, void *scratch);
     void (*grad_input)(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, const ex_conv_shape *s, ex_team *team,
                        void *scratch);
     void (*grad_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, ex_team *team,

@@ -5,17 +5,31 @@
  *     conv2d_grad_input  dy (N,O,oH,oW), w -> dx (N,C,H,W), where size = H,W
  *     conv2d_grad_weight x, dy -> dw (O,C/g,kH,kW), where kernel = kH,kW
  *
+ * More are made by passes of a plan, out of conv2d and what reads it, and have no gradient:
+ *
+ *     conv2d_fused       x, w, [bias], [residual (N,O,oH,oW)] -> y = activation(conv2d + residual)
+ *     conv2d_stats       x, w, [bias] -> y, and of its channels mean, biased and unbiased variance (O)
+ *     conv2d_pack        w -> the filter as forward reads it, for images of H,W = size; what is in it is the kernels' business
+ *     conv2d_packed      conv2d_fused with such a filter in the place of w, whose kH,kW and O are attributes
+ *
  * The arithmetic is kernels/conv.h's. It refuses unbatched images, and makes no second derivatives. */
 #include "op.h"
 #include "../base/error.h"
 #include "../kernels/kernels.h"
+#include "../tensor/tensor.h"
 
 enum { STRIDE, PADDING, DILATION, GROUPS, SIZE };   /* SIZE: of the image or of the kernel */
+/* ACTIVATION: ex_conv_activation; RESIDUAL: 1: the last input is one */
+enum { ACTIVATION = GROUPS + 1, RESIDUAL, KERNEL, CHANNELS };
 enum { LARGEST = 1 << 24 };                         /* of any attribute: sums of a few stay in 32 bits */
 
 #define CONV_ATTR { .name = "stride", .count = 2, .value = { 1, 1 } }, { .name = "padding", .count = 2 }, \
     { .name = "dilation", .count = 2, .value = { 1, 1 } }, { .name = "groups", .count = 1, .value = { 1 } }
 static const ex_attr_spec forward_attr[] = { CONV_ATTR, { 0 } };
+#define FUSED_ATTR CONV_ATTR, { .name = "activation", .count = 1 }, { .name = "residual", .count = 1 }
+static const ex_attr_spec fused_attr[] = { FUSED_ATTR, { 0 } };
+static const ex_attr_spec packed_attr[] = { FUSED_ATTR, { .name = "kernel", .count = 2, .required = 1 },
+                                            { .name = "channels", .count = 1, .required = 1 }, { 0 } };
 static const ex_attr_spec input_attr[] = { CONV_ATTR, { .name = "size", .count = 2, .required = 1 }, { 0 } };
 static const ex_attr_spec weight_attr[] = { CONV_ATTR, { .name = "kernel", .count = 2, .required = 1 }, { 0 } };
 
@@ -81,6 +95,44 @@ static ex_status expect_gradient(const ex_shape *dy, const ex_conv_shape *g)
                    g->ow);
 }
 
+/* The geometry of a checked node: x and y are the dimensions of its images, w those of its filter. */
+static ex_conv_shape geometry(int32_t n, const int32_t *x, const int32_t *w, const int32_t *y, const ex_numbers *attr)
+{
+    ex_conv_shape g = { .n = n, .ci = x[1], .h = x[2], .w = x[3], .co = y[1], .oh = y[2], .ow = y[3], .kh = w[2], .kw = w[3] };
+    read_attributes(attr, NULL, &g);
+    return g;
+}
+
+static ex_conv_shape signature_forward(const ex_signature *s, int32_t n)
+{
+    return geometry(n, s->in[0].dim, s->in[1].dim, s->out[0].dim, s->attr);
+}
+
+/* The weight that was packed. */
+static ex_shape filter_shape(const ex_signature *s)
+{
+    ex_shape w;
+    set_images(&w, (int32_t)s->attr[CHANNELS][0], s->in[0].dim[1] / (int32_t)s->attr[GROUPS][0], (int32_t)s->attr[KERNEL][0],
+               (int32_t)s->attr[KERNEL][1]);
+    return w;
+}
+
+static ex_conv_shape signature_packed(const ex_signature *s, int32_t n)
+{
+    const ex_shape w = filter_shape(s);
+    return geometry(n, s->in[0].dim, w.dim, s->out[0].dim, s->attr);
+}
+
+static ex_conv_shape signature_input(const ex_signature *s, int32_t n)
+{
+    return geometry(n, s->out[0].dim, s->in[1].dim, s->in[0].dim, s->attr);
+}
+
+static ex_conv_shape signature_weight(const ex_signature *s, int32_t n)
+{
+    return geometry(n, s->in[0].dim, s->out[0].dim, s->in[1].dim, s->attr);
+}
+
 static ex_status infer_forward(const ex_signature *s)
 {
     ex_conv_shape g = {0};
@@ -97,6 +149,68 @@ static ex_status infer_forward(const ex_signature *s)
         if (s->in[2].dim[0] != g.co) return ex_fail("bias has %d numbers, weight makes %d channels", s->in[2].dim[0], g.co);
     }
     set_images(&s->out[0], x[0], g.co, g.oh, g.ow);
+    return EX_OK;
+}
+
+static int has_residual(const ex_numbers *attr) { return attr[RESIDUAL][0] != 0; }
+
+static ex_status infer_fused(const ex_signature *s)
+{
+    ex_signature plain = *s;
+    const double activation = s->attr[ACTIVATION][0];
+    char got[96], expected[96];
+    if (!(activation >= 0 && activation < EX_CONV_ACTIVATION_COUNT && activation == (int32_t)activation))
+        return ex_fail("activation: got %g, expected a whole number from 0 to %d", activation, EX_CONV_ACTIVATION_COUNT - 1);
+    plain.inputs -= has_residual(s->attr);
+    if (plain.inputs < 2) return ex_fail("residual: got no input for it");
+    if (plain.inputs > 3) return ex_fail("got %d inputs without a residual, expected up to 3", plain.inputs);
+    if (infer_forward(&plain)) return EX_FAILED;
+    const ex_shape *r = &s->in[s->inputs - 1];
+    if (!has_residual(s->attr) || ex_shape_same(r, &s->out[0])) return EX_OK;
+    return ex_fail("residual: got %s, expected the output's shape %s", ex_shape_text(got, sizeof got, r->ndim, r->dim),
+                   ex_shape_text(expected, sizeof expected, s->out[0].ndim, s->out[0].dim));
+}
+
+static ex_status infer_stats(const ex_signature *s)
+{
+    if (infer_forward(s)) return EX_FAILED;
+    for (int32_t i = 1; i < 4; i++) s->out[i] = (ex_shape){ .dtype = EX_FLOAT32, .ndim = 1, .dim = { s->out[0].dim[1] } };
+    return EX_OK;
+}
+
+static ex_status expect_packed(const ex_shape *p, const ex_conv_shape *g)
+{
+    const int32_t floats = (int32_t)(ex_kernels_current()->conv->packed_bytes(g) / sizeof(float));
+    if (ex_expect("packed weight", p, EX_FLOAT32, 1)) return EX_FAILED;
+    return p->dim[0] == floats ? EX_OK : ex_fail("packed weight has %d numbers, expected %d", p->dim[0], floats);
+}
+
+static ex_status infer_packed(const ex_signature *s)
+{
+    ex_shape in[4];
+    ex_signature fused = *s;
+    if (ex_expect_images("input", &s->in[0]) || whole("groups", s->attr[GROUPS], 1, 1) || whole("kernel", s->attr[KERNEL], 2, 1) ||
+        whole("channels", s->attr[CHANNELS], 1, 1)) return EX_FAILED;
+    for (int32_t i = 0; i < s->inputs; i++) in[i] = s->in[i];
+    in[1] = filter_shape(s);
+    fused.in = in;
+    if (infer_fused(&fused)) return EX_FAILED;
+    const ex_conv_shape g = signature_packed(s, 1);
+    return expect_packed(&s->in[1], &g);
+}
+
+static ex_status infer_pack(const ex_signature *s)
+{
+    ex_conv_shape g = { .n = 1 };
+    if (expect_filter(&s->in[0]) || read_attributes(s->attr, "size", &g)) return EX_FAILED;
+    const int32_t *w = s->in[0].dim;
+    if ((int64_t)w[1] * g.groups > LARGEST) return ex_fail("groups: got %d for a weight of %d channels", g.groups, w[1]);
+    g.ci = w[1] * g.groups, g.h = (int32_t)s->attr[SIZE][0], g.w = (int32_t)s->attr[SIZE][1];
+    g.co = w[0], g.kh = w[2], g.kw = w[3];
+    if (complete(&g)) return EX_FAILED;
+    const size_t floats = ex_kernels_current()->conv->packed_bytes(&g) / sizeof(float);
+    if (floats > INT32_MAX) return ex_fail("weight is too large to be packed");
+    s->out[0] = (ex_shape){ .dtype = EX_FLOAT32, .ndim = 1, .dim = { (int32_t)floats } };
     return EX_OK;
 }
 
@@ -126,44 +240,42 @@ static ex_status infer_weight(const ex_signature *s)
     return EX_OK;
 }
 
-/* The geometry of a checked node: x and y are the dimensions of its images, w those of its filter. */
-static ex_conv_shape geometry(int32_t n, const int32_t *x, const int32_t *w, const int32_t *y, const ex_numbers *attr)
-{
-    ex_conv_shape g = { .n = n, .ci = x[1], .h = x[2], .w = x[3], .co = y[1], .oh = y[2], .ow = y[3], .kh = w[2], .kw = w[3] };
-    read_attributes(attr, NULL, &g);
-    return g;
-}
-
-static ex_conv_shape signature_forward(const ex_signature *s, int32_t n)
-{
-    return geometry(n, s->in[0].dim, s->in[1].dim, s->out[0].dim, s->attr);
-}
-
-static ex_conv_shape signature_input(const ex_signature *s, int32_t n)
-{
-    return geometry(n, s->out[0].dim, s->in[1].dim, s->in[0].dim, s->attr);
-}
-
-static ex_conv_shape signature_weight(const ex_signature *s, int32_t n)
-{
-    return geometry(n, s->in[0].dim, s->out[0].dim, s->in[1].dim, s->attr);
-}
-
 /* -- Cost ------------------------------------------------------------------------------------------------------ */
 
-static double count_macs(const ex_conv_shape *g)
+/* Each number of the filter meets each pixel of the images that the forward pass makes, once. */
+static double count_macs(const ex_shape *w, const ex_shape *y)
 {
-    return (double)g->oh * g->ow * g->co * (g->ci / g->groups) * g->kh * g->kw;
+    return (double)ex_shape_count(w) * y->dim[2] * y->dim[3];
 }
 
-static double macs_forward(const ex_signature *s) { const ex_conv_shape g = signature_forward(s, 1); return count_macs(&g); }
-static double macs_input(const ex_signature *s) { const ex_conv_shape g = signature_input(s, 1); return count_macs(&g); }
-static double macs_weight(const ex_signature *s) { const ex_conv_shape g = signature_weight(s, 1); return count_macs(&g); }
+static double macs_forward(const ex_signature *s) { return count_macs(&s->in[1], &s->out[0]); }
+static double macs_packed(const ex_signature *s)
+{
+    const ex_conv_shape g = signature_packed(s, 1);
+    return (double)g.oh * g.ow * g.co * g.kh * g.kw * ((double)g.ci / g.groups);
+}
+static double macs_input(const ex_signature *s) { return count_macs(&s->in[1], &s->in[0]); }
+static double macs_weight(const ex_signature *s) { return count_macs(&s->out[0], &s->in[1]); }
 
 static size_t scratch_forward(const ex_signature *s, int32_t batch, int32_t threads)
 {
     const ex_conv_shape g = signature_forward(s, batch);
     return ex_kernels_current()->conv->scratch(EX_CONV_FORWARD, &g, threads);
+}
+
+static size_t scratch_packed(const ex_signature *s, int32_t batch, int32_t threads)
+{
+    const ex_conv_shape g = signature_packed(s, batch);
+    return ex_kernels_current()->conv->scratch(EX_CONV_FORWARD, &g, threads) - ex_kernels_current()->conv->packed_bytes(&g);
+}
+
+/* The moments, then the kernel's own. */
+static size_t moments_bytes(int32_t channels) { return ((size_t)channels * 2 * sizeof(double) + 63) & ~(size_t)63; }
+
+static size_t scratch_stats(const ex_signature *s, int32_t batch, int32_t threads)
+{
+    const ex_conv_shape g = signature_forward(s, batch);
+    return moments_bytes(g.co) + scratch_forward(s, batch, threads) + ex_kernels_current()->conv->moments_scratch(&g);
 }
 
 static size_t scratch_input(const ex_signature *s, int32_t batch, int32_t threads)
@@ -184,6 +296,7 @@ static const char *word(const ex_conv_shape *g)
 }
 
 static const char *kernel_forward(const ex_signature *s) { const ex_conv_shape g = signature_forward(s, 1); return word(&g); }
+static const char *kernel_packed(const ex_signature *s) { const ex_conv_shape g = signature_packed(s, 1); return word(&g); }
 static const char *kernel_input(const ex_signature *s) { const ex_conv_shape g = signature_input(s, 1); return word(&g); }
 static const char *kernel_weight(const ex_signature *s) { const ex_conv_shape g = signature_weight(s, 1); return word(&g); }
 
@@ -193,15 +306,69 @@ static ex_conv_image image(const ex_operand *o) { return (ex_conv_image){ o->dat
 
 static ex_conv_filter filter(const ex_operand *o)
 {
-    return (ex_conv_filter){ o->data, o->stride[0], o->stride[1], o->stride[2], o->stride[3] };
+    return (ex_conv_filter){ o->data, o->stride[0], o->stride[1], o->stride[2], o->stride[3], NULL };
+}
+
+/* kernel: kH, kW behind two other numbers. in[2] is the bias if there is room for one below `inputs`. */
+static void convolve(const ex_call *c, const int32_t *kernel, ex_conv_filter w, int32_t inputs, ex_conv_epilogue *e, void *scratch)
+{
+    const ex_operand *x = &c->in[0];
+    const ex_conv_shape g = geometry(x->dim[0], x->dim, kernel, c->out[0].dim, c->attr);
+    if (inputs > 2) {
+        e->bias = c->in[2].data;
+        e->bias_step = c->in[2].stride[0];
+    }
+    ex_kernels_current()->conv->forward(image(&c->out[0]), image(x), w, e, &g, c->team, scratch);
 }
 
 static void forward(const ex_call *c)
 {
-    const ex_operand *x = &c->in[0], *w = &c->in[1], *bias = c->inputs > 2 ? &c->in[2] : NULL;
-    const ex_conv_shape g = geometry(x->dim[0], x->dim, w->dim, c->out[0].dim, c->attr);
-    ex_kernels_current()->conv->forward(image(&c->out[0]), image(x), filter(w), bias ? bias->data : NULL,
-                                        bias ? bias->stride[0] : 0, &g, c->team, c->scratch);
+    convolve(c, c->in[1].dim, filter(&c->in[1]), c->inputs, &(ex_conv_epilogue){0}, c->scratch);
+}
+
+static void fused(const ex_call *c, const int32_t *kernel, ex_conv_filter w)
+{
+    const int residual = has_residual(c->attr);
+    ex_conv_epilogue e = { .activation = (ex_conv_activation)c->attr[ACTIVATION][0] };
+    if (residual) e.residual = image(&c->in[c->inputs - 1]);
+    convolve(c, kernel, w, c->inputs - residual, &e, c->scratch);
+}
+
+static void forward_fused(const ex_call *c) { fused(c, c->in[1].dim, filter(&c->in[1])); }
+
+static void forward_packed(const ex_call *c)
+{
+    const int32_t kernel[4] = { 0, 0, (int32_t)c->attr[KERNEL][0], (int32_t)c->attr[KERNEL][1] };
+    fused(c, kernel, (ex_conv_filter){ .packed = c->in[1].data });
+}
+
+static void pack(const ex_call *c)
+{
+    const int32_t *w = c->in[0].dim, groups = (int32_t)c->attr[GROUPS][0];
+    ex_conv_shape g = { .n = 1 };
+    read_attributes(c->attr, "size", &g);
+    g.ci = w[1] * groups, g.h = (int32_t)c->attr[SIZE][0], g.w = (int32_t)c->attr[SIZE][1];
+    g.co = w[0], g.kh = w[2], g.kw = w[3];
+    complete(&g);
+    ex_kernels_current()->conv->pack(c->out[0].data, filter(&c->in[0]), &g, c->team);
+}
+
+static void set(const ex_operand *o, int32_t c, double value) { ((float *)o->data)[c * o->stride[0]] = (float)value; }
+
+/* With one number per channel the unbiased variance is 0. */
+static void forward_stats(const ex_call *c)
+{
+    const ex_operand *y = &c->out[0];
+    const int32_t channels = y->dim[1];
+    const double count = (double)y->dim[0] * y->dim[2] * y->dim[3];
+    double *mean = c->scratch, *square = mean + channels;
+    convolve(c, c->in[1].dim, filter(&c->in[1]), c->inputs, &(ex_conv_epilogue){ .moments = mean },
+             (char *)c->scratch + moments_bytes(channels));
+    for (int32_t i = 0; i < channels; i++) {
+        set(&c->out[1], i, mean[i]);
+        set(&c->out[2], i, square[i] / count);
+        set(&c->out[3], i, count > 1 ? square[i] / (count - 1) : 0);
+    }
 }
 
 static void grad_input(const ex_call *c)
@@ -249,6 +416,25 @@ static const ex_op conv2d = {
     .min_inputs = 2, .max_inputs = 3, .outputs = 1, .attr = forward_attr, .infer = infer_forward, .forward = forward,
     .gradient = gradient, .macs = macs_forward, .scratch = scratch_forward, .kernel = kernel_forward,
 };
+static const ex_op conv2d_fused = {
+    .name = "conv2d_fused", .about = "made by plans: conv2d, plus a residual if the last input is one, then 0 nothing, 1 relu or 2 relu6",
+    .min_inputs = 2, .max_inputs = 4, .outputs = 1, .attr = fused_attr, .in_place = 1 << 2 | 1 << 3, .infer = infer_fused,
+    .forward = forward_fused, .macs = macs_forward, .scratch = scratch_forward, .kernel = kernel_forward,
+};
+static const ex_op conv2d_pack = {
+    .name = "conv2d_pack", .about = "made by plans: the weights of a convolution in the order in which it reads them",
+    .min_inputs = 1, .max_inputs = 1, .outputs = 1, .attr = input_attr, .infer = infer_pack, .forward = pack,
+};
+static const ex_op conv2d_packed = {
+    .name = "conv2d_packed", .about = "made by plans: conv2d_fused with packed weights",
+    .min_inputs = 2, .max_inputs = 4, .outputs = 1, .attr = packed_attr, .in_place = 1 << 2 | 1 << 3, .infer = infer_packed,
+    .forward = forward_packed, .macs = macs_packed, .scratch = scratch_packed, .kernel = kernel_packed,
+};
+static const ex_op conv2d_stats = {
+    .name = "conv2d_stats", .about = "made by plans: conv2d, and mean, biased and unbiased variance of each of its channels",
+    .min_inputs = 2, .max_inputs = 3, .outputs = 4, .attr = forward_attr, .infer = infer_stats, .forward = forward_stats,
+    .macs = macs_forward, .scratch = scratch_stats, .kernel = kernel_forward,
+};
 static const ex_op conv2d_grad_input = {
     .name = "conv2d_grad_input", .about = "the gradient of conv2d towards its images of the given size",
     .min_inputs = 2, .max_inputs = 2, .outputs = 1, .attr = input_attr, .infer = infer_input, .forward = grad_input,
@@ -260,4 +446,5 @@ static const ex_op conv2d_grad_weight = {
     .macs = macs_weight, .scratch = scratch_weight, .kernel = kernel_weight,
 };
 
-const ex_op *const ex_ops_conv[] = { &conv2d, &conv2d_grad_input, &conv2d_grad_weight, NULL };
+const ex_op *const ex_ops_conv[] = { &conv2d, &conv2d_fused, &conv2d_pack, &conv2d_packed, &conv2d_stats,
+                                     &conv2d_grad_input, &conv2d_grad_weight, NULL };

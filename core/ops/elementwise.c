@@ -370,12 +370,12 @@ static const char *kernel_libm(const ex_signature *s) { (void)s; return "libm"; 
 
 #define BINARY(id, kind, text, flow, rule, runs) \
     static void forward_##id(const ex_call *call) { binary(call, kind); } \
-    static const ex_op op_##id = { .name = #id, .about = text, .min_inputs = 2, .max_inputs = 2, .outputs = 1, \
-        .flags = flow, .in_place = 3, .infer = infer_binary, .forward = forward_##id, .gradient = rule, .kernel = runs };
+    static const ex_op op_##id = { .name = #id, .about = (text), .min_inputs = 2, .max_inputs = 2, .outputs = 1, \
+        .flags = (flow), .in_place = 3, .infer = infer_binary, .forward = forward_##id, .gradient = (rule), .kernel = (runs) };
 #define UNARY(id, kind, text, runs) \
     static void forward_##id(const ex_call *call) { unary(call, kind); } \
-    static const ex_op op_##id = { .name = #id, .about = text, .min_inputs = 1, .max_inputs = 1, .outputs = 1, \
-        .in_place = 1, .infer = infer_unary, .forward = forward_##id, .gradient = gradient_##id, .kernel = runs };
+    static const ex_op op_##id = { .name = #id, .about = (text), .min_inputs = 1, .max_inputs = 1, .outputs = 1, \
+        .in_place = 1, .infer = infer_unary, .forward = forward_##id, .gradient = gradient_##id, .kernel = (runs) };
 
 BINARY(add, EX_ADD, "add(a, b): a + b", 0, gradient_add, kernel_vector)
 BINARY(sub, EX_SUB, "sub(a, b): a - b", 0, gradient_sub, kernel_vector)

@@ -3,6 +3,7 @@
  *     linear             x (N,I), w (O,I), [bias (O)] -> y (N,O) = x w^T + bias
  *     linear_grad_input  dy (N,O), w (O,I) -> dx (N,I) = dy w
  *     linear_grad_weight x (N,I), dy (N,O) -> dw (O,I) = dy^T x
+ *     linear_fused       made by passes of a plan: activation(linear(x, w, [bias])); it has no gradient
  *     matmul             a, b of one or two axes each, as torch.matmul: (m,k)(k,n), (m,k)(k), (k)(k,n), (k)(k)
  *
  * A linear layer is a 1x1 convolution whose pixels are the samples, and runs on the convolution's kernels: they are
@@ -32,6 +33,17 @@ static ex_status infer_linear(const ex_signature *s)
     }
     set_shape(&s->out[0], 2, x[0], w[0]);
     return EX_OK;
+}
+
+enum { ACTIVATION };                        /* of linear_fused: ex_conv_activation */
+static const ex_attr_spec fused_attr[] = { { .name = "activation", .count = 1 }, { 0 } };
+
+static ex_status infer_fused(const ex_signature *s)
+{
+    const double activation = s->attr[ACTIVATION][0];
+    if (!(activation >= 0 && activation < EX_CONV_ACTIVATION_COUNT && activation == (int32_t)activation))
+        return ex_fail("activation: got %g, expected a whole number from 0 to %d", activation, EX_CONV_ACTIVATION_COUNT - 1);
+    return infer_linear(s);
 }
 
 static ex_status infer_input(const ex_signature *s)
@@ -98,7 +110,7 @@ static int direct(const ex_operand *a, const ex_operand *b)
 
 static ex_matrix matrix(const ex_operand *o) { return (ex_matrix){ o->data, o->stride[0], o->stride[1] }; }
 static ex_matrix transposed(const ex_operand *o) { return (ex_matrix){ o->data, o->stride[1], o->stride[0] }; }
-static ex_conv_filter filter(const ex_operand *o) { return (ex_conv_filter){ o->data, o->stride[0], o->stride[1], 0, 0 }; }
+static ex_conv_filter filter(const ex_operand *o) { return (ex_conv_filter){ o->data, o->stride[0], o->stride[1], 0, 0, NULL }; }
 
 static void add_bias(const ex_operand *y, const ex_operand *bias)
 {
@@ -108,18 +120,38 @@ static void add_bias(const ex_operand *y, const ex_operand *bias)
         for (int32_t j = 0; j < y->dim[1]; j++) to[i * y->stride[0] + j * y->stride[1]] += b[j * bias->stride[0]];
 }
 
-static void linear_forward(const ex_call *c)
+/* Where BLIS has made the sums. */
+static void activate(const ex_operand *y, ex_conv_activation activation)
+{
+    float *to = y->data;
+    for (int32_t i = 0; activation && i < y->dim[0]; i++)
+        for (int32_t j = 0; j < y->dim[1]; j++) {
+            float *at = &to[i * y->stride[0] + j * y->stride[1]];
+            if (activation == EX_CONV_RELU6 && *at >= 6) *at = 6;
+            else if (*at <= 0) *at = 0;
+        }
+}
+
+static void run_linear(const ex_call *c, ex_conv_activation activation)
 {
     const ex_operand *x = &c->in[0], *w = &c->in[1], *bias = c->inputs > 2 ? &c->in[2] : NULL, *y = &c->out[0];
     const ex_conv_shape g = pixels(x->dim[0], x->dim[1], w->dim[0]);
     if (!direct(x, y)) {
         ex_gemm(matrix(y), matrix(x), transposed(w), x->dim[0], w->dim[0], x->dim[1], c->team);
         if (bias) add_bias(y, bias);
+        activate(y, activation);
         return;
     }
-    ex_kernels_current()->conv->forward(image(y), image(x), filter(w), bias ? bias->data : NULL,
-                                        bias ? bias->stride[0] : 0, &g, c->team, c->scratch);
+    ex_conv_epilogue e = { .activation = activation };
+    if (bias) {
+        e.bias = bias->data;
+        e.bias_step = bias->stride[0];
+    }
+    ex_kernels_current()->conv->forward(image(y), image(x), filter(w), &e, &g, c->team, c->scratch);
 }
+
+static void linear_forward(const ex_call *c) { run_linear(c, EX_CONV_LINEAR); }
+static void forward_fused(const ex_call *c) { run_linear(c, (ex_conv_activation)c->attr[ACTIVATION][0]); }
 
 static void linear_input(const ex_call *c)
 {
@@ -133,7 +165,7 @@ static void linear_weight(const ex_call *c)
 {
     const ex_operand *x = &c->in[0], *dy = &c->in[1], *dw = &c->out[0];
     const ex_conv_shape g = pixels(x->dim[0], dy->dim[1], x->dim[1]);
-    const ex_conv_filter to = { dw->data, dw->stride[1], dw->stride[0], 0, 0 };
+    const ex_conv_filter to = { dw->data, dw->stride[1], dw->stride[0], 0, 0, NULL };
     if (direct(x, dy)) ex_kernels_current()->conv->grad_weight(to, image(dy), image(x), &g, c->team, c->scratch);
     else ex_gemm(matrix(dw), transposed(dy), matrix(x), dy->dim[1], x->dim[1], x->dim[0], c->team);
 }
@@ -222,6 +254,11 @@ static const ex_op linear_op = {
     .max_inputs = 3, .outputs = 1, .infer = infer_linear, .forward = linear_forward, .gradient = gradient_linear,
     .macs = macs_linear, .scratch = scratch_linear, .kernel = kernel_direct,
 };
+static const ex_op linear_fused = {
+    .name = "linear_fused", .about = "made by plans: linear, then 0 nothing, 1 relu or 2 relu6", .min_inputs = 2,
+    .max_inputs = 3, .outputs = 1, .attr = fused_attr, .infer = infer_fused, .forward = forward_fused,
+    .macs = macs_linear, .scratch = scratch_linear, .kernel = kernel_direct,
+};
 static const ex_op linear_grad_input = {
     .name = "linear_grad_input", .about = "the gradient of linear towards its input", .min_inputs = 2, .max_inputs = 2,
     .outputs = 1, .infer = infer_input, .forward = linear_input, .macs = macs_linear, .scratch = scratch_input,
@@ -238,4 +275,4 @@ static const ex_op matmul_op = {
     .macs = macs_matmul, .kernel = kernel_blis,
 };
 
-const ex_op *const ex_ops_linear[] = { &linear_op, &linear_grad_input, &linear_grad_weight, &matmul_op, NULL };
+const ex_op *const ex_ops_linear[] = { &linear_op, &linear_fused, &linear_grad_input, &linear_grad_weight, &matmul_op, NULL };

@@ -102,6 +102,28 @@ static ex_status gradient_declared(ex_builder *b, const ex_node_ref *node, const
     return b->node(b, name, n, in, attrs, attr, din);
 }
 
+/* Lists of attributes, every one kept for good: nodes of an operator that was defined again may still name an older list. */
+typedef struct attr_list {
+    struct attr_list *older;
+    ex_attr_spec spec[];                    /* the shape, the operator's own, the end */
+} attr_list;
+
+static attr_list *attr_lists;
+
+static const ex_attr_spec *keep_attrs(int32_t attrs, const char *const *attr)
+{
+    attr_list *list = ex_alloc_zero(sizeof *list + sizeof *list->spec * (size_t)(attrs + 2));
+    if (!list) return NULL;
+    list->older = attr_lists;
+    attr_lists = list;
+    list->spec[SHAPE] = (ex_attr_spec){ .name = "shape", .count = EX_MAX_ATTR, .variable = 1 };
+    for (int32_t i = 0; i < attrs; i++) {
+        list->spec[i + 1] = (ex_attr_spec){ .name = ex_strdup(attr[i]), .count = EX_MAX_ATTR, .variable = 1 };
+        if (!list->spec[i + 1].name) return NULL;
+    }
+    return list->spec;
+}
+
 /* An operator that keeps its texts; redefined in place, so that a prompt may define it again. */
 static ex_status declare(const char *name, int32_t inputs, int32_t outputs, uint32_t flags, int32_t attrs,
                          const char *const *attr, ex_op **result)
@@ -119,14 +141,9 @@ static ex_status declare(const char *name, int32_t inputs, int32_t outputs, uint
         op->about = "written in Lua";
         declared[declared_count++] = op;
     }
-    ex_attr_spec *spec = ex_alloc_zero(sizeof *spec * (size_t)(attrs + 2));
+    const ex_attr_spec *spec = keep_attrs(attrs, attr);
     if (!spec) return EX_FAILED;
-    spec[SHAPE] = (ex_attr_spec){ .name = "shape", .count = EX_MAX_ATTR, .variable = 1 };
-    for (int32_t i = 0; i < attrs; i++) {
-        spec[i + 1] = (ex_attr_spec){ .name = ex_strdup(attr[i]), .count = EX_MAX_ATTR, .variable = 1 };
-        if (!spec[i + 1].name) return EX_FAILED;
-    }
-    op->attr = spec;                        /* an older list stays: nodes may still name it */
+    op->attr = spec;
     op->min_inputs = op->max_inputs = inputs;
     op->outputs = outputs;
     op->flags = flags;

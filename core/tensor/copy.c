@@ -45,8 +45,8 @@ typedef void (*row_copy)(void *out, ptrdiff_t out_stride, const void *in, ptrdif
 #define ROW(name, to, from, convert)                                                                        \
     static void name(void *out, ptrdiff_t out_stride, const void *in, ptrdiff_t in_stride, int32_t n)       \
     {                                                                                                       \
-        to *o = out;                                                                                        \
-        const from *i = in;                                                                                 \
+        __typeof__(to) *o = out;                                                                            \
+        const __typeof__(from) *i = in;                                                                     \
         if (out_stride == 1 && in_stride == 1)                                                              \
             for (int32_t k = 0; k < n; k++) o[k] = convert(i[k]);                                           \
         else                                                                                                \

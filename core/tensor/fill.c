@@ -9,20 +9,20 @@
 
 /* -- Streams ----------------------------------------------------------------------------------------- */
 
-typedef struct stream {
+typedef struct source {
     uint64_t seed;
     uint32_t id;
-} stream;
+} source;
 
-static ex_status open_stream(stream *s, double seed, const char *name)
+static ex_status open_stream(source *s, double seed, const char *name)
 {
     if (!(seed >= 0 && seed <= 0x1p53) || seed != floor(seed))
         return ex_fail("a seed is a whole number from 0 to 2^53, not %.17g", seed);
-    *s = (stream){ (uint64_t)seed, ex_hash_name(name) };
+    *s = (source){ (uint64_t)seed, ex_hash_name(name) };
     return EX_OK;
 }
 
-static void draw(uint32_t out[4], const stream *s, uint64_t counter)
+static void draw(uint32_t out[4], const source *s, uint64_t counter)
 {
     ex_random4(out, s->seed, s->id, (uint32_t)counter, (uint32_t)(counter >> 32), 0);
 }
@@ -59,7 +59,7 @@ static void store(char *at, int32_t dtype, double value, double below)
 
 typedef void (*distribution)(double out[4], const uint32_t word[4], spread s);
 
-static void fill(ex_tensor *out, const stream *s, distribution numbers, spread range, double below)
+static void fill(ex_tensor *out, const source *s, distribution numbers, spread range, double below)
 {
     int64_t count = ex_tensor_count(out);
     int32_t at[EX_MAX_DIMS] = { 0 };
@@ -85,22 +85,22 @@ static void fill(ex_tensor *out, const stream *s, distribution numbers, spread r
 
 /* -- The border -------------------------------------------------------------------------------------- */
 
-ex_status ex_tensor_uniform(ex_tensor *out, double seed, const char *name, double low, double high)
+ex_status ex_tensor_uniform(ex_tensor *out, double seed, const char *stream, double low, double high)
 {
     static const double least[EX_DTYPE_COUNT] = { -FLT_MAX, INT32_MIN, 0 };
     static const double most[EX_DTYPE_COUNT] = { FLT_MAX, INT32_MAX + 1.0, UINT8_MAX + 1.0 };
-    stream s = { 0 };
-    if (open_stream(&s, seed, name) != EX_OK) return ex_error_at("uniform");
+    source s = { 0 };
+    if (open_stream(&s, seed, stream) != EX_OK) return ex_error_at("uniform");
     if (!(low < high) || low < least[out->dtype] || high > most[out->dtype])
         return ex_fail("uniform: [%.7g, %.7g) is not a range of %s", low, high, ex_dtype_name(out->dtype));
     fill(out, &s, uniform4, (spread){ low, high }, high);
     return EX_OK;
 }
 
-ex_status ex_tensor_normal(ex_tensor *out, double seed, const char *name, double mean, double deviation)
+ex_status ex_tensor_normal(ex_tensor *out, double seed, const char *stream, double mean, double deviation)
 {
-    stream s = { 0 };
-    if (open_stream(&s, seed, name) != EX_OK) return ex_error_at("normal");
+    source s = { 0 };
+    if (open_stream(&s, seed, stream) != EX_OK) return ex_error_at("normal");
     if (out->dtype != EX_FLOAT32) return ex_fail("normal: a float32 tensor is needed, got %s", ex_dtype_name(out->dtype));
     if (!isfinite(mean) || !(deviation >= 0) || !isfinite(deviation))
         return ex_fail("normal: mean %.7g and deviation %.7g are not a distribution", mean, deviation);
@@ -109,11 +109,11 @@ ex_status ex_tensor_normal(ex_tensor *out, double seed, const char *name, double
 }
 
 /* Fisher and Yates: element i swaps with one of 0..i, drawn with 64 bits. */
-ex_status ex_tensor_permutation(ex_tensor *out, double seed, const char *name)
+ex_status ex_tensor_permutation(ex_tensor *out, double seed, const char *stream)
 {
-    stream s = { 0 };
+    source s = { 0 };
     char text[128];
-    if (open_stream(&s, seed, name) != EX_OK) return ex_error_at("permutation");
+    if (open_stream(&s, seed, stream) != EX_OK) return ex_error_at("permutation");
     if (out->dtype != EX_INT32 || out->ndim != 1)
         return ex_fail("permutation: an int32 tensor with one axis is needed, got %s %s", ex_dtype_name(out->dtype),
                        ex_shape_text(text, sizeof text, out->ndim, out->dim));

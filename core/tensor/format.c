@@ -125,9 +125,10 @@ static void put_axis(text *out, const ex_tensor *t, const style *s, int32_t axis
 
 int32_t ex_tensor_format(const ex_tensor *t, int32_t edge, char *out, int32_t size)
 {
-    text all = { .out = out, .size = size > 0 ? size : 0 };
+    text all = { .size = size > 0 ? size : 0 };
     char shape[128];
     int32_t index[EX_MAX_DIMS];
+    all.out = out;
     put(&all, "tensor %s %s", ex_shape_text(shape, sizeof shape, t->ndim, t->dim), ex_dtype_name(t->dtype));
     if (ex_tensor_count(t) == 0) {
         put(&all, ": empty");

@@ -223,25 +223,25 @@ static ex_status reshaped(int32_t *out, const ex_tensor *t, int32_t ndim, const 
  * in memory, from the last axis on: a run of `t` (`have` elements, `step` apart) must be a run of the new shape too. */
 static int restride(ptrdiff_t *stride, const ex_tensor *t, int32_t ndim, const int32_t *dim)
 {
-    int32_t at = ndim - 1;                  /* the next new axis, from the end */
+    int32_t at = ndim;                      /* the next new axis, from the end: at - 1 */
     int64_t have = 1, given = 1;
     ptrdiff_t step = t->ndim ? t->stride[t->ndim - 1] : 1;
     if (ex_tensor_dense(t)) {
-        for (; at >= 0; given *= dim[at] ? dim[at] : 1, at--) stride[at] = given;
+        for (; at > 0; given *= dim[at] ? dim[at] : 1) stride[--at] = given;
         return 1;
     }
     for (int32_t i = t->ndim - 1; i >= 0; i--) {
         have *= t->dim[i];
         if (i > 0 && (t->dim[i - 1] == 1 || t->stride[i - 1] == have * step)) continue;
-        for (; at >= 0 && (given < have || dim[at] == 1); at--) {
-            stride[at] = given * step;
+        while (at > 0 && (given < have || dim[at - 1] == 1)) {
+            stride[--at] = given * step;
             given *= dim[at];
         }
         if (given != have) return 0;
         if (i > 0) step = t->stride[i - 1];
         have = given = 1;
     }
-    return at < 0;
+    return at == 0;
 }
 
 ex_tensor *ex_tensor_reshape(const ex_tensor *t, int32_t ndim, const int32_t *dim)

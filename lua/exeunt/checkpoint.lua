@@ -9,7 +9,6 @@ local core = require "exeunt.core"
 local files = require "exeunt.file"
 local json = require "exeunt.report.json"
 local netfile = require "exeunt.netfile"
-local safetensors = require "exeunt.safetensors"
 
 local checkpoint = {}
 
@@ -23,7 +22,7 @@ end
 
 -- open(path): { path, record, tensors }. Says what is wrong with a file that is no checkpoint.
 function checkpoint.open(path)
-  local file = safetensors.read(path)
+  local file = netfile.read(path)
   local text = file.metadata.training
   if not text then core.raise("%s: not a training checkpoint (its metadata has no \"training\")", path) end
   local ok, record = pcall(json.decode, text)
@@ -48,10 +47,12 @@ function checkpoint.adopt(net, other)
 end
 
 -- restore(file, net): parameters, buffers, a and b of an open checkpoint into net; `replace`: net may have another shape
--- (it was pruned during the training), so that it becomes the file's network.
+-- (it was pruned during the training), so that it becomes the file's network. Its head, which no file holds, stays.
 function checkpoint.restore(file, net, replace)
   if replace then
+    local head = net.head
     checkpoint.adopt(net, netfile.load(file.path))
+    net.head = head
   else
     for _, v in ipairs(net.graph:values()) do
       if v.kind == "parameter" or v.kind == "buffer" then fill(file, v.name, net.graph:tensor(v.name)) end

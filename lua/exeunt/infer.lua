@@ -139,7 +139,7 @@ function infer.classify(net, images)
     local best = 1
     for k, s in ipairs(row) do if s > row[best] then best = k end end
     local name = net.class_names and net.class_names[best] or tostring(best - 1)
-    out[i] = setmetatable({ class = best, name = name, score = row[best], scores = row }, Guess)
+    out[i] = setmetatable({ class = best - 1, name = name, score = row[best], scores = row }, Guess)
   end
   if single then return out[1] end
   return out

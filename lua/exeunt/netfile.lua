@@ -2,21 +2,38 @@
 -- classes, class names, normalisation, leaves, nodes (operator, inputs, attributes), stages, exits, a and b, seed, format
 -- version. Parameters and buffers are its tensors, by name, in their logical order, so other programs can read them.
 -- A checkpoint of a training is the same file with more tensors ("train/...", "optim/...") and more metadata.
+-- Under "exeunt.sha256" stands a digest of all that, compared when the file is read: a flipped bit would otherwise be a
+-- weight like any other. A file without it (another program's) is read as it is.
 -- A file is data: nothing in it is executed, and every field is checked; an error names the file and the field. A head is
 -- Lua code and is not stored; operators written in Lua are found by name and must be defined before the file is loaded.
 
 local core = require "exeunt.core"
+local files = require "exeunt.file"
 local Graph = require "exeunt.graph"
 local json = require "exeunt.report.json"
 local leaf = require "exeunt.leaf"
 local network = require "exeunt.network"
+local options = require "exeunt.options"
 local safetensors = require "exeunt.safetensors"
 local schema = require "exeunt.netschema"
 
 local netfile = {}
 
-local KEY = "exeunt.network"
+local KEY, SUM = "exeunt.network", "exeunt.sha256"
 local EXTRA = { "^train/", "^optim/" }     -- names of tensors that are not the network's
+
+-- The digest of tensors (by name: type, shape, numbers) and strings (by key), but for the digest itself.
+local function digest(tensors, strings)
+  local parts = {}
+  for _, name in ipairs(options.sorted_keys(tensors)) do
+    local t = tensors[name]
+    parts[#parts + 1] = ("%d:%s %s (%s) %s"):format(#name, name, t.dtype, table.concat(t.shape, ","), t:digest())
+  end
+  for _, key in ipairs(options.sorted_keys(strings)) do
+    if key ~= SUM then parts[#parts + 1] = ("%d:%s %d:%s"):format(#key, key, #strings[key], strings[key]) end
+  end
+  return files.digest_text(table.concat(parts, "\n"))
+end
 
 local function is_extra(name)
   for _, pattern in ipairs(EXTRA) do if name:find(pattern) then return true end end
@@ -85,9 +102,10 @@ function netfile.save(net, path, tensors, metadata)
     all[name] = t
   end
   for key, text in pairs(metadata or {}) do
-    if strings[key] then core.raise("save: the metadata %s is the network's own", key) end
+    if strings[key] or key == SUM then core.raise("save: the metadata %s is the network's own", key) end
     strings[key] = text
   end
+  strings[SUM] = digest(all, strings)
   safetensors.write(path, all, strings)
 end
 
@@ -139,9 +157,19 @@ local function check_places(d, g, fail)
   end
 end
 
+-- read(path): { path, names, metadata, tensors (by name) } of a network file, whose digest is right.
+function netfile.read(path)
+  local file = safetensors.read(path)
+  local sum = file.metadata[SUM]
+  if sum and sum ~= digest(file.tensors, file.metadata) then
+    core.raise("%s: damaged: what it holds is not what was written (its sha256 does not fit)", path)
+  end
+  return file
+end
+
 -- load(path): the network, and what else the file holds: { tensors = { name = tensor }, metadata = { key = string } }.
 function netfile.load(path)
-  local file = safetensors.read(path)
+  local file = netfile.read(path)
   local text = file.metadata[KEY]
   if not text then core.raise('%s: a safetensors file, but not of a network: its metadata has no "%s"', path, KEY) end
   local function fail(format, ...) error(path .. ": network: " .. format:format(...), 0) end
@@ -155,7 +183,7 @@ function netfile.load(path)
       extra.tensors[name] = t
     end
   end
-  for key, value in pairs(file.metadata) do if key ~= KEY then extra.metadata[key] = value end end
+  for key, value in pairs(file.metadata) do if key ~= KEY and key ~= SUM then extra.metadata[key] = value end end
   d.graph, d.leaves, d.nodes, d.format = g, nil, nil, nil
   return network.from(d), extra
 end

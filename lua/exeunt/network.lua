@@ -19,7 +19,11 @@ local surgery = require "exeunt.surgery"
 local weighting = require "exeunt.weighting"
 
 local Network = {}
-Network.__index = Network
+Network.__index = options.guide("a network", Network, {
+  state_dict = "parameters", named_parameters = "parameters", predict = "classify", copy = "clone", train = "ex.train(net, data)",
+  eval = "forward", summary = "cost", load_state_dict = "ex.load(file)", prune = "ex.prune.exits(net, split)", load = "ex.load(file)",
+  shape = "input",
+})
 
 local network = { class = Network }
 
@@ -188,6 +192,13 @@ function Network:keep(which)
   return derived(self, surgery.copy(part, leaf.copy), at)
 end
 
+-- exit_numbers(): the number at the end of each exit's name, as reports show it: exits keep their names when others are cut.
+function Network:exit_numbers()
+  local list = {}
+  for i, e in ipairs(self.exits) do list[i] = tonumber(e.name:match "(%d+)$") or i end
+  return list
+end
+
 -- clone(): an independent copy of the whole network.
 function Network:clone()
   local at = {}
@@ -210,9 +221,12 @@ end
 -- -- Use --------------------------------------------------------------------------------------------------
 
 -- forward(x): x (N, C, H, W) or (C, H, W), normalised -> the weighted vote's logits (N, K), and the list of each exit's.
+-- net(x) is the same.
 function Network:forward(x)
   return infer.forward(self, x)
 end
+
+function Network:__call(x) return self:forward(x) end
 
 -- classify(images): images uint8 or float 0..1, (N, C, H, W) or (C, H, W), normalised here -> a list with, for each image,
 -- { class = index from 0, name, score, scores }; scores are the softmax of the vote. For one image (C, H, W) its entry alone.

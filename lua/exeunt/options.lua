@@ -28,6 +28,25 @@ function options.suggest(name, names)
   return ("; there are %s and %s"):format(table.concat(names, ", ", 1, #names - 1), names[#names])
 end
 
+-- guide(what, class[, elsewhere]) -> an __index function for things of a class (or for a module, which is its own class): what
+-- the class has; for a name that is not there but near, an error that suggests the nearest; otherwise nil, as fields that
+-- may be absent are asked for. `elsewhere`: PyTorch's words for what has another name here.
+function options.guide(what, class, elsewhere)
+  return function(_, name)
+    local value = rawget(class, name)
+    if value ~= nil or type(name) ~= "string" or name:sub(1, 2) == "__" then return value end
+    local meant = elsewhere and elsewhere[name]
+    if not meant then
+      local names = {}
+      for _, key in ipairs(options.sorted_keys(class)) do
+        if key:sub(1, 2) ~= "__" then names[#names + 1] = key end
+      end
+      meant = options.nearest(name, names)
+    end
+    if meant then core.raise("%s has no '%s'; did you mean '%s'?", what, name, meant) end
+  end
+end
+
 -- sorted_keys(t) -> list of the string keys of a table, sorted.
 function options.sorted_keys(t)
   local names = {}
@@ -48,6 +67,9 @@ end
 -- check(where, given, known) -> a new table with every known option: given or default. Default lists are copied, so that
 -- a caller may change what it got. `given` may be nil: nothing was given.
 function options.check(where, given, known)
+  if type(given) == "table" and type(given.node) == "function" then
+    core.raise("%s: expected options, got a graph: make the layer first, %s { ... }(g, name, x)", where, where)
+  end
   if given ~= nil and type(given) ~= "table" then
     core.raise("%s: expected a table of options, got %s", where, type(given) == "cdata" and tostring(given) or type(given))
   end

@@ -25,7 +25,9 @@ end
 -- Plan.threads([n]) -> how many threads plans use. With n: sets it, for plans made from now on.
 function Plan.threads(n)
   if n then
-    if type(n) ~= "number" or n < 1 or n ~= math.floor(n) then core.raise("threads: got %s, expected a whole number from 1 on", tostring(n)) end
+    if type(n) ~= "number" or n < 1 or n ~= math.floor(n) then
+      core.raise("threads: got %s, expected a whole number from 1 on", tostring(n))
+    end
     if n ~= team_threads then team, team_threads = nil, n end
   end
   return C.ex_team_size(Plan.team())
@@ -125,7 +127,8 @@ function Plan:info()
            sum_bytes = info.sum_bytes, macs = info.macs, runs = info.runs }
 end
 
--- p:nodes() -> list of { name, op, kernel, shape, dtype, macs, bytes, scratch, seconds, commit, constant } in running order.
+-- p:nodes() -> list of { name, op, kernel, shape, dtype, macs, bytes, traffic, scratch, seconds, commit, constant } in
+-- running order.
 function Plan:nodes()
   local list, info = {}, ffi.new("ex_plan_node_info")
   local dtypes = { [0] = "float32", "int32", "uint8" }
@@ -134,18 +137,30 @@ function Plan:nodes()
     local shape = {}
     for k = 1, info.ndim do shape[k] = info.dim[k - 1] end
     list[i + 1] = { name = ffi.string(info.name), op = ffi.string(info.op), kernel = ffi.string(info.kernel), shape = shape,
-                    dtype = dtypes[info.dtype], macs = info.macs, bytes = info.bytes, scratch = info.scratch,
-                    seconds = info.seconds, commit = info.commit == 1, constant = info.constant == 1 }
+                    dtype = dtypes[info.dtype], macs = info.macs, bytes = info.bytes,
+                    traffic = info.traffic, scratch = info.scratch, seconds = info.seconds, commit = info.commit == 1,
+                    constant = info.constant == 1 }
   end
   return list
 end
 
--- p:profile(on): times each node from now on (nodes().seconds).
+-- p:seconds() -> list of each node's seconds, summed over the runs since profile(true).
+function Plan:seconds()
+  local list, info = {}, ffi.new("ex_plan_node_info")
+  for i = 0, self:info().nodes - 1 do
+    core.check(C.ex_plan_node(self.handle, i, info))
+    list[i + 1] = info.seconds
+  end
+  return list
+end
+
+-- p:profile(on): times each node from now on, from zero.
 function Plan:profile(on) core.check(C.ex_plan_profile(self.handle, on and 1 or 0)) end
 
 function Plan:__tostring()
   local i = self:info()
-  return ("plan: %d nodes, batch up to %d, %d threads, %.1f MB, %.2f MMACs"):format(i.nodes, i.batch, i.threads, i.arena_bytes / 1e6, i.macs / 1e6)
+  return ("plan: %d nodes, batch up to %d, %d threads, %.1f MB, %.2f MMACs"):format(
+    i.nodes, i.batch, i.threads, i.arena_bytes / 1e6, i.macs / 1e6)
 end
 
 return Plan

@@ -33,12 +33,7 @@ local function costs(net)
            latency_quartiles_ms = json.list { measured.q1_ms, measured.q3_ms } }
 end
 
--- The number at the end of an exit's name: exits keep their names when a network is cut.
-local function numbers(net)
-  local list = json.list()
-  for i, e in ipairs(net.exits) do list[i] = tonumber(e.name:match "(%d+)$") or i end
-  return list
-end
+local function numbers(net) return json.list(net:exit_numbers()) end
 
 local function network_entry(net, test)
   local entry = costs(net)
@@ -65,10 +60,13 @@ local function baseline_entry(given, test)
   return entry
 end
 
+-- A subset's exits are positions in the network that was scored; here they get their numbers.
 local function subset_entries(pruned)
   local list = json.list()
   for i, s in ipairs(pruned and pruned.subsets or {}) do
-    list[i] = { exits = json.list { unpack(s.exits) }, val_top1 = s.val_top1, val_top5 = s.val_top5,
+    local exits = json.list()
+    for k, at in ipairs(s.exits) do exits[k] = pruned.numbers[at] end
+    list[i] = { exits = exits, val_top1 = s.val_top1, val_top5 = s.val_top5,
                 params = s.params, macs = s.macs }
   end
   return list
@@ -105,7 +103,7 @@ function result.new(given)
   elseif not fit.is(o.train) then
     core.raise("result: train must be what ex.train gave, got %s", tostring(o.train))
   else
-    if o.pruned and not (o.pruned.network and o.pruned.subsets) then
+    if o.pruned and not (o.pruned.network and o.pruned.subsets and o.pruned.numbers) then
       core.raise("result: pruned must be what ex.prune.exits gave")
     end
     self.body = single(o)

@@ -6,6 +6,7 @@
 --     <train>.last|best.safetensors  the checkpoints; last and best are links to the first training's
 --     lock                           held while the run goes on
 -- A folder that is there already is refused, unless the run is resumed: then recipe, knobs and seed must be the same.
+-- A run that fails before it has trained anything leaves no folder, so that the same command can be given again, put right.
 -- A resumed recipe runs from the top again; its trainings know what they have done (train.lua). Nothing else keeps state.
 
 local core = require "exeunt.core"
@@ -56,8 +57,15 @@ local function newest(path)
   return found or usage_error("run: there is no earlier run of %s in runs/ to resume; say which with --out DIR", path)
 end
 
+-- A name that is free: two runs may begin in one second.
 local function fresh_name(path, seed)
-  return ("runs/%s-%s-%s"):format(name_of(path), os.date "%Y%m%d-%H%M%S", knobs.show(seed))
+  local name = ("runs/%s-%s-%s"):format(name_of(path), os.date "%Y%m%d-%H%M%S", knobs.show(seed))
+  local free, n = name, 1
+  while file.kind(free) do
+    n = n + 1
+    free = ("%s-%d"):format(name, n)
+  end
+  return free
 end
 
 -- What a run.json says about the run it belongs to.
@@ -138,7 +146,8 @@ function Run:open(o, given)
   self.knobs = as_usage(knobs.resolve, self.recipe.declared, given)
   self.folder = o.out or fresh_name(self.path, self.knobs.seed)
   if file.kind(self.folder) == "folder" and #file.list(self.folder) > 0 then
-    usage_error("run: %s is there already: go on with --resume, or choose another --out", self.folder)
+    usage_error(file.kind(self.folder .. "/run.json") and "run: %s is there already: go on with --resume, or choose another --out"
+                or "run: %s is there already and holds no run: choose another --out", self.folder)
   end
   file.make_folder(self.folder)
   self:take_lock()
@@ -182,6 +191,19 @@ function Run:perform()
   return found
 end
 
+-- Takes away the folder of a run that has kept nothing but its beginnings; what else lies there, stays.
+local BEGINNINGS = { ["run.json"] = true, ["recipe.lua"] = true, lock = true }
+
+function Run:forget()
+  if self.resume then return end
+  local names = file.list(self.folder)
+  for _, name in ipairs(names) do
+    if not BEGINNINGS[name] then return end
+  end
+  for _, name in ipairs(names) do os.remove(self.folder .. "/" .. name) end
+  os.remove(self.folder)
+end
+
 -- An error after a signal is the signal's: exit code and message.
 local function explain(why, folder)
   local signal = signals.requested()
@@ -202,8 +224,10 @@ function run.execute(given)
   if not self.resume then self:write_document(settings) end
   local ok, found = pcall(self.perform, self)
   if not ok then
+    found = explain(found, self.folder)
+    if not signals.requested() then pcall(self.forget, self) end
     self.lock:free()
-    error(explain(found, self.folder), 0)
+    error(found, 0)
   end
   local text = self:write_document(found:document(settings))
   self.lock:free()
@@ -247,16 +271,17 @@ function run.command(o)
   return 0
 end
 
--- plan_of(path, given knobs): the plan of the recipe's first training, which is not begun, and that training's name.
-function run.plan_of(path, given)
+-- plan_of(path, given knobs, clean): the plan of the recipe's first training, which is not begun, that training's name, and the
+-- training, whose steps profile.training can take. clean: what the recipe prints goes to standard error.
+function run.plan_of(path, given, clean)
   local found = recipe.load(path)
   local values = as_usage(knobs.resolve, found.declared, given or {})
   context.enter { seed = values.seed, plan_only = true }
   ex.seed(values.seed)
-  local ok, why = pcall(recipe.call, path, found.run, values)
+  local ok, why = (clean and keep_output_clean or pcall)(recipe.call, path, found.run, values)
   context.leave()
   if ok then core.raise("%s: trains nothing, so it has no plan", path) end
-  if type(why) == "table" and why.plan then return why.plan, why.name end
+  if type(why) == "table" and why.plan then return why.plan, why.name, why.training end
   error(why, 0)
 end
 

@@ -80,6 +80,9 @@ end
 -- A position on an axis of `size`, from 0 on.
 local function check_position(where, t, axis, i)
   local size = t.shape[axis + 1]
+  if type(i) == "table" then
+    core.raise("%s: a position is a number, got a table for axis %d; a range is t:slice(axis, first, last)", where, axis)
+  end
   if not is_whole(i) or i == 0 or i > size or i < -size then
     core.raise("%s: position %s is outside axis %d of shape %s (positions count from 1)", where, tostring(i), axis,
                tostring(t.shape))
@@ -271,6 +274,7 @@ end
 local ELSEWHERE = {
   T = "transpose", view = "reshape", contiguous = "dense", numel = "count", ndim = "shape", mm = "matmul",
   bmm = "matmul", astype = "to", type = "dtype", long = "int", numpy = "to_list", tolist = "to_list",
+  t = "transpose", dim = "shape", totable = "to_list", detach = "clone", len = "size",
   cat = "concat", randint = "uniform", randperm = "permutation",
 }
 

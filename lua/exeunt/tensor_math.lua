@@ -99,6 +99,7 @@ return function(tensor, Tensor, words)
     if type(last) == "table" and (next(last) == nil or type(next(last)) == "string") then
       keepdim = options.check(op, table.remove(given), { keepdim = false }).keepdim
     end
+    if type(last) == "boolean" then core.raise("%s: keepdim is named: t:%s(axis, { keepdim = %s })", op, op, tostring(last)) end
     if type(given[1]) == "table" then given = given[1] end
     for i, axis in ipairs(given) do axes[i] = words.check_axis(op, t, axis) end
     return axes, keepdim
@@ -167,6 +168,14 @@ return function(tensor, Tensor, words)
       if p[i] ~= q[i] and not near then return false end
     end
     return a ~= nil and b ~= nil
+  end
+
+  -- t:digest() -> the hexadecimal sha256 of its numbers' bytes, row-major.
+  function Tensor:digest()
+    local dense, hex = self:dense(), ffi.new "char[65]"
+    local bytes = ffi.cast("const char *", dense:data())
+    core.check(core.C.ex_text_digest(bytes, dense:count() * (dense.dtype == "uint8" and 1 or 4), "sha256", hex))
+    return dense and ffi.string(hex)
   end
 
   -- a:same_bits(b) -> whether shape, type and every bit agree (NaN too).

@@ -78,6 +78,19 @@ local function check_options(given)
   return o
 end
 
+-- Every label that is used must be a class: 0 to classes - 1.
+local function check_labels(split, classes)
+  local labels, index = split.labels:dense(), split.index:dense()
+  local label, place = labels:data(), index:data()
+  for i = 0, split.count - 1 do
+    local l = label[place[i]]
+    if l < 0 or l >= classes then
+      core.raise("train: labels[%d] of the %s split is %d, the classes are 0 to %d", place[i] + 1, split.name, l, classes - 1)
+    end
+  end
+  return labels ~= nil and index ~= nil                  -- alive until here
+end
+
 local function check_data(net, data)
   if type(data) ~= "table" or not data.train then
     core.raise("train: data must come from ex.data.open, got %s", tostring(data))
@@ -90,6 +103,8 @@ local function check_data(net, data)
     core.raise("train: the network has %d classes, the data %d", net.classes, data.classes)
   end
   if data.train.count == 0 then core.raise("train: the training split is empty") end
+  check_labels(data.train, data.classes)
+  if data.validation then check_labels(data.validation, data.classes) end
 end
 
 -- -- Construction ---------------------------------------------------------------------------------------
@@ -197,7 +212,8 @@ function Training:failed(epoch, why)
   if signal and type(why) == "table" and why.status == "interrupted" then self:stop(signal) end
   local last = self.keeper.last
   local kept = last and file.kind(last) == "file" and ("; the last good checkpoint is " .. last) or ""
-  core.raise("%s: epoch %d, step %d: %s%s", self.name, epoch, self.record.batch + 1, tostring(why), kept)
+  local said = tostring(why):gsub("^step %d+: ", "")       -- the plan counts the steps of all epochs
+  core.raise("%s: epoch %d, step %d: %s%s", self.name, epoch, self.record.batch + 1, said, kept)
 end
 
 function Training:pass(epoch)
@@ -348,7 +364,7 @@ function Training:run()
   local resumed = self:resume()
   if context.log then context.log:rewind(self.name, self.record.history) end
   if not resumed then self:compile() end
-  if context.plan_only then error({ plan = self.step.plan, name = self.name }, 0) end
+  if context.plan_only then error({ plan = self.step.plan, name = self.name, training = self }, 0) end
   self.listener = listen(self, o.quiet)
   self.saved = C.ex_clock()
   local was_pruned = self.record.pruned
@@ -361,7 +377,13 @@ function Training:run()
   return fit.new(self)
 end
 
--- train(net, data, options) -> a fit: { name, net, data, epochs, history, best, seconds, images_per_s, ... }.
+-- ex.train(net, data, options) -> a fit: { name, net, data, epochs, history, best, seconds, images_per_s, ... }.
+-- Options: optimizer = ex.optim.adam { lr = 1e-3 } (required), epochs = 10, batch = 64;
+--   weights = "mix" or another scheme, a function, or { loss = {...}, vote = {...} } (ex.weighting);
+--   schedule = of the learning rate (ex.schedule); clip = largest norm of all gradients together;
+--   augment = { shift = pixels, flip = true }; early_stopping = epochs of patience; validate_every = 1 epoch;
+--   schedule_prune = function(net, metrics, state) -> nil, or the network to go on with, such as net:keep { 1, 2 };
+--   name, seed, out = folder of checkpoints (in a run its own), checkpoint_seconds = 300, quiet = false.
 return function(net, data, given)
   if type(net) ~= "table" or not net.graph or not net.exits then
     core.raise("train: the first argument must be a network, got %s", tostring(net))

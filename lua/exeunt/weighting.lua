@@ -47,8 +47,8 @@ function schemes.asc(exits) return weighting.ascending(count(exits)), weighting.
 function schemes.desc(exits) return weighting.descending(count(exits)), weighting.descending(count(exits)) end
 function schemes.mix(exits) return weighting.descending(count(exits)), weighting.ascending(count(exits)) end
 
--- check(list, n, what): a copy of the list if it is n positive numbers with the sum 1.
-function weighting.check(list, n, what)
+-- check(list, n, what[, hint]): a copy of the list if it is n positive numbers with the sum 1. `hint` ends the last message.
+function weighting.check(list, n, what, hint)
   if type(list) ~= "table" then core.raise("%s: expected a list of %d numbers, got %s", what, n, type(list)) end
   if #list ~= n then core.raise("%s: %d numbers for %d exits", what, #list, n) end
   local sum, copy = 0, {}
@@ -58,7 +58,9 @@ function weighting.check(list, n, what)
     end
     sum, copy[i] = sum + w, w
   end
-  if math.abs(sum - 1) > TOLERANCE then core.raise("%s: the numbers must sum to 1, they sum to %g", what, sum) end
+  if math.abs(sum - 1) > TOLERANCE then
+    core.raise("%s: the numbers must sum to 1, they sum to %g%s", what, sum, hint or "")
+  end
   return copy
 end
 
@@ -77,6 +79,8 @@ local function side(x, which, what)
   return function() return x end
 end
 
+local HINT = " (ex.weighting.rescaled scales them)"
+
 -- of(x): the scheme that x names or describes, with its results checked: "mix", a function, or
 -- { loss = {...} or name, vote = {...} or name }.
 function weighting.of(x)
@@ -93,7 +97,7 @@ function weighting.of(x)
   return function(exits, epoch, metrics, state)
     local a, b = scheme(exits, epoch, metrics, state)
     local n = count(exits)
-    return weighting.check(a, n, "loss weights"), weighting.check(b, n, "vote weights")
+    return weighting.check(a, n, "loss weights", HINT), weighting.check(b, n, "vote weights", HINT)
   end
 end
 

@@ -1,5 +1,7 @@
 -- Runs commands for tests: the engine itself, with files for its streams. EXEUNT names the program (./exeunt otherwise).
 
+local folder = dofile "tests/support/folder.lua"
+
 local command = {}
 
 local program = os.getenv "EXEUNT" or "./exeunt"
@@ -15,17 +17,7 @@ function command.quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
--- A fresh folder; remove it with command.remove.
-function command.folder()
-  local pipe = assert(io.popen "mktemp -d")
-  local path = pipe:read "*l"
-  pipe:close()
-  return assert(path)
-end
-
-function command.remove(folder)
-  os.execute("rm -rf " .. command.quote(folder))
-end
+command.folder, command.remove = folder.make, folder.remove
 
 function command.write(path, text)
   local file = assert(io.open(path, "w"))
@@ -35,11 +27,11 @@ end
 
 -- shell(line, input) -> { code =, out =, err = } of a shell line that reads `input`.
 function command.shell(line, input)
-  local folder = command.folder()
-  command.write(folder .. "/in", input or "")
-  local status = os.execute(("{ %s\n} <%s/in >%s/out 2>%s/err"):format(line, folder, folder, folder))
-  local result = { code = math.floor(status / 256), out = read(folder .. "/out"), err = read(folder .. "/err") }
-  command.remove(folder)
+  local streams = folder.make()
+  command.write(streams .. "/in", input or "")
+  local status = os.execute(("{ %s\n} <%s/in >%s/out 2>%s/err"):format(line, streams, streams, streams))
+  local result = { code = math.floor(status / 256), out = read(streams .. "/out"), err = read(streams .. "/err") }
+  folder.remove(streams)
   return result
 end
 

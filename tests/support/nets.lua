@@ -2,7 +2,7 @@
 -- tensors as plain numbers.
 
 local ex = require "exeunt"
-local ffi = require "ffi"
+local folder = dofile "tests/support/folder.lua"
 
 local nets = {}
 
@@ -83,23 +83,7 @@ function nets.split(images, labels)
   }
 end
 
--- folder(): a fresh folder, removed with its files by nets.clean(folder).
-ffi.cdef "char *mkdtemp(char *template);"
-
-function nets.folder()
-  local name = ffi.new("char[64]", (os.getenv "TMPDIR" or "/tmp") .. "/exeunt-test-XXXXXX")
-  assert(ffi.C.mkdtemp(name) ~= nil)
-  return ffi.string(name)
-end
-
-function nets.clean(folder)
-  local file = require "exeunt.file"
-  for _, name in ipairs(file.list(folder)) do
-    local path = folder .. "/" .. name
-    if file.kind(path) == "folder" then nets.clean(path) else os.remove(path) end
-  end
-  os.remove(folder)
-end
+nets.folder, nets.clean = folder.make, folder.remove
 
 -- read(path): the bytes of a file.
 function nets.read(path)

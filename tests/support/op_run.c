@@ -105,7 +105,7 @@ static ex_operand place(const ex_shape *s, int32_t n, op_layout layout)
     const int32_t *order = layout == OP_ROW_MAJOR || s->ndim != 4 ? plain : batched ? channels_last : weight_order;
     for (int32_t i = 0; i < s->ndim; i++) o.dim[i] = s->dim[i] == EX_BATCH ? n : s->dim[i];
     ptrdiff_t step = layout == OP_SPREAD ? 2 : 1;
-    for (int32_t i = s->ndim - 1; i >= 0; i--) {
+    for (int32_t i = s->ndim; i-- > 0;) {
         o.stride[order[i]] = step;
         step = step * o.dim[order[i]] + (layout == OP_GAPS ? 3 : 0);
     }
@@ -302,6 +302,7 @@ static void compare(const op_case *c, op_array *const *a, op_array *const *b, in
 {
     for (int32_t k = 0; k < results; k++) {
         double largest = 1e-30;
+        if (!a[k] || !b[k]) { fail_msg("%s made no result %d", c->op, k); return; }
         if (a[k]->shape.dtype != EX_FLOAT32) { op_assert_same_bits(a[k], b[k]); continue; }
         for (int64_t i = 0; i < a[k]->count; i++) largest = fmax(largest, fabs((double)a[k]->f[i]));
         for (int64_t i = 0; i < a[k]->count; i++)

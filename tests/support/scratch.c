@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "scratch.h"
 
-static char folder[64];
+static char folder[PATH_MAX - 256];
 static pid_t owner;
 static uid_t before = (uid_t)-1;
 
@@ -31,7 +31,8 @@ static void clean(void) {
 
 const char *scratch_folder(void) {
     if (folder[0]) return folder;
-    snprintf(folder, sizeof folder, "/tmp/exeunt-test-XXXXXX");
+    const char *root = getenv("TMPDIR");
+    need(snprintf(folder, sizeof folder, "%s/exeunt-test-XXXXXX", root ? root : "/tmp") < (int)sizeof folder, "TMPDIR");
     need(mkdtemp(folder) != NULL, folder);
     need(chmod(folder, 0755) == 0, folder);
     owner = getpid();

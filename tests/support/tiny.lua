@@ -1,28 +1,14 @@
 -- tiny.lua: data and networks for tests of training: 96 images of 1x8x8 in four classes (the class is the bright quadrant,
--- under noise), a network of two stages. Everything follows from fixed numbers. Also folders, and ways to be killed.
+-- under noise), a network of two stages. Everything follows from fixed numbers. Also ways to be killed.
 
 local ex = require "exeunt"
 local ffi = require "ffi"
+local folder = dofile "tests/support/folder.lua"
 local split = require "exeunt.data.split"
 
 local tiny = {}
 
--- -- Folders ------------------------------------------------------------------------------------------------
-
-ffi.cdef [[ char *mkdtemp(char *template); int32_t getpid(void); int kill(int32_t pid, int number); ]]
-
--- folder(): the path of a new, empty folder.
-function tiny.folder()
-  local template = (os.getenv "TMPDIR" or "/tmp") .. "/exeunt-test-XXXXXX"
-  local path = ffi.new("char[?]", #template + 1, template)
-  assert(ffi.C.mkdtemp(path) ~= nil, "no temporary folder")
-  return ffi.string(path)
-end
-
-function tiny.remove(folder)
-  assert(folder:find("exeunt-test-", 1, true))
-  os.execute(("rm -rf '%s'"):format(folder))
-end
+tiny.folder, tiny.remove = folder.make, folder.remove
 
 -- -- Data ---------------------------------------------------------------------------------------------------
 
@@ -72,6 +58,8 @@ function tiny.net(given)
 end
 
 -- -- Ways to be killed ----------------------------------------------------------------------------------------
+
+ffi.cdef "int32_t getpid(void); int kill(int32_t pid, int number);"
 
 -- Calls f when a split's loaders have given `after` batches.
 local function at_batch(from, after, f)

@@ -7,11 +7,12 @@
  * (conv_depthwise.c). */
 #include <limits.h>
 #include "conv_tile.h"
+#include "conv_moments.h"
 #include "conv_parts.h"
 #include "conv_isa.h"
 #include "../../base/team.h"
 
-enum { BLOCK = 2 * VL, PART_MACS = 1 << 20, ENOUGH_PARTS = 32, MAX_PIECES = 16 };
+enum { BLOCK = 2 * VL, PART_MACS = 1 << 20, SMALL_MACS = PART_MACS / 4, ENOUGH_PARTS = 32, MAX_PIECES = 16 };
 
 typedef struct job {
     const ex_conv_shape *s;
@@ -19,8 +20,7 @@ typedef struct job {
     ex_conv_image y, x;                     /* written, read */
     ex_conv_filter w;                       /* out: distance of written channels, in: of read ones */
     ptrdiff_t w_group;
-    const float *bias;
-    ptrdiff_t bias_step;
+    ex_conv_epilogue e;
     int32_t ci, co;                         /* channels of a group that are read, written */
     int32_t h, width;                       /* of what is read */
     int32_t phase_rows, phase_cols;         /* 1, 1 in the forward pass */
@@ -28,8 +28,10 @@ typedef struct job {
     int32_t blocks;                         /* of written channels, in a group */
     int32_t images, row_block, col_block, channel_block;             /* what a part covers */
     int32_t image_parts, row_parts, col_parts, channel_parts;
-    float *packed, *added, *strips;         /* added: the bias or zeros, in whole blocks */
+    const float *packed;                    /* the filter */
+    float *to_pack, *added, *strips;        /* added: the bias or zeros, in whole blocks */
     size_t packed_group, strip;             /* floats */
+    double *moments;                        /* of each part in space: 2 x s->co; NULL: not wanted */
 } job;
 
 static axis row_axis(const job *j, int32_t phase)
@@ -87,7 +89,7 @@ static void plan_parts(job *j)
     if (taps * j->co > (double)j->h * j->width) by_channels = j->blocks < pieces ? j->blocks : pieces;
     int32_t by_space = up(pieces, by_channels);
     j->images = 1;
-    if (macs * 4 < PART_MACS) j->images = at_least_one(PART_MACS / 4 / (macs + 1));
+    if (macs < SMALL_MACS) j->images = at_least_one(SMALL_MACS / (macs + 1));
     if (j->images > s->n) j->images = s->n;
     j->row_block = j->rows;
     j->col_block = j->cols;
@@ -127,10 +129,12 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
 }
 
 static size_t bias_floats(const job *j) { return round_up((size_t)j->blocks * BLOCK, 16) * (size_t)j->s->groups; }
+static size_t packed_floats(const job *j) { return round_up(j->packed_group * (size_t)j->s->groups, 16); }
 
+/* The bias, the strips, the packed filter. */
 static size_t job_scratch(const job *j, int32_t threads)
 {
-    return (round_up(j->packed_group * (size_t)j->s->groups, 16) + bias_floats(j) + j->strip * (size_t)threads) * sizeof(float);
+    return (bias_floats(j) + j->strip * (size_t)threads + packed_floats(j)) * sizeof(float);
 }
 
 /* -- Packing ------------------------------------------------------------------------------------------ */
@@ -159,7 +163,7 @@ static void pack_part(void *context, int32_t part, int32_t thread)
     const int32_t group = part / j->blocks, block = part % j->blocks;
     const int32_t left = j->co - block * BLOCK, lanes = left < BLOCK ? left : BLOCK;
     const int32_t width = left > VL ? BLOCK : VL;
-    float *phase = j->packed + (size_t)group * j->packed_group;
+    float *phase = j->to_pack + (size_t)group * j->packed_group;
     const float *w = j->w.data + group * j->w_group + block * BLOCK * j->w.out;
     for (int32_t p = 0; p < j->phase_rows; p++)
         for (int32_t q = 0; q < j->phase_cols; q++) {
@@ -174,13 +178,21 @@ static void pack_part(void *context, int32_t part, int32_t thread)
         }
 }
 
+static void pack_filter(job *j, float *to, ex_team *team)
+{
+    const int32_t packs = j->s->groups * j->blocks;
+    j->packed = j->to_pack = to;
+    if (j->packed_group * (size_t)j->s->groups < 16384) for (int32_t i = 0; i < packs; i++) pack_part(j, i, 0);
+    else ex_team_run(team, packs, pack_part, j);
+}
+
 static void pack_bias(const job *j)
 {
     const size_t each = bias_floats(j) / (size_t)j->s->groups;
     for (int32_t g = 0; g < j->s->groups; g++)
         for (size_t c = 0; c < each; c++)
-            j->added[(size_t)g * each + c] = j->bias && c < (size_t)j->co
-                ? j->bias[((ptrdiff_t)g * j->co + (ptrdiff_t)c) * j->bias_step] : 0;
+            j->added[(size_t)g * each + c] = j->e.bias && c < (size_t)j->co
+                ? j->e.bias[((ptrdiff_t)g * j->co + (ptrdiff_t)c) * j->e.bias_step] : 0;
 }
 
 /* -- Work ---------------------------------------------------------------------------------------------- */
@@ -202,13 +214,14 @@ typedef struct patch {
     float *y;                               /* of the phase's output (0, 0), channel 0 of the group */
     ptrdiff_t y_row, y_pixel;
     const float *w, *bias;                 /* of the phase and group */
+    const float *residual;                  /* forward: as y, or NULL */
 } patch;
 
 static int32_t divide_up(int32_t a, int32_t b) { return a > 0 ? (a + b - 1) / b : -(-a / b); }
 static int32_t clamp(int32_t x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : x; }
 
 /* One row of tiles: `R` rows from `row` on. Kernel rows that fall outside the image for all of them are left out. */
-static void tile_strip(const patch *p, tile_args *t, int32_t nv, int32_t R, int32_t row, float *y, const float *w)
+static void tile_strip(const patch *p, tile_args *t, int32_t nv, int32_t R, int32_t row, int32_t channel, const float *w)
 {
     const job *j = p->j;
     const axis *a = &p->rows, *b = &p->cols;
@@ -222,7 +235,8 @@ static void tile_strip(const patch *p, tile_args *t, int32_t nv, int32_t R, int3
     for (int32_t i = 0; i < blocks; i++) {
         const int32_t from = tile_start(total, blocks, i), P = tile_start(total, blocks, i + 1) - from;
         t->x = x + (p->col + from) * b->step * p->in.pixel;
-        t->y = y + row * p->y_row + (p->col + from) * p->y_pixel;
+        t->y = p->y + row * p->y_row + (p->col + from) * p->y_pixel + channel;
+        if (p->residual) t->residual = p->residual + row * t->residual_row + (p->col + from) * t->residual_col + channel;
         forward_tile[R][P][nv - 1](t);
     }
 }
@@ -236,7 +250,8 @@ static void run_patch(const patch *p, int32_t block, int32_t block_end)
     tile_args t = {
         .x_row = a->step * p->in.row, .x_col = b->step * p->in.pixel, .x_outer = a->dilation * p->in.row,
         .x_inner = b->dilation * p->in.pixel, .x_k = 1, .y_row = p->y_row, .y_col = p->y_pixel,
-        .inner = run ? taps > 0 : taps, .len = run ? taps * j->ci : j->ci,
+        .inner = run ? taps > 0 : taps, .len = run ? taps * j->ci : j->ci, .residual_row = j->e.residual.row,
+        .residual_col = j->e.residual.pixel, .activation = j->e.activation,
     };
     for (; block < block_end; block++) {
         const int32_t left = j->co - block * BLOCK, nv = left > VL ? 2 : 1;
@@ -248,10 +263,48 @@ static void run_patch(const patch *p, int32_t block, int32_t block_end)
         const float *w = p->w + (size_t)block * BLOCK * (size_t)a->taps * (size_t)b->taps * (size_t)j->ci;
         for (int32_t row = p->row, R; row < p->row_end; row += R) {
             R = tile_rows(p->col_end - p->col, p->row_end - row);
-            tile_strip(p, &t, nv, R, row, p->y + block * BLOCK, w);
+            tile_strip(p, &t, nv, R, row, block * BLOCK, w);
         }
     }
 }
+
+/* -- Moments: a part in space is (images, rows, columns), the last one fastest ----------------------------------------- */
+
+static int32_t space_parts(const job *j) { return j->image_parts * j->row_parts * j->col_parts; }
+
+/* How many images, rows and columns of outputs part number `part` in space has. */
+static void part_size(const job *j, int32_t part, int32_t *images, int32_t *rows, int32_t *cols)
+{
+    *cols = clamp(j->cols - part % j->col_parts * j->col_block, 0, j->col_block);
+    *rows = clamp(j->rows - part / j->col_parts % j->row_parts * j->row_block, 0, j->row_block);
+    *images = clamp(j->s->n - part / j->col_parts / j->row_parts * j->images, 0, j->images);
+}
+
+/* The part's channels [from, to) of y, whose first pixel is y.data. */
+static void take_moments(const job *j, ex_conv_image y, int32_t part, int32_t from, int32_t to)
+{
+    int32_t images, rows, cols;
+    double *mean = j->moments + (size_t)part * 2 * (size_t)j->s->co + from;
+    part_size(j, part, &images, &rows, &cols);
+    y.data += from;
+    moments_take(mean, mean + j->s->co, y, images, rows, cols, to - from);
+}
+
+static void join_moments(const job *j)
+{
+    const int32_t co = j->s->co;
+    double count = 0, *mean = j->e.moments;
+    memset(mean, 0, 2 * (size_t)co * sizeof *mean);
+    for (int32_t p = 0; p < space_parts(j); p++) {
+        int32_t images, rows, cols;
+        const double *part = j->moments + (size_t)p * 2 * (size_t)co;
+        part_size(j, p, &images, &rows, &cols);
+        moments_join(mean, mean + co, count, part, part + co, (double)images * rows * cols, co);
+        count += (double)images * rows * cols;
+    }
+}
+
+/* -- Parts ---------------------------------------------------------------------------------------------- */
 
 /* Part = (channel block, images, group, rows, columns), the last one fastest. */
 static void run_part(void *context, int32_t part, int32_t thread)
@@ -279,23 +332,32 @@ static void run_part(void *context, int32_t part, int32_t thread)
                 p.col = col;
                 p.col_end = clamp(col + j->col_block, 0, p.cols.out);
                 p.y = j->y.data + image * j->y.image + a * j->y.row + b * j->y.pixel + (ptrdiff_t)group * j->co;
+                if (j->e.residual.data) p.residual = j->e.residual.data + image * j->e.residual.image + (ptrdiff_t)group * j->co;
                 if (p.row < p.row_end && p.col < p.col_end) run_patch(&p, block, block_end);
                 p.w += (size_t)p.rows.taps * (size_t)p.cols.taps * (size_t)j->ci * round_up((size_t)j->co, VL);
             }
     }
+    if (!j->moments) return;
+    const ex_conv_image y = { j->y.data + first * j->y.image + row * j->y.row + col * j->y.pixel, j->y.image, j->y.row, j->y.pixel };
+    const int32_t in_space = (first / j->images * j->row_parts + row / j->row_block) * j->col_parts + col / j->col_block;
+    take_moments(j, y, in_space, group * j->co + block * BLOCK, group * j->co + clamp(block_end * BLOCK, 0, j->co));
 }
 
 static void run(job *j, ex_team *team, void *scratch)
 {
     const ex_conv_shape *s = j->s;
-    j->packed = scratch;
-    j->added = j->packed + round_up(j->packed_group * (size_t)s->groups, 16);
+    j->added = scratch;
     j->strips = j->added + bias_floats(j);
+    float *end = j->strips + j->strip * (size_t)(team ? ex_team_size(team) : 1);
+    if (j->w.packed) j->packed = j->w.packed;
+    else {
+        pack_filter(j, end, team);
+        end += packed_floats(j);
+    }
+    if (j->e.moments) j->moments = (double *)(void *)((char *)scratch + round_up((size_t)((char *)end - (char *)scratch), 64));
     pack_bias(j);
-    const int32_t packs = s->groups * j->blocks;
-    if (j->packed_group * (size_t)s->groups < 16384) for (int32_t i = 0; i < packs; i++) pack_part(j, i, 0);
-    else ex_team_run(team, packs, pack_part, j);
     ex_team_run(team, j->channel_parts * j->image_parts * s->groups * j->row_parts * j->col_parts, run_part, j);
+    if (j->moments) join_moments(j);
 }
 
 /* -- One pixel ------------------------------------------------------------------------------------------- */
@@ -304,8 +366,9 @@ static void run(job *j, ex_team *team, void *scratch)
  * output is a dot product, with the additions in the order that a tile has, so that the bits are the same. */
 typedef struct pixel_job {
     float *y;
-    const float *x, *w, *bias;
-    ptrdiff_t w_out, bias_step;
+    const float *x, *w;
+    const ex_conv_epilogue *e;
+    ptrdiff_t w_out;
     int32_t ci, co;
 } pixel_job;
 
@@ -326,7 +389,12 @@ EX_INLINE void dot_products(const pixel_job *j, int32_t from, const int chains)
         const float x = j->x[k];
         UNROLL for (int i = 0; i < chains; i++) sum[i] = FUSED(sum[i], x, w[i * j->w_out + k]);
     }
-    for (int i = 0; i < chains; i++) j->y[from + i] = sum[i] + (j->bias ? j->bias[(from + i) * j->bias_step] : 0);
+    const ex_conv_epilogue *e = j->e;
+    for (int i = 0; i < chains; i++) {
+        float y = sum[i] + (e->bias ? e->bias[(from + i) * e->bias_step] : 0);
+        if (e->residual.data) y += e->residual.data[from + i];
+        j->y[from + i] = epilogue_number(y, e->activation);
+    }
 }
 
 static void pixel_part(void *context, int32_t part, int32_t thread)
@@ -364,19 +432,52 @@ static size_t scratch(ex_conv_direction direction, const ex_conv_shape *s, int32
     return job_scratch(&j, threads);
 }
 
-static void forward(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const float *bias, ptrdiff_t bias_step,
-                    const ex_conv_shape *s, ex_team *team, void *memory)
+/* The parts that space is cut into depend on how many images there are, up to ENOUGH_PARTS of them. */
+static size_t moments_scratch(const ex_conv_shape *s)
 {
-    if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_forward)(y, x, w, bias, bias_step, s, team, memory); return; }
-    const ex_conv_shape f = flat(s, &x, &y);
+    if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_moments_scratch)(s);
+    int32_t most = 0;
+    for (int32_t n = 1; n <= s->n; n = n < ENOUGH_PARTS || n == s->n ? n + 1 : s->n)
+        for (int32_t as_flat = 0; as_flat < 2; as_flat++) {
+            const ex_conv_image any = {0};  /* of no strides: flat where the kernel allows */
+            ex_conv_shape one = *s, f = flat(&one, &any, &any);
+            one.n = f.n = n;
+            job j = {0};
+            plan(&j, EX_CONV_FORWARD, as_flat ? &f : &one);
+            if (space_parts(&j) > most) most = space_parts(&j);
+        }
+    return 64 + (size_t)most * 2 * (size_t)s->co * sizeof(double);
+}
+
+static size_t packed_bytes(const ex_conv_shape *s)
+{
+    if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_packed_bytes)(s);
+    job j = {0};
+    plan(&j, EX_CONV_FORWARD, s);
+    return packed_floats(&j) * sizeof(float);
+}
+
+static void pack(float *packed, ex_conv_filter w, const ex_conv_shape *s, ex_team *team)
+{
+    if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_pack)(packed, w, s); return; }
+    job j = { .w = w, .w_group = w.out * (s->co / s->groups) };
+    plan(&j, EX_CONV_FORWARD, s);
+    pack_filter(&j, packed, team);
+}
+
+static void forward(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex_conv_epilogue *e, const ex_conv_shape *s,
+                    ex_team *team, void *memory)
+{
+    if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_forward)(y, x, w, e, s, team, memory); return; }
+    ex_conv_shape f = flat(s, &x, &y);
+    if (e->residual.data && f.h != s->h && e->residual.row != e->residual.pixel * s->w) f = *s;
     const int one = s->n == 1 && s->h == 1 && s->w == 1 && s->kh == 1 && s->kw == 1 && !s->padding[0] && !s->padding[1];
-    if (one && s->groups == 1 && w.in == 1) {
-        pixel_job j = { .y = y.data, .x = x.data, .w = w.data, .bias = bias, .w_out = w.out, .bias_step = bias_step,
-                        .ci = s->ci, .co = s->co };
+    if (one && s->groups == 1 && w.in == 1 && !w.packed && !e->moments) {
+        pixel_job j = { .y = y.data, .x = x.data, .w = w.data, .e = e, .w_out = w.out, .ci = s->ci, .co = s->co };
         ex_team_run(team, up(s->co, PIXEL_PART), pixel_part, &j);
         return;
     }
-    job j = { .y = y, .x = x, .w = w, .bias = bias, .bias_step = bias_step, .w_group = w.out * (s->co / s->groups) };
+    job j = { .y = y, .x = x, .w = w, .e = *e, .w_group = w.out * (s->co / s->groups) };
     plan(&j, EX_CONV_FORWARD, &f);
     run(&j, team, memory);
 }
@@ -386,7 +487,7 @@ static void grad_input(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, con
 {
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_grad_input)(dx, dy, w, s, team, memory); return; }
     const ex_conv_shape f = flat(s, &dx, &dy);
-    job j = { .y = dx, .x = dy, .w = { w.data, w.in, w.out, w.row, w.col }, .w_group = w.out * (s->co / s->groups) };
+    job j = { .y = dx, .x = dy, .w = { w.data, w.in, w.out, w.row, w.col, NULL }, .w_group = w.out * (s->co / s->groups) };
     plan(&j, EX_CONV_GRAD_INPUT, &f);
     run(&j, team, memory);
 }
@@ -403,6 +504,7 @@ static void grad_weight(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, co
 #define EX_TEXT(x) EX_TEXT_(x)
 
 const ex_conv_kernels EX_SUFFIXED(ex_conv_kernels) = {
-    .name = EX_TEXT(EX_ISA_SUFFIX), .scratch = scratch, .forward = forward, .grad_input = grad_input,
-    .grad_weight = grad_weight,
+    .name = EX_TEXT(EX_ISA_SUFFIX), .scratch = scratch, .moments_scratch = moments_scratch,
+    .packed_bytes = packed_bytes, .pack = pack, .forward = forward,
+    .grad_input = grad_input, .grad_weight = grad_weight,
 };

@@ -1,14 +1,16 @@
 /* conv_depthwise.c: convolutions that keep every channel to itself (groups == channels in == channels out): a loop
  * over vectors of channels, in all three directions. It handles no channel multiplier: that is conv.c's case.
  *
- *     y[n,oh,ow,c]  = bias[c] + sum_{kh,kw} x[n, oh*s-p+kh*d, ow*s-p+kw*d, c] * w[c,kh,kw]
+ *     y[n,oh,ow,c]  = epilogue(sum_{kh,kw} x[n, oh*s-p+kh*d, ow*s-p+kw*d, c] * w[c,kh,kw])
  *     dw[c,kh,kw]   = sum_{n,oh,ow} x[n, oh*s-p+kh*d, ow*s-p+kw*d, c] * dy[n,oh,ow,c] */
 #include <limits.h>
+#include "conv_epilogue.h"
+#include "conv_moments.h"
 #include "conv_parts.h"
 #include "conv_isa.h"
 #include "../../base/team.h"
 
-enum { CHANNELS = 4 * VL, PIXELS = 8, SHARES = 16, SHARE_BYTES = 8 << 20 };
+enum { CHANNELS = 4 * VL, PIXELS = 8, SHARES = 16, SHARE_FLOATS = 2 << 20 };
 
 typedef struct job {
     const ex_conv_shape *s;
@@ -17,8 +19,11 @@ typedef struct job {
     int32_t h, width;                       /* of x */
     int32_t phase_rows, phase_cols, rows;   /* rows of the largest phase */
     int32_t row_block, row_parts, channel_parts, shares;
+    ex_conv_epilogue e;
     size_t padded, strip;                   /* channels rounded up; floats of a thread's strip */
-    float *packed, *strips;                 /* packed: [tap][channel], then the bias; weight gradient: the shares */
+    const float *packed, *added;            /* the filter, [tap][channel]; the bias or zeros */
+    float *sums, *strips;                   /* sums: weight gradient: the shares */
+    double *moments;                        /* of each (image, rows): 2 x channels; NULL: not wanted */
 } job;
 
 static int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
@@ -76,8 +81,7 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->row_parts = up(j->rows, j->row_block);
     j->channel_parts = up(s->ci, CHANNELS);
     j->padded = round_up((size_t)s->ci, 16);
-    const size_t filter = (size_t)s->kh * (size_t)s->kw * j->padded;
-    const size_t most = SHARE_BYTES / 4 / filter;
+    const double filter = (double)s->kh * s->kw * (double)j->padded, most = SHARE_FLOATS / filter;
     j->shares = most < 1 ? 1 : most < SHARES ? (int32_t)most : SHARES;
     if (j->shares > s->n) j->shares = s->n;
     j->strip = round_up(strip_floats(j, j->row_block), 16);
@@ -104,7 +108,9 @@ typedef struct row_args {
     float *y;
     ptrdiff_t x_row, x_col, x_step, y_step, w_row, w_col;
     int32_t tap_rows, tap_cols, out;
-    const float *bias;
+    const float *bias, *residual;           /* residual: as y, or NULL */
+    ptrdiff_t residual_step;
+    ex_conv_activation activation;
 } row_args;
 
 EX_INLINE void row_pixels(const row_args *r, int32_t from, const int pixels, vmask m)
@@ -120,8 +126,8 @@ EX_INLINE void row_pixels(const row_args *r, int32_t from, const int pixels, vma
 #pragma GCC unroll 8
             for (int p = 0; p < pixels; p++) a[p] += vf_load_part(x + p * r->x_step, m) * w;
         }
-#pragma GCC unroll 8
-    for (int p = 0; p < pixels; p++) vf_store_part(r->y + (from + p) * r->y_step, a[p] + bias, m);
+    epilogue_store(r->y + from * r->y_step, r->y_step, a, 1, pixels, bias,
+                   r->residual ? r->residual + from * r->residual_step : NULL, r->residual_step, r->activation, 0, m);
 }
 
 static void run_row(const row_args *r, int32_t lanes)
@@ -136,13 +142,14 @@ static void run_row(const row_args *r, int32_t lanes)
 
 /* All rows of one phase of a part. */
 static void run_phase(const job *j, const view *v, const window *o, const axis *a, const axis *b, int32_t row,
-                      int32_t channel, int32_t channels, float *y)
+                      int32_t channel, int32_t channels, float *y, const float *residual)
 {
     const ptrdiff_t padded = (ptrdiff_t)j->padded;
     row_args r = {
         .x_row = a->dilation * v->row, .x_col = b->dilation * v->pixel, .x_step = b->step * v->pixel,
         .y_step = j->y.pixel * j->phase_cols, .w_row = a->kernel_step * j->s->kw * padded,
-        .w_col = b->kernel_step * padded, .tap_cols = b->taps, .out = b->out,
+        .w_col = b->kernel_step * padded, .tap_cols = b->taps, .out = b->out, .residual_step = j->e.residual.pixel,
+        .activation = j->e.activation,
     };
     for (int32_t i = row; i < least(row + j->row_block, a->out); i++) {
         const int32_t top = a->first + i * a->step;
@@ -150,11 +157,14 @@ static void run_phase(const job *j, const view *v, const window *o, const axis *
         while (low < high && top + low * a->dilation < 0) low++;
         while (high > low && top + (high - 1) * a->dilation >= j->h) high--;
         r.tap_rows = high - low;
+        for (int32_t k = i == row ? i : i + 1; residual && k <= i + 1 && k < a->out; k++)    /* a row ahead */
+            epilogue_prefetch(residual + k * j->e.residual.row, r.residual_step, b->out, (channels + VL - 1) / VL);
         for (int32_t c = 0; c < channels; c += VL) {
             r.x = v->data + (top + low * a->dilation - o->row) * v->row + (b->first - o->col) * v->pixel + c;
             r.w = j->packed + (((ptrdiff_t)a->kernel + low * a->kernel_step) * j->s->kw + b->kernel) * padded + channel + c;
-            r.bias = j->packed + (ptrdiff_t)j->s->kh * j->s->kw * padded + channel + c;
+            r.bias = j->added + channel + c;
             r.y = y + i * j->phase_rows * j->y.row + c;
+            if (residual) r.residual = residual + i * j->e.residual.row + c;
             run_row(&r, least(VL, channels - c));
         }
     }
@@ -173,27 +183,76 @@ static void run_part(void *context, int32_t part, int32_t thread)
         for (int32_t q = 0; q < j->phase_cols; q++) {
             const axis a = row_axis(j, p), b = col_axis(j, q);
             float *y = j->y.data + image * j->y.image + p * j->y.row + q * j->y.pixel + channel;
-            if (b.out > 0) run_phase(j, &v, &o, &a, &b, row, channel, channels, y);
+            const float *residual = j->e.residual.data ? j->e.residual.data + image * j->e.residual.image + channel : NULL;
+            if (b.out > 0) run_phase(j, &v, &o, &a, &b, row, channel, channels, y, residual);
         }
+    if (!j->moments) return;
+    const ex_conv_image y = { j->y.data + image * j->y.image + row * j->y.row + channel, j->y.image, j->y.row, j->y.pixel };
+    double *mean = j->moments + (size_t)(image * j->row_parts + row / j->row_block) * 2 * (size_t)j->s->co + channel;
+    moments_take(mean, mean + j->s->co, y, 1, least(j->row_block, j->rows - row), j->s->ow, channels);
 }
 
-static void run(job *j, ex_conv_filter w, const float *bias, ptrdiff_t bias_step, ex_team *team, void *scratch)
+static void join_moments(const job *j)
+{
+    const int32_t co = j->s->co;
+    double count = 0, *mean = j->e.moments;
+    memset(mean, 0, 2 * (size_t)co * sizeof *mean);
+    for (int32_t p = 0; p < j->s->n * j->row_parts; p++) {
+        const double *part = j->moments + (size_t)p * 2 * (size_t)co;
+        const double pixels = (double)least(j->row_block, j->rows - p % j->row_parts * j->row_block) * j->s->ow;
+        moments_join(mean, mean + co, count, part, part + co, pixels, co);
+        count += pixels;
+    }
+}
+
+static void pack_taps(const job *j, float *out, ex_conv_filter w)
 {
     const ex_conv_shape *s = j->s;
-    float *out = j->packed = scratch;
     for (int32_t t = 0; t < s->kh * s->kw; t++, out += j->padded)
         for (int32_t c = 0; c < s->ci; c++) out[c] = w.data[c * w.out + t / s->kw * w.row + t % s->kw * w.col];
-    for (int32_t c = 0; c < s->ci; c++) out[c] = bias ? bias[c * bias_step] : 0;
-    j->strips = j->packed + packed_floats(j);
-    ex_team_run(team, s->n * j->channel_parts * j->row_parts, run_part, j);
 }
 
-void EX_SUFFIXED(ex_conv_depthwise_forward)(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const float *bias,
-                                            ptrdiff_t bias_step, const ex_conv_shape *s, ex_team *team, void *scratch)
+/* Scratch: the bias, the strips, the packed filter, each in whole lines of the cache. */
+static void run(job *j, ex_conv_filter w, ex_team *team, void *scratch)
 {
-    job j = { .y = y, .x = x };
+    const ex_conv_shape *s = j->s;
+    float *added = scratch, *packed;
+    for (int32_t c = 0; c < s->ci; c++) added[c] = j->e.bias ? j->e.bias[c * j->e.bias_step] : 0;
+    j->added = added;
+    j->strips = added + j->padded;
+    packed = j->strips + j->strip * (size_t)(team ? ex_team_size(team) : 1);
+    j->packed = w.packed ? w.packed : packed;
+    if (!w.packed) pack_taps(j, packed, w);
+    if (j->e.moments) j->moments = (double *)(void *)(packed + (w.packed ? 0 : packed_floats(j) - j->padded));
+    ex_team_run(team, s->n * j->channel_parts * j->row_parts, run_part, j);
+    if (j->moments) join_moments(j);
+}
+
+size_t EX_SUFFIXED(ex_conv_depthwise_packed_bytes)(const ex_conv_shape *s)
+{
+    return (size_t)s->kh * (size_t)s->kw * round_up((size_t)s->ci, 16) * sizeof(float);
+}
+
+void EX_SUFFIXED(ex_conv_depthwise_pack)(float *packed, ex_conv_filter w, const ex_conv_shape *s)
+{
+    job j = {0};
     plan(&j, EX_CONV_FORWARD, s);
-    run(&j, w, bias, bias_step, team, scratch);
+    pack_taps(&j, packed, w);
+}
+
+size_t EX_SUFFIXED(ex_conv_depthwise_moments_scratch)(const ex_conv_shape *s)
+{
+    job j = {0};
+    plan(&j, EX_CONV_FORWARD, s);
+    return 64 + (size_t)s->n * (size_t)j.row_parts * 2 * (size_t)s->co * sizeof(double);
+}
+
+void EX_SUFFIXED(ex_conv_depthwise_forward)(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex_conv_epilogue *e,
+                                            const ex_conv_shape *s, ex_team *team, void *scratch)
+{
+    job j = { .y = y, .x = x, .e = *e };
+    plan(&j, EX_CONV_FORWARD, s);
+    run(&j, w, team, scratch);
 }
 
 void EX_SUFFIXED(ex_conv_depthwise_grad_input)(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w,
@@ -201,7 +260,7 @@ void EX_SUFFIXED(ex_conv_depthwise_grad_input)(ex_conv_image dx, ex_conv_image d
 {
     job j = { .y = dx, .x = dy };
     plan(&j, EX_CONV_GRAD_INPUT, s);
-    run(&j, w, NULL, 0, team, scratch);
+    run(&j, w, team, scratch);
 }
 
 /* -- Weight gradient ------------------------------------------------------------------------------------------- */
@@ -252,7 +311,7 @@ static void weight_part(void *context, int32_t part, int32_t thread)
     const int32_t channels = least(CHANNELS, s->ci - channel);
     const int32_t first = (int32_t)((int64_t)s->n * share / j->shares), end = (int32_t)((int64_t)s->n * (share + 1) / j->shares);
     float *strip = j->strips + (size_t)thread * j->strip;
-    float *sums = j->packed + (size_t)share * (size_t)s->kh * (size_t)s->kw * j->padded + channel;
+    float *sums = j->sums + (size_t)share * (size_t)s->kh * (size_t)s->kw * j->padded + channel;
     for (int32_t t = 0; t < s->kh * s->kw; t++) memset(sums + (size_t)t * j->padded, 0, (size_t)channels * sizeof *sums);
     for (int32_t image = first; image < end; image++)
         for (int32_t row = 0; row < s->oh; row += j->row_block) {
@@ -271,13 +330,13 @@ void EX_SUFFIXED(ex_conv_depthwise_grad_weight)(ex_conv_filter dw, ex_conv_image
 {
     job j = { .y = dy, .x = x };
     plan(&j, EX_CONV_GRAD_WEIGHT, s);
-    j.packed = scratch;
-    j.strips = j.packed + packed_floats(&j);
+    j.sums = scratch;
+    j.strips = j.sums + packed_floats(&j);
     ex_team_run(team, j.shares * j.channel_parts, weight_part, &j);
     const size_t each = (size_t)s->kh * (size_t)s->kw * j.padded;
     for (int32_t t = 0; t < s->kh * s->kw; t++)
         for (int32_t c = 0; c < s->ci; c++) {
-            const float *in = j.packed + (size_t)t * j.padded + c;
+            const float *in = j.sums + (size_t)t * j.padded + c;
             float sum = *in;
             for (int32_t k = 1; k < j.shares; k++) sum += in[(size_t)k * each];
             dw.data[c * dw.out + t / s->kw * dw.row + t % s->kw * dw.col] = sum;

@@ -10,8 +10,11 @@ void EX_SUFFIXED(ex_conv_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_ima
 
 /* conv_depthwise.c: groups == ci == co */
 size_t EX_SUFFIXED(ex_conv_depthwise_scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads);
-void EX_SUFFIXED(ex_conv_depthwise_forward)(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const float *bias,
-                                            ptrdiff_t bias_step, const ex_conv_shape *s, ex_team *team, void *scratch);
+size_t EX_SUFFIXED(ex_conv_depthwise_packed_bytes)(const ex_conv_shape *s);
+void EX_SUFFIXED(ex_conv_depthwise_pack)(float *packed, ex_conv_filter w, const ex_conv_shape *s);
+size_t EX_SUFFIXED(ex_conv_depthwise_moments_scratch)(const ex_conv_shape *s);
+void EX_SUFFIXED(ex_conv_depthwise_forward)(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex_conv_epilogue *e,
+                                            const ex_conv_shape *s, ex_team *team, void *scratch);
 void EX_SUFFIXED(ex_conv_depthwise_grad_input)(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w,
                                                const ex_conv_shape *s, ex_team *team, void *scratch);
 void EX_SUFFIXED(ex_conv_depthwise_grad_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy,

@@ -7,7 +7,7 @@
  * over channels (x_k == 1) and w is the packed filter. Weight gradient: (r, p) are kernel rows and (column, channel)
  * pairs (x_col == 1), k runs over pixels and w is the output's gradient. It knows no borders: callers pad. */
 #pragma once
-#include "../simd.h"
+#include "conv_epilogue.h"
 
 typedef struct tile_args {
     const float *x, *w;
@@ -19,6 +19,9 @@ typedef struct tile_args {
     int32_t last;                           /* lanes of the last vector that exist, 1..VL */
     int32_t more;                           /* weight gradient: add to what y holds */
     const float *bias;                      /* forward: NV*VL numbers, added to the sums */
+    const float *residual;                  /* forward: of element (0, 0), or NULL */
+    ptrdiff_t residual_row, residual_col;
+    ex_conv_activation activation;          /* forward */
 } tile_args;
 
 typedef void tile_function(const tile_args *t);
@@ -73,10 +76,25 @@ EX_INLINE void tile(const int R, const int P, const int NV, const int weight, co
     else
         UNROLL for (int j = 0; j < R * P; j++)
             UNROLL for (int v = 0; v < NV; v++) a[j][v] = (vf){0};
+    if (!weight && t->residual)
+        for (int r = 0; r < R; r++) epilogue_prefetch(t->residual + r * t->residual_row, t->residual_col, P, NV);
     tile_sum(a, R, P, NV, weight, t);
-    if (!weight)
-        UNROLL for (int j = 0; j < R * P; j++)
-            UNROLL for (int v = 0; v < NV; v++) a[j][v] += vf_load(t->bias + v * VL);
+    if (!weight) {
+        UNROLL for (int r = 0; r < R; r++) {
+            float *y = t->y + r * t->y_row;
+            const float *residual = t->residual ? t->residual + r * t->residual_row : NULL;
+            if (NV > 1)
+                epilogue_store(y, t->y_col, &a[r * P][0], 2, P, vf_load(t->bias), residual, t->residual_col, t->activation, 1, last);
+            const int v = NV - 1;
+            const vf bias = vf_load(t->bias + v * VL);
+            if (residual) residual += v * VL;
+            if (t->last == VL)
+                epilogue_store(y + v * VL, t->y_col, &a[r * P][v], 2, P, bias, residual, t->residual_col, t->activation, 1, last);
+            else
+                epilogue_store(y + v * VL, t->y_col, &a[r * P][v], 2, P, bias, residual, t->residual_col, t->activation, 0, last);
+        }
+        return;
+    }
     if (t->last == VL) {
         UNROLL for (int j = 0; j < R * P; j++)
             UNROLL for (int v = 0; v < NV; v++)
@@ -100,8 +118,8 @@ EX_INLINE void tile(const int R, const int P, const int NV, const int weight, co
 #define TILES(X) TILES_6(X)
 #endif
 
-/* A block of `columns` in a run of `total`: equal blocks of at most TILE, the first ones larger by one. */
-static inline int32_t tile_blocks(int32_t total) { return (total + TILE - 1) / TILE; }
+/* A block of `columns` in a run of `total` > 0: equal blocks of at most TILE, the first ones larger by one. */
+static inline int32_t tile_blocks(int32_t total) { return total > TILE ? (total + TILE - 1) / TILE : 1; }
 static inline int32_t tile_start(int32_t total, int32_t blocks, int32_t b)
 {
     const int32_t rest = total % blocks;

@@ -5,14 +5,14 @@
  * A tile (conv_tile.h) of kernel rows and (kernel column, input channel) pairs against two vectors of output channels
  * stays in registers while the pixels of a chunk (some rows of an image, or some small images) go by. The images are
  * shared out to `shares`, each with sums of its own, which are then added in order; shares are taken first, since each
- * reads its images once, and tiles are split only where the sums of all shares would pass SHARE_BYTES or where there
+ * reads its images once, and tiles are split only where the sums of all shares would pass SHARE_FLOATS or where there
  * are too few images. */
 #include "conv_tile.h"
 #include "conv_parts.h"
 #include "conv_isa.h"
 #include "../../base/team.h"
 
-enum { BLOCK = 2 * VL, PARTS = 16, PART_MACS = 1 << 18, SHARE_BYTES = 8 << 20, CHUNK_BYTES = 240 << 10 };
+enum { BLOCK = 2 * VL, PARTS = 16, PART_MACS = 1 << 18, SHARE_FLOATS = 2 << 20, CHUNK_BYTES = 240 << 10 };
 
 typedef struct job {
     const ex_conv_shape *s;
@@ -44,7 +44,7 @@ static void plan(job *j, const ex_conv_shape *s)
     j->blocks = up(j->co, BLOCK);
     const double filter = (double)s->kh * s->kw * j->ci * s->co, macs = filter * s->oh * s->ow * s->n;
     const int32_t parts = between(macs / PART_MACS, 1, PARTS);
-    j->shares = least(between(SHARE_BYTES / 4 / filter, 1, parts), s->n);
+    j->shares = least(between(SHARE_FLOATS / filter, 1, parts), s->n);
     j->splits = up(parts, j->shares * s->groups);
     const window whole = chunk_window(s, 0, s->oh);
     const double row_bytes = ((double)whole.cols * s->stride[0] * j->ci + (double)s->ow * least(j->co, BLOCK)) * 4;

@@ -32,17 +32,10 @@ typedef vi vm;
 static inline vm above(vf a, vf b) { return a > b; }
 static inline vm at_most(vf a, vf b) { return a <= b; }
 static inline vm equals(vf a, vf b) { return a == b; }
-static inline vm is_nan(vf a)
-{
-#if defined(__AVX2__)
-    return (vi)_mm256_cmp_ps((__m256)a, (__m256)a, _CMP_UNORD_Q);
-#else
-    return ~((a <= (vf){ 0 }) | (a > (vf){ 0 }));
-#endif
-}
+static inline vm is_nan(vf a) { return a != a; }   /* NOLINT(misc-redundant-expression): true of a NaN alone */
 static inline vm opposite(vm m) { return ~m; }
 static inline vm every_lane(void) { return (vi){ 0 } - 1; }
-static inline vm beats(vf b, vf a) { return ~((b <= a) | is_nan(a)); }
+static inline vm beats(vf b, vf a) { return ~is_nan(a) & ~(b <= a); }
 static inline vm between(vf a, vf low, vf high) { return ~((a <= low) | (a >= high)); }
 static inline vf choose(vm m, vf a, vf b)
 {

@@ -49,10 +49,19 @@ local function print_version()
   print("exeunt " .. core.ffi.string(core.C.ex_version()))
 end
 
+-- A kernel set that is asked for and cannot be had is refused before anything is computed by another.
+local function check_kernels()
+  local core = require "exeunt.core"
+  if core.C.ex_isa_select(nil) ~= core.C.EX_OK then usage.fail("%s", core.message()) end
+end
+
 -- Without a command: a prompt on a terminal, otherwise the help, as a failure.
 local function no_command()
   local system = require "exeunt.system"
-  if system.tty(0) and system.tty(1) then return require("exeunt.cli.repl").main({}) end
+  if system.tty(0) and system.tty(1) then
+    check_kernels()
+    return require("exeunt.cli.repl").main({})
+  end
   io.stderr:write(require("exeunt.cli.help").text(commands))
   return 2
 end
@@ -64,7 +73,10 @@ local function dispatch(args)
   if first == "--help" or first == "-h" then first = "help" end
   local rest = { unpack(args, 2) }
   for _, name in ipairs(commands) do
-    if name == first then return require("exeunt.cli." .. name).main(rest, commands) end
+    if name == first then
+      if name ~= "help" then check_kernels() end
+      return require("exeunt.cli." .. name).main(rest, commands)
+    end
   end
   if first:sub(1, 1) == "-" then
     usage.fail("unknown option '%s'%s", first, usage.suggest(first, { "--help", "--version", "--debug" }, "; see exeunt --help"))

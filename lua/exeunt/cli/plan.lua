@@ -1,10 +1,13 @@
 -- cli/plan.lua: `exeunt plan RECIPE [knob=value ...]`: the compiled plan of the recipe's first training, node by node:
--- operator, kernel, shape of the result, bytes, multiply-accumulates. Nothing is trained.
+-- operator, kernel, shape of the result, bytes, multiply-accumulates. With --profile also where the time of its step goes
+-- (profile.lua): some steps are taken on the recipe's data, and nothing of them is kept.
 
 local tables = require "exeunt.report.table"
 local usage = require "exeunt.cli.usage"
 
-local command = { about = "show the plan of a recipe's first training", usage = "RECIPE [knob=value ...]" }
+local command = { about = "show the plan of a recipe's first training, or where its time goes", usage = "RECIPE [knob=value ...]" }
+
+local HOTTEST = 10                          -- nodes in the table of hot spots
 
 local function shape_text(node)
   local dims = {}
@@ -26,34 +29,133 @@ local function unless_zero(format)
   return function(n) return n == 0 and "" or format(n) end
 end
 
--- The plan as text: a table of nodes, then totals. title: what it is the plan of.
-function command.text(plan, title)
-  local info, rows, scratch = plan:info(), {}, 0
-  for i, node in ipairs(plan:nodes()) do
-    scratch = math.max(scratch, node.scratch)
-    rows[i] = { i, node.name, node.op, node.kernel, shape_text(node), node.bytes, node.scratch, node.macs, marks(node) }
+-- A number in units of `unit`, or nothing.
+local function scaled(x, unit, format)
+  return x and (format or "%.1f"):format(x / unit) or ""
+end
+
+-- -- Tables -------------------------------------------------------------------------------------------
+
+local function right(title) return { title = title, align = "right" } end
+local TIMES = { right "ms", right "best", right "share", right "GFLOP/s", right "GB/s" }
+
+-- The cells of TIMES of a node, or of a row of hot spots: milliseconds are medians, best the least.
+local function times(row)
+  return scaled(row.seconds, 1e-3, "%.3f"), scaled(row.best, 1e-3, "%.3f"), scaled(row.share, 0.01, "%.1f %%"),
+         scaled(row.flops, 1e9), scaled(row.bandwidth, 1e9)
+end
+
+local function append(list, ...)
+  for i = 1, select("#", ...) do list[#list + 1] = (select(i, ...)) end
+  return list
+end
+
+local function node_table(nodes, profiled)
+  local rows, bytes = {}, unless_zero(tables.bytes)
+  local columns = { "#", "node", "operator", "kernel", "shape", { title = "memory", format = bytes },
+                    { title = "scratch", format = bytes }, { title = "MACs/image", format = unless_zero(tables.count) } }
+  if profiled then append(columns, unpack(TIMES)) end
+  columns[#columns + 1] = ""
+  for i, node in ipairs(nodes) do
+    rows[i] = { i, node.name, node.op, node.kernel, shape_text(node), node.bytes, node.scratch, node.macs }
+    if profiled then append(rows[i], times(node)) end
+    append(rows[i], marks(node))
   end
-  local bytes = unless_zero(tables.bytes)
-  local text = tables.render({ "#", "node", "operator", "kernel", "shape", { title = "memory", format = bytes },
-    { title = "scratch", format = bytes }, { title = "MACs/image", format = unless_zero(tables.count) }, "" }, rows)
-  local totals = ("%d nodes, batch up to %d, %d thread%s; %s MACs an image\n%s in one arena; the results would take %s without sharing")
+  return tables.render(columns, rows)
+end
+
+local function totals(info)
+  return ("%d nodes, batch up to %d, %d thread%s; %s MACs an image\n%s in one arena; the results would take %s without sharing")
     :format(info.nodes, info.batch, info.threads, info.threads == 1 and "" or "s", tables.count(info.macs),
             tables.bytes(info.arena_bytes), tables.bytes(info.sum_bytes))
-  return ("%s\n\n%s\n%s\n"):format(title, text, totals)
+end
+
+local function operator_table(p, info)
+  local rows = {}
+  for i, row in ipairs(require("exeunt.profile").by_operator(p, info.batch)) do
+    rows[i] = append({ row.name, row.kernel, row.count }, times(row))
+  end
+  return tables.render(append({ "operator", "kernel", "nodes" }, unpack(TIMES)), rows)
+end
+
+local function hottest_table(p)
+  local rows = {}
+  for i, node in ipairs(require("exeunt.profile").by_node(p, HOTTEST)) do
+    rows[i] = append({ node.name, node.kernel, shape_text(node) }, times(node))
+  end
+  return tables.render(append({ "hottest nodes", "kernel", "shape" }, unpack(TIMES)), rows)
+end
+
+local function step_text(p)
+  return ("a step of %d images: %.3f ms, %.0f images/s with %.3f ms of waiting for the batch (medians of %d)\n")
+      :format(p.n, p.step * 1e3, p.images_per_s, p.wait * 1e3, p.steps)
+    .. ("%.1f GFLOP/s over the step, %.0f %% of the %.0f that %d thread%s give%s in registers now\n")
+      :format(p.flops / 1e9, 100 * p.flops / p.peak_flops, p.peak_flops / 1e9, p.threads, p.threads == 1 and "" or "s",
+              p.threads == 1 and "s" or "")
+    .. ("nodes take %.3f ms of %.3f when each is timed\n"):format(p.nodes_seconds * 1e3, p.timed_step * 1e3)
+end
+
+-- The plan as text: a table of nodes, then totals; with a profile its columns, and the hot spots. title: what it is the
+-- plan of.
+function command.text(plan, title, profiled)
+  local info = plan:info()
+  local text = ("%s\n\n%s\n%s\n"):format(title, node_table(profiled and profiled.nodes or plan:nodes(), profiled), totals(info))
+  if not profiled then return text end
+  return table.concat({ text, operator_table(profiled, info), hottest_table(profiled), step_text(profiled) }, "\n")
+end
+
+-- -- JSON ---------------------------------------------------------------------------------------------
+
+local ORDER = { "recipe", "train", "batch", "threads", "macs", "arena_bytes", "sum_bytes", "profile", "nodes", "name", "op", "kernel",
+                "shape", "dtype", "bytes", "traffic", "scratch" }
+
+-- The same as a document; the batch in a shape is null.
+function command.json(plan, recipe, name, profiled)
+  local json = require "exeunt.report.json"
+  local info, nodes = plan:info(), json.list()
+  for i, node in ipairs(profiled and profiled.nodes or plan:nodes()) do
+    local shape = json.list()
+    for k, d in ipairs(node.shape) do shape[k] = d == -1 and json.null or d end
+    if not profiled then node.seconds = nil end
+    node.shape, nodes[i] = shape, node
+  end
+  local document = { recipe = recipe, train = name, batch = info.batch, threads = info.threads, macs = info.macs,
+                     arena_bytes = info.arena_bytes, sum_bytes = info.sum_bytes, nodes = nodes }
+  if profiled then
+    local p = {}
+    for k, v in pairs(profiled) do if k ~= "nodes" then p[k] = v end end
+    document.profile = p
+  end
+  return json.encode(document, ORDER, "plan") .. "\n"
+end
+
+-- -- The command --------------------------------------------------------------------------------------
+
+local function parser()
+  local p = usage.parser("plan", "Shows the compiled plan of a recipe's first training. Nothing is trained for good.")
+  p:argument("recipe", "The recipe's Lua file.")
+  p:argument("knobs", "Settings of the recipe, as for run."):args "*":argname "knob=value"
+  p:flag("--profile", "Take some steps, and show where their time goes.")
+  p:option("--steps", "Steps that are timed node by node (and as many as a whole); two seconds' worth if not given.", nil,
+    usage.whole("--steps", 1, 100000)):argname "N"
+  p:flag("--json", "Print one JSON document instead of the tables.")
+  usage.threads(p)
+  return p
 end
 
 function command.main(args)
-  local parser = usage.parser("plan", "Shows the compiled plan of a recipe's first training. Nothing is trained.")
-  parser:argument("recipe", "The recipe's Lua file.")
-  parser:argument("knobs", "Settings of the recipe, as for run."):args "*":argname "knob=value"
-  usage.threads(parser)
-  local given = usage.parse("plan", parser, args)
+  local given = usage.parse("plan", parser(), args)
+  if given.steps and not given.profile then usage.fail("plan: --steps says how long to profile: give --profile too") end
   usage.use_threads(given.threads)
   require("exeunt.signals").install "now"
   local knobs = {}
   for _, knob in ipairs(require("exeunt.cli.run").knobs(given.knobs)) do knobs[knob[1]] = knob[2] end
-  local plan, name = require("exeunt.run").plan_of(given.recipe, knobs)
-  usage.write(io.stdout, command.text(plan, ("%s: one step of %s"):format(given.recipe, name)))
+  local run = require "exeunt.run"
+  local plan, name, training = run.plan_of(given.recipe, knobs, given.json)
+  local profiled = given.profile and require("exeunt.profile").training(training, given.steps)
+  local text = given.json and command.json(plan, given.recipe, name, profiled)
+    or command.text(plan, ("%s: one step of %s"):format(given.recipe, name), profiled)
+  usage.write(io.stdout, text)
 end
 
 return command

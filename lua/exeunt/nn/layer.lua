@@ -28,7 +28,8 @@ function layer.define(kind, build)
       core.raise("nn.%s: a layer is called as layer(graph, name, value)", kind)
     end
     if type(x) ~= "table" or type(x.shape) ~= "table" then
-      core.raise("%s: nn.%s: the third argument must be a value of the graph, got %s", name, kind, type(x))
+      core.raise("%s: nn.%s: the third argument must be a value of the graph, got %s%s", name, kind, type(x),
+                 type(x) == "function" and " (a layer is made first: nn.relu()(g, name, x))" or "")
     end
     return build(g, name, x, ...)
   end

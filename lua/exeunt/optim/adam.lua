@@ -2,6 +2,8 @@
 -- (Adam adds weight_decay p to it; AdamW instead shrinks p by lr weight_decay):
 --     m = beta1 m + (1 - beta1) g';  v = beta2 v + (1 - beta2) g'^2
 --     p -= lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+-- Options: lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0 (adamw: 0.01), clip = largest norm of all
+-- gradients together, groups.
 -- The arithmetic is the operator `adam`; this file appends one such node for each parameter.
 
 local options = require "exeunt.options"

@@ -4,4 +4,8 @@
 
 local adam = require "exeunt.optim.adam"
 
-return { sgd = require "exeunt.optim.sgd", adam = adam.adam, adamw = adam.adamw }
+local optim = { sgd = require "exeunt.optim.sgd", adam = adam.adam, adamw = adam.adamw }
+
+return setmetatable(optim, { __index = require("exeunt.options").guide("ex.optim", optim, {
+  SGD = "sgd", Adam = "adam", AdamW = "adamw",
+}) })

@@ -1,6 +1,8 @@
 -- sgd.lua: stochastic gradient descent, as torch.optim.SGD has it. With g' = scale g + weight_decay p:
 --     momentum 0:  p -= lr g'
 --     else:        v = momentum v + g' (v starts at 0);  p -= lr v, or with nesterov  p -= lr (g' + momentum v)
+-- Options: lr (required), momentum = 0, nesterov = false, weight_decay = 0, clip = largest norm of all gradients together,
+-- groups.
 -- The arithmetic is the operator `sgd`; this file appends one such node for each parameter.
 
 local options = require "exeunt.options"

@@ -90,7 +90,9 @@ local Result = {}
 function Result:__tostring()
   local rows = {}
   for i, s in ipairs(self.subsets) do
-    rows[i] = { table.concat(s.exits, ", "), s.val_top1, s.val_top5, s.params, s.macs, s == self.chosen and "kept" or "" }
+    local exits = {}
+    for k, at in ipairs(s.exits) do exits[k] = self.numbers[at] end
+    rows[i] = { table.concat(exits, ", "), s.val_top1, s.val_top5, s.params, s.macs, s == self.chosen and "kept" or "" }
   end
   return tables.render(COLUMNS, rows) .. "by the vote on validation data; " .. RULES[self.tie]
 end
@@ -108,7 +110,8 @@ end
 
 -- ex.prune.exits(net, split or { logits (E, N, K), labels (N) }[, { tie = "cheapest" or "paper", vote = b }]) ->
 -- { subsets = { { exits, val_top1, val_top5, params, macs }, ... in the paper's order }, chosen = one of them, tie, rule,
--- network = the chosen exits cut out as a network of their own }.
+-- network = the chosen exits cut out as a network of their own, numbers = what each exit of net is called }. A subset's
+-- exits are positions in net, as net:keep takes them.
 return setmetatable(prune, { __call = function(_, net, source, given)
   local o = options.check("prune.exits", given or {}, { tie = "cheapest", vote = options.optional })
   if not RULES[o.tie] then core.raise('prune.exits: tie must be "cheapest" or "paper", got %s', tostring(o.tie)) end
@@ -126,5 +129,6 @@ return setmetatable(prune, { __call = function(_, net, source, given)
     for i, e in ipairs(chosen.exits) do kept[i] = b[e] end
     cut.vote_weights = require("exeunt.weighting").rescaled(kept)
   end
-  return setmetatable({ subsets = subsets, chosen = chosen, tie = o.tie, rule = RULES[o.tie], network = cut }, Result)
+  return setmetatable({ subsets = subsets, chosen = chosen, tie = o.tie, rule = RULES[o.tie], network = cut,
+                        numbers = net:exit_numbers() }, Result)
 end })

@@ -1,5 +1,6 @@
 -- repl/help.lua: help(x) at the prompt. A function shows the comment above its definition, a module its file's first
--- comment and its functions, a string the operator or module of that name. It reads the sources; nothing is stored twice.
+-- comment and its functions, a thing that says itself (a tensor, a network) the first comment of its class's file and its
+-- methods, a string the operator or module of that name. It reads the sources; nothing is stored twice.
 
 local core = require "exeunt.core"
 
@@ -49,16 +50,31 @@ end
 
 -- -- What help is about -----------------------------------------------------------------------------------
 
-local function about_function(f)
+-- "function Network:forward(x)" of the line that defines it; nil where the line gives the function no name of its own, so
+-- that the comment has to say how it is called.
+local function signature(line)
+  local text = line:match "^%s*(function%s+[%w_.:]+%s*%b())" or line:match "^%s*local%s+(function%s+[%w_]+%s*%b())"
+  local name, arguments = line:match "^%s*local%s+([%w_]+)%s*=%s*function%s*(%b())"
+  return text or name and ("function %s%s"):format(name, arguments)
+end
+
+-- The lines of the file that defines a function, and the place; nil for what no file does.
+local function source_of(f)
   local info = debug.getinfo(f, "S")
   local path = info.source:match "^@(.*)$"
   local lines = path and read_lines(path)
-  if not lines or not lines[info.linedefined] then return { info.what == "C" and "built in" or "typed at the prompt" } end
-  local text = comment_above(lines, info.linedefined)
+  if lines and lines[info.linedefined] then return lines, path, info.linedefined end
+end
+
+local function about_function(f)
+  local lines, path, at = source_of(f)
+  if not lines then return { debug.getinfo(f, "S").what == "C" and "built in" or "typed at the prompt" } end
+  local text = comment_above(lines, at)
+  if #text == 0 and at > 1 and lines[at - 1]:match "^%s*for%s" then text = comment_above(lines, at - 1) end   -- made in a loop
   if #text == 0 then text = first_comment(lines) end         -- a file about one thing says it at its top
-  local signature = lines[info.linedefined]:gsub("^%s+", ""):gsub("^local ", "")
-  table.insert(text, 1, signature)
-  text[#text + 1] = ("(%s:%d)"):format(path, info.linedefined)
+  local head = signature(lines[at])
+  if head then table.insert(text, 1, head) end
+  text[#text + 1] = ("(%s:%d)"):format(path, at)
   return text
 end
 
@@ -71,13 +87,27 @@ local function module_name(value)
   return found
 end
 
+-- The names behind value. or value: (its methods), in a line.
+local function names_of(value, separator)
+  local names = require("exeunt.repl.complete").words({ it = value }, "it" .. separator)
+  for i, word in ipairs(names) do names[i] = word:sub(4) end
+  return #names > 0 and "It has: " .. table.concat(names, ", ") or nil
+end
+
 local function about_module(name, value)
   local path = package.searchpath(name, package.path)
   local lines = path and read_lines(path)
   local text = lines and first_comment(lines) or { name }
-  local names = require("exeunt.repl.complete").words({ it = value }, "it.")
-  for i, word in ipairs(names) do names[i] = word:sub(4) end
-  if #names > 0 then text[#text + 1] = "It has: " .. table.concat(names, ", ") end
+  text[#text + 1] = names_of(value, ".")
+  return text
+end
+
+-- What says itself: its class is where it says so.
+local function about_instance(value, meta)
+  local lines = source_of(meta.__tostring)
+  if not lines then return { tostring(value) } end
+  local text = first_comment(lines)
+  text[#text + 1] = names_of(value, ":")
   return text
 end
 
@@ -88,6 +118,7 @@ local function about_table(value)
     local name = candidates[i] ~= nil and module_name(candidates[i])
     if name then return about_module(name, value) end
   end
+  if type(meta) == "table" and type(meta.__tostring) == "function" then return about_instance(value, meta) end
   return { tostring(value) }
 end
 
@@ -116,17 +147,22 @@ local function about_name(name)
   return { ("nothing is known about %q; help() says how to begin"):format(name) }
 end
 
+-- What `help` itself shows, without parentheses.
+function help.hint() return "help() says how to begin, help(x) what x is" end
+
 -- The help of a value, as lines.
 function help.lines(...)
   if select("#", ...) == 0 then return { overview } end
   local value = ...
   if type(value) == "string" then return about_name(value) end
   if type(value) == "function" then return about_function(value) end
+  if value == nil then return { "nil: nothing has that name here; help() says how to begin" } end
   if type(value) ~= "table" then return { type(value) .. " " .. tostring(value) } end
   local meta = getmetatable(value)
   if type(meta) == "table" and meta.__call and not meta.__tostring then
-    local text = about_table(value)
-    for _, line in ipairs(about_function(meta.__call)) do text[#text + 1] = line end
+    local text, called = about_table(value), about_function(meta.__call)
+    if called[#called - 1] == text[#text - 1] then called = { called[#called] } end      -- the file's comment says it all
+    for _, line in ipairs(called) do text[#text + 1] = line end
     return text
   end
   return about_table(value)

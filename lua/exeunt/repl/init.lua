@@ -98,9 +98,10 @@ end
 local function prepare_globals()
   local ex = require "exeunt"
   _G.ex = ex
-  _G.help = function(...)
-    for _, line in ipairs(require("exeunt.repl.help").lines(...)) do print(line) end
-  end
+  local help = require "exeunt.repl.help"
+  _G.help = setmetatable({}, { __tostring = help.hint, __call = function(_, ...)
+    for _, line in ipairs(help.lines(...)) do print(line) end
+  end })
   local lazy = { nn = true, models = true, tensor = true }
   setmetatable(_G, { __index = function(globals, name)
     if lazy[name] then
@@ -110,6 +111,8 @@ local function prepare_globals()
   end, __names = function() return { "nn", "models", "tensor" } end })
 end
 
+local LEAVE = { exit = true, quit = true, ["exit()"] = true, ["quit()"] = true }
+
 -- The loop; gives "end" or the signal that ended it, and whether any chunk failed.
 local function loop(source, options)
   local failed = false
@@ -118,7 +121,7 @@ local function loop(source, options)
     if not text then
       local reason = f
       if reason ~= "SIGINT" or not options.interactive then return reason, failed end
-    elseif text == "exit" or text == "quit" then
+    elseif LEAVE[text:match "^%s*(.-)%s*$"] then
       return "end", failed
     elseif not f then
       failed = true

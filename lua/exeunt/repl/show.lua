@@ -6,11 +6,19 @@ local inspect = require "inspect"
 local show = {}
 
 local DEPTH, LINES = 3, 40
+local ITEMS = 100          -- of a list that are shown
 
 local function show_function(f)
   local info = debug.getinfo(f, "S")
   if info.what == "C" then return "function (built in)" end
   return ("function (%s:%d)"):format(info.short_src, info.linedefined)
+end
+
+-- The first ITEMS of a long list, and how many more there are.
+local function beginning(list)
+  local part = { unpack(list, 1, ITEMS) }
+  part[ITEMS + 1] = ("\1... %d more\2"):format(#list - ITEMS)
+  return part
 end
 
 -- Inside a table: metatables are left out, and what can say itself does, in a line between \1 and \2.
@@ -23,7 +31,7 @@ local function process(item, path)
       return "\1" .. (text:find "\n" and text:match "^[^\n]*" .. " ..." or text) .. "\2"
     end
   end
-  return item
+  return type(item) == "table" and #item > ITEMS and beginning(item) or item
 end
 
 local function cut(text)

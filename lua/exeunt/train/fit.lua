@@ -38,7 +38,8 @@ local function percent(x)
 end
 
 function Fit:__tostring()
-  local lines = { ("%s: %d epochs%s"):format(self.name, self.epochs, self.stopped_early and ", stopped early" or "") }
+  local epochs = ("%d epoch%s"):format(self.epochs, self.epochs == 1 and "" or "s")
+  local lines = { ("%s: %s%s"):format(self.name, epochs, self.stopped_early and ", stopped early" or "") }
   if self.best and self.best.vote.val_top1 then
     lines[1] = ("%s; kept epoch %d, validation vote %s"):format(lines[1], self.best.epoch, percent(self.best.vote.val_top1))
   end

@@ -2,7 +2,8 @@
 -- and appends, for exits i = 1..E with logits z_i (N, K) and labels y (N):
 --     loss.<exit> = CE(z_i, y) (mean; class weights as PyTorch's)      hits.<exit> = how many z_i get right
 --     loss = sum_i a_i loss.<exit>, with a (E) as the input "loss_weights"
--- then gradients towards trainable parameters, their norm and scale where they are clipped, and the optimiser's updates.
+-- then gradients towards trainable parameters, their norm, a scale where they are clipped, and the optimiser's updates.
+-- The loss, that norm and the norm of the batch statistics must be finite before any of it is committed.
 -- It knows no epochs, no files and no validation. The network's own graph is left as it is.
 
 local core = require "exeunt.core"
@@ -48,19 +49,24 @@ local function append_gradients(g, total)
   return params, grads
 end
 
+-- What training batch norms add to their running values.
+local function batch_statistics(g)
+  local list = {}
+  for _, n in ipairs(g:nodes()) do
+    if n.op == "running_update" then list[#list + 1] = n.inputs[2] end
+  end
+  return list
+end
+
 -- new(net, { optimizer, batch, clip, class_weights, passes }): the compiled step; passes as in plan.lua.
 function Step.new(net, o)
   local g = net.graph:training()
   local self = setmetatable({ graph = g, exits = #net.exits, class_weights = o.class_weights, image = image_input(g) }, Step)
   local total, losses, hits = append_losses(self, g, net)
   local params, grads = append_gradients(g, total)
-  local guards, scale = { total }
-  if o.clip then
-    local norm = g:node("norm", "global_norm", grads)
-    scale, guards[2] = g:node("clip", "clip_scale", { norm }, { max = o.clip }), norm
-  else
-    scale = g:input("scale", {}, "float32")
-  end
+  local norm, statistics = g:node("norm", "global_norm", grads), batch_statistics(g)
+  local guards = { total, norm, #statistics > 0 and g:node("statistics", "global_norm", statistics) or nil }
+  local scale = o.clip and g:node("clip", "clip_scale", { norm }, { max = o.clip }) or g:input("scale", {}, "float32")
   self.update = o.optimizer:build(g, params, grads, scale)
   self.params = params
   local outputs = { total, unpack(losses) }

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <limits.h>
 #include <math.h>
 #include <sched.h>
 #include <stdio.h>
@@ -12,13 +13,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "../../../core/base/cpu.h"
+#include "../../support/scratch.h"
 
-static char folder[64];
+static const char *folder;                                  /* of this test */
 
 /* folder/path, with the folders that lead to it. */
 static void write_file(const char *path, const char *text)
 {
-    char full[512];
+    char full[PATH_MAX];
     snprintf(full, sizeof full, "%s/%s", folder, path);
     for (char *slash = full + strlen(folder) + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
         *slash = 0;
@@ -32,7 +34,7 @@ static void write_file(const char *path, const char *text)
 
 static double quota(const char *membership)
 {
-    char path[128];
+    char path[PATH_MAX];
     write_file("membership", membership);
     snprintf(path, sizeof path, "%s/membership", folder);
     return ex_cpu_quota(path, folder);
@@ -41,16 +43,11 @@ static double quota(const char *membership)
 static int make_folder(void **state)
 {
     (void)state;
-    strcpy(folder, "/tmp/exeunt-test-XXXXXX");
-    return mkdtemp(folder) ? 0 : 1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    static int number;
+    char name[16];
+    snprintf(name, sizeof name, "%d", ++number);
+    folder = scratch_path(name);
+    return mkdir(folder, 0700);
 }
 
 static void no_groups_no_quota(void **state)
@@ -134,7 +131,7 @@ static void the_count_follows_the_affinity_mask(void **state)
     assert_int_equal(ex_cpu_count(), count);
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+#define IN_FOLDER(test) cmocka_unit_test_setup(test, make_folder)
 
 int main(void)
 {

@@ -77,7 +77,7 @@ static void a_partial_batch_counts_only_its_images(void **state)
     double expected = 0;
     for (int i = 0; i < 3; i++) {
         double sum = 0;
-        for (int k = 0; k < 3; k++) sum += exp(z[3 * i + k]);
+        for (int k = 0; k < 3; k++) sum += exp((double)z[3 * i + k]);
         expected += log(sum) - z[3 * i + (i * 7 + 1) % 3];
     }
     assert_true(fabs(expected / 3 - *l) < 1e-6);
@@ -221,6 +221,48 @@ static void operators_in_lua_are_waited_for(void **state)
     ex_graph_free(g);
 }
 
+/* Every node that is not an alias takes time in a profiled run; switching it on starts from zero. */
+static void a_profile_times_each_node(void **state)
+{
+    (void)state;
+    trainer t = start(NULL);
+    ex_plan_info plan;
+    ex_plan_node_info node;
+    OK(ex_plan_describe(t.plan, &plan));
+    OK(ex_plan_profile(t.plan, 1));
+    for (int i = 0; i < 3; i++) run_ok(t.plan, 8, i);
+    for (int32_t i = 0; i < plan.nodes; i++) {
+        OK(ex_plan_node(t.plan, i, &node));
+        if (strcmp(node.kernel, "alias")) assert_true(node.seconds > 0);
+        else assert_true(node.seconds == 0);
+    }
+    OK(ex_plan_profile(t.plan, 0));
+    run_ok(t.plan, 8, 3);
+    for (int32_t i = 0; i < plan.nodes; i++) {
+        OK(ex_plan_node(t.plan, i, &node));
+        assert_true(node.seconds == 0);
+    }
+    stop(&t);
+}
+
+/* A convolution (N,2,6,6) -> (N,4,6,6) with weight (4,2,3,3) at a batch of 8 reads and writes each number once. */
+static void traffic_is_operands_and_results(void **state)
+{
+    (void)state;
+    ex_graph *g = ex_graph_new();
+    int32_t x = add_input(g, "x", LIST(EX_BATCH, 2, 6, 6));
+    int32_t w = add_param(g, "w", LIST(4, 2, 3, 3));
+    int32_t y = add_node(g, "y", "conv2d", LIST(x, w));
+    ex_plan *p = plan_for(g, 1, &y, 0, NULL, 8, 1, NULL, NULL);
+    ex_plan_node_info node;
+    OK(ex_plan_node(p, 0, &node));
+    double result = 8. * 4 * node.dim[2] * node.dim[3] * 4;
+    assert_true(node.bytes >= result);
+    assert_true(node.traffic == node.bytes + 8. * 2 * 6 * 6 * 4 + 4. * 2 * 3 * 3 * 4);
+    ex_plan_free(p);
+    ex_graph_free(g);
+}
+
 static void misuse_is_refused(void **state)
 {
     (void)state;
@@ -267,6 +309,7 @@ int main(void)
         cmocka_unit_test(bits_do_not_depend_on_the_number_of_threads), cmocka_unit_test(a_warm_step_allocates_nothing),
         cmocka_unit_test(a_loss_that_is_not_finite_names_its_maker_and_changes_nothing),
         cmocka_unit_test(an_interrupt_leaves_no_trace), cmocka_unit_test(inputs_are_converted_whatever_their_order_and_type),
+        cmocka_unit_test(a_profile_times_each_node), cmocka_unit_test(traffic_is_operands_and_results),
         cmocka_unit_test(operators_in_lua_are_waited_for), cmocka_unit_test(misuse_is_refused),
     };
     return cmocka_run_group_tests_name("run", tests, NULL, NULL);

@@ -14,8 +14,8 @@ static void constants_come_first_and_only_at_inference(void **state)
     ex_graph *g = small_network();
     int32_t fc = ex_graph_find(g, "fc");
     ex_plan *p = plan_for(g, 1, &fc, 0, NULL, 4, 0, NULL, NULL);
-    assert_int_equal(p->constants, 2);              /* two foldings of a batch norm */
-    for (int32_t s = 0; s < p->steps; s++) assert_int_equal(p->step[s].constant, s < 2);
+    assert_int_equal(p->constants, 4);              /* two foldings of a batch norm, two packings of a weight */
+    for (int32_t s = 0; s < p->steps; s++) assert_int_equal(p->step[s].constant, s < 4);
     ex_plan_free(p);
     p = plan_for(g, 1, &fc, 0, NULL, 4, 1, NULL, NULL);
     assert_int_equal(p->constants, 0);

@@ -1,5 +1,5 @@
 /* conv_test.c: the convolution kernels of every instruction set that this CPU has: by hand, against the definition over
- * generated geometries, and their promises about bits: the same for any team, batch and position. */
+ * generated geometries, and their promises about bits: the same for any team and for any epilogue. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,7 +32,7 @@ static int valid(const ex_conv_shape *s)
 }
 
 #define SQUARE(N, CI, H, CO, K, S, P, D, G) \
-    { .n = N, .ci = CI, .h = H, .w = H, .co = CO, .kh = K, .kw = K, .groups = G, .stride = { S, S }, .padding = { P, P }, \
+    { .n = (N), .ci = (CI), .h = (H), .w = (H), .co = (CO), .kh = (K), .kw = (K), .groups = (G), .stride = { S, S }, .padding = { P, P }, \
       .dilation = { D, D } }
 
 /* The shapes of real networks first, then what random ones seldom hit. */
@@ -82,7 +82,7 @@ typedef struct block { double *exact; float *fast; size_t size; } block;
 
 static block make(size_t n, uint32_t stream)
 {
-    block b = { malloc(n * sizeof(double)), NULL, n };
+    block b = { calloc(n, sizeof(double)), NULL, n };
     for (size_t i = 0; i < n; i++) {
         uint32_t r[4];
         ex_random4(r, 11, stream, (uint32_t)i, 0, 0);
@@ -181,20 +181,26 @@ static problem pose(const ex_conv_shape *s, int32_t gap, int pytorch)
 static void dispose(problem *p) { drop(&p->x); drop(&p->w); drop(&p->y); drop(&p->bias); }
 
 /* Runs one direction into what p holds (y, x or w), with scratch that is exactly as large as was asked for. */
-static void solve(problem *p, ex_conv_direction d, ex_team *team, int bias)
+static void solve_with(problem *p, ex_conv_direction d, ex_team *team, const ex_conv_epilogue *e)
 {
     const ex_conv_kernels *k = ex_kernels_current()->conv;
     const int32_t threads = team ? ex_team_size(team) : 1;
-    const size_t bytes = k->scratch(d, &p->s, threads);
+    const size_t bytes = k->scratch(d, &p->s, threads) + (e->moments ? k->moments_scratch(&p->s) : 0) -
+                         (p->wf.packed ? k->packed_bytes(&p->s) : 0);
     void *scratch = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
     memset(scratch, 0xff, bytes);           /* NaN: stale scratch shows */
     unsigned char *end = (unsigned char *)scratch + bytes;
     memset(end, 0xa5, 64);
-    if (d == EX_CONV_FORWARD) k->forward(p->yi, p->xi, p->wf, bias ? p->b : NULL, 1, &p->s, team, scratch);
+    if (d == EX_CONV_FORWARD) k->forward(p->yi, p->xi, p->wf, e, &p->s, team, scratch);
     else if (d == EX_CONV_GRAD_INPUT) k->grad_input(p->xi, p->yi, p->wf, &p->s, team, scratch);
     else k->grad_weight(p->wf, p->xi, p->yi, &p->s, team, scratch);
     for (int i = 0; i < 64; i++) assert_int_equal(end[i], 0xa5);
     free(scratch);
+}
+
+static void solve(problem *p, ex_conv_direction d, ex_team *team, int bias)
+{
+    solve_with(p, d, team, &(ex_conv_epilogue){ .bias = bias ? p->b : NULL, .bias_step = 1 });
 }
 
 static void describe(const char *what, uint32_t i, const ex_conv_shape *s, double error)
@@ -210,7 +216,8 @@ static void against_definition(ex_team *team)
     for (uint32_t i = 0; i < MAX_CASES; i++) {
         const ex_conv_shape s = geometry(i);
         const int32_t gap = i % 3 ? 0 : (int32_t)(i % 4);
-        const double terms = (double)(s.ci / s.groups) * s.kh * s.kw;
+        const int32_t ci = s.ci / s.groups;
+        const double terms = (double)ci * s.kh * s.kw;
         for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++) {
             problem p = pose(&s, gap, i % 2);
             double error;
@@ -234,6 +241,134 @@ static void against_definition(ex_team *team)
     }
 }
 
+/* -- Epilogues -------------------------------------------------------------------------------------------- */
+
+static float *at(ex_conv_image v, int32_t n, int32_t h, int32_t w, int32_t c) { return v.data + n * v.image + h * v.row + w * v.pixel + c; }
+
+#define EACH_NUMBER(s) for (int32_t n = 0; n < (s).n; n++) for (int32_t h = 0; h < (s).oh; h++) for (int32_t w = 0; w < (s).ow; w++) \
+    for (int32_t c = 0; c < (s).co; c++)
+
+static float activate(float a, ex_conv_activation kind)
+{
+    if (kind == EX_CONV_LINEAR) return a;
+    return a <= 0 ? 0 : kind == EX_CONV_RELU6 && a >= 6 ? 6 : a;
+}
+
+/* y has the bits of a convolution with a bias, an addition and an activation, one after the other. */
+static void check_epilogue(uint32_t i, ex_team *team)
+{
+    const ex_conv_shape s = geometry(i);
+    const int32_t gap = i % 3 ? 0 : (int32_t)(i % 4);
+    const ex_conv_activation kind = (ex_conv_activation)(i % EX_CONV_ACTIVATION_COUNT);
+    problem p = pose(&s, gap, i % 2);
+    block residual = make(p.y.size, 5), apart = make(p.y.size, 6);
+    const ex_conv_image r = image_of(&residual, s.n, s.co, s.oh, s.ow, (int32_t)(i / 2 % 3)), y = image_of(&apart, s.n, s.co, s.oh, s.ow, gap);
+    ex_conv_epilogue e = { .bias = i % 5 ? p.b : NULL, .bias_step = 1, .activation = kind };
+    problem alone = p;
+    alone.yi = y;
+    solve(&alone, EX_CONV_FORWARD, NULL, e.bias != NULL);
+    if (i % 4) e.residual = r;
+    if (i % 4 == 3)                         /* over the residual itself */
+        EACH_NUMBER(s) *at(p.yi, n, h, w, c) = *at(r, n, h, w, c);
+    if (i % 4 == 3) e.residual = p.yi;
+    solve_with(&p, EX_CONV_FORWARD, team, &e);
+    int32_t wrong = 0;
+    EACH_NUMBER(s) {
+        float want = *at(y, n, h, w, c);
+        if (i % 4) want += *at(r, n, h, w, c);
+        want = activate(want, kind);
+        wrong += memcmp(&want, at(p.yi, n, h, w, c), sizeof want) != 0;
+    }
+    if (wrong) describe("epilogue, wrong numbers", i, &s, wrong);
+    assert_int_equal(wrong, 0);
+    drop(&residual);
+    drop(&apart);
+    dispose(&p);
+}
+
+/* A filter packed for another number of images gives the same bits, and is all that is read of it. */
+static void check_packed(uint32_t i, ex_team *team)
+{
+    const ex_conv_shape s = geometry(i);
+    const ex_conv_kernels *k = ex_kernels_current()->conv;
+    ex_conv_shape one = s;
+    one.n = 1;
+    problem p = pose(&s, 0, i % 2);
+    const size_t bytes = k->packed_bytes(&one);
+    assert_int_equal(bytes, k->packed_bytes(&s));
+    float *packed = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64), *want = malloc(p.y.size * sizeof *want);
+    memset(packed, 0xa5, (bytes + 63) / 64 * 64 + 64);
+    k->pack(packed, p.wf, &one, team);
+    for (size_t b = 0; b < 64; b++) assert_int_equal(((unsigned char *)packed)[bytes + b], 0xa5);
+    solve(&p, EX_CONV_FORWARD, NULL, 1);
+    memcpy(want, p.yi.data, p.y.size * sizeof *want);
+    p.wf = (ex_conv_filter){ .packed = packed };
+    solve(&p, EX_CONV_FORWARD, team, 1);
+    if (memcmp(want, p.yi.data, p.y.size * sizeof *want)) describe("packed", i, &s, 0);
+    assert_memory_equal(want, p.yi.data, p.y.size * sizeof *want);
+    free(packed);
+    free(want);
+    dispose(&p);
+}
+
+/* Moments of what was written, far from zero so that a sum of squares would show; the same bits for any team. Kernels sum
+ * up to SUMMED deviations, none larger than a channel's range, in float before they go on in double. */
+enum { SUMMED = 512 };
+
+static void check_moments(uint32_t i, ex_team *team)
+{
+    const ex_conv_shape s = geometry(i);
+    const size_t co = (size_t)s.co;
+    problem p = pose(&s, i % 3 ? 0 : (int32_t)(i % 4), i % 2);
+    for (size_t c = 0; c < co; c++) p.b[c] += 300;
+    double *got = malloc(4 * co * sizeof *got), *want = calloc(4 * co, sizeof *want), *low = want + 2 * co, *high = low + co;
+    const double count = (double)s.n * s.oh * s.ow;
+    ex_conv_epilogue e = { .bias = p.b, .bias_step = 1, .moments = got };
+    solve_with(&p, EX_CONV_FORWARD, NULL, &e);
+    e.moments = got + 2 * co;
+    solve_with(&p, EX_CONV_FORWARD, team, &e);
+    assert_memory_equal(got, got + 2 * co, 2 * co * sizeof *got);
+    EACH_NUMBER(s) want[c] += *at(p.yi, n, h, w, c) / count;
+    for (size_t c = 0; c < co; c++) low[c] = high[c] = want[c];
+    EACH_NUMBER(s) {
+        const double y = *at(p.yi, n, h, w, c);
+        want[co + (size_t)c] += (y - want[c]) * (y - want[c]);
+        low[c] = y < low[c] ? y : low[c];
+        high[c] = y > high[c] ? y : high[c];
+    }
+    for (size_t c = 0; c < co; c++) {
+        const double range = high[c] - low[c] + 1e-6, bound = SUMMED * ROUNDING / 2;
+        const double mean = fabs(got[c] - want[c]) / range, square = fabs(got[co + c] - want[co + c]) / count / (range * range);
+        if (!(mean <= bound && square <= bound)) describe("moments", i, &s, mean > square ? mean : square);
+        assert_true(mean <= bound && square <= bound);
+        if (count == 1) assert_true(got[co + c] == 0);
+    }
+    free(got);
+    free(want);
+    dispose(&p);
+}
+
+static void epilogues(ex_team *team)
+{
+    for (uint32_t i = 0; i < MAX_CASES; i++) {
+        check_epilogue(i, team);
+        check_moments(i, team);
+        check_packed(i, team);
+    }
+}
+
+static void a_nan_passes_every_activation(ex_team *team)
+{
+    problem p = pose(&(ex_conv_shape){ .n = 1, .ci = 2, .h = 3, .w = 3, .co = 3, .oh = 3, .ow = 3, .kh = 1, .kw = 1, .groups = 1,
+                                       .stride = { 1, 1 }, .dilation = { 1, 1 } }, 0, 0);
+    for (ex_conv_activation kind = 0; kind < EX_CONV_ACTIVATION_COUNT; kind++) {
+        p.b[1] = NAN;
+        solve_with(&p, EX_CONV_FORWARD, team, &(ex_conv_epilogue){ .bias = p.b, .bias_step = 1, .activation = kind });
+        EACH_NUMBER(p.s) assert_int_equal(isnan(*at(p.yi, n, h, w, c)) != 0, c == 1);
+    }
+    dispose(&p);
+}
+
 static int use(const char *isa)
 {
     if (strstr(ex_isa_available(), isa) == NULL) { print_message("# this CPU has no %s\n", isa); return 0; }
@@ -247,6 +382,9 @@ static ex_team *pair;
 static void avx512_definition(void **state) { (void)state; if (use("avx512")) against_definition(pair); }
 static void avx2_definition(void **state) { (void)state; if (use("avx2")) against_definition(pair); }
 static void portable_definition(void **state) { (void)state; if (use("portable")) against_definition(NULL); }
+static void avx512_epilogues(void **state) { (void)state; if (use("avx512")) { epilogues(pair); a_nan_passes_every_activation(pair); } }
+static void avx2_epilogues(void **state) { (void)state; if (use("avx2")) { epilogues(pair); a_nan_passes_every_activation(pair); } }
+static void portable_epilogues(void **state) { (void)state; if (use("portable")) { epilogues(pair); a_nan_passes_every_activation(pair); } }
 
 int main(void)
 {
@@ -255,6 +393,9 @@ int main(void)
         cmocka_unit_test(portable_definition),
         cmocka_unit_test(avx2_definition),
         cmocka_unit_test(avx512_definition),
+        cmocka_unit_test(portable_epilogues),
+        cmocka_unit_test(avx2_epilogues),
+        cmocka_unit_test(avx512_epilogues),
     };
     const int failed = cmocka_run_group_tests_name("convolution kernels", tests, NULL, NULL);
     ex_team_free(pair);

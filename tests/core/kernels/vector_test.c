@@ -33,10 +33,15 @@ static void check_end(const float *out, ptrdiff_t n)
     for (ptrdiff_t i = n; i < LONGEST + GUARD; i++) assert_true(out[i] == UNTOUCHED);
 }
 
-#define EACH_SET(v) \
-    const char *isa_name; \
-    const ex_vector_kernels *v; \
-    for (int32_t isa_at = 0; (isa_name = op_isa(isa_at)) && ex_isa_select(isa_name) == EX_OK && (v = ex_kernels_current()->vector); isa_at++)
+/* The loops of the i-th instruction set that this CPU runs, now selected; NULL after the last one. */
+static const ex_vector_kernels *set(int32_t i)
+{
+    const char *isa = op_isa(i);
+    if (!isa) return NULL;
+    assert_int_equal(ex_isa_select(isa), EX_OK);
+    assert_string_equal(ex_kernels_current()->vector->name, isa);
+    return ex_kernels_current()->vector;
+}
 
 static double unary(int kind, double x)
 {
@@ -73,8 +78,8 @@ static void maps_of_every_length(void **state)
 {
     (void)state;
     block b;
-    EACH_SET(v) {
-        assert_string_equal(v->name, isa_name);
+    const ex_vector_kernels *v;
+    for (int32_t isa = 0; (v = set(isa)); isa++) {
         for (ptrdiff_t n = 0; n <= LONGEST; n++) {
             for (int k = 0; k < EX_UNARY_KIND_COUNT; k++) {
                 fill(&b, (uint32_t)n);
@@ -98,7 +103,8 @@ static void scaling_and_sums_of_every_length(void **state)
 {
     (void)state;
     block b;
-    EACH_SET(v)
+    const ex_vector_kernels *v;
+    for (int32_t isa = 0; (v = set(isa)); isa++)
         for (ptrdiff_t n = 0; n <= LONGEST; n++) {
             double squares = 0, dot = 0;
             fill(&b, (uint32_t)n);
@@ -122,7 +128,8 @@ static void a_number_does_not_depend_on_its_place(void **state)
     (void)state;
     block b;
     float all[LONGEST], shifted[LONGEST];
-    EACH_SET(v) {
+    const ex_vector_kernels *v;
+    for (int32_t isa = 0; (v = set(isa)); isa++) {
         fill(&b, 5);
         ex_adam_numbers k = { 0.01f, 0.9f, 0.9f, 0.999f, 0.1f, 0.001f, 1e-8f, 0.01f, 1, 3 };
         ex_sgd_numbers s = { 0.01f, 0.9f, 0.9f, 0.01f, 1 };
@@ -162,7 +169,8 @@ static void rows_of_every_width(void **state)
         x[i] = ex_unit_float(word[0]) * 2 - 0.7f;
         dy[i] = ex_unit_float(word[1]) * 2 - 0.6f;
     }
-    EACH_SET(v)
+    const ex_vector_kernels *v;
+    for (int32_t isa = 0; (v = set(isa)); isa++)
         for (ptrdiff_t c = 1; c <= LONGEST; c += c < 18 ? 1 : 13)
             for (ptrdiff_t pixels = 1; pixels <= PIXELS; pixels = pixels * 33 + 7) {       /* 1, 40 and more than a run */
                 const ptrdiff_t s = c + GAP;
@@ -197,7 +205,8 @@ static void turned_matrices(void **state)
     (void)state;
     float in[40 * 45], out[45 * 50];
     for (int i = 0; i < 40 * 45; i++) in[i] = (float)i;
-    EACH_SET(v)
+    const ex_vector_kernels *v;
+    for (int32_t isa = 0; (v = set(isa)); isa++)
         for (ptrdiff_t rows = 1; rows <= 40; rows += 3)
             for (ptrdiff_t columns = 1; columns <= 40; columns += 3) {
                 for (int i = 0; i < 45 * 50; i++) out[i] = UNTOUCHED;
@@ -213,7 +222,8 @@ static void turned_matrices(void **state)
 static void votes_are_the_same_everywhere(void **state)
 {
     (void)state;
-    EACH_SET(v)
+    const ex_vector_kernels *v;
+    for (int32_t isa = 0; (v = set(isa)); isa++)
         for (int32_t classes = 1; classes <= 40; classes++)
             for (int32_t label = 0; label < classes; label++) {
                 double vote[40], more[40], sum[40];

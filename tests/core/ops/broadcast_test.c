@@ -50,17 +50,24 @@ static void others_are_refused(void **state)
 
 typedef struct recorder { ex_builder base; ex_shape from; char text[200]; } recorder;
 
+static void note(recorder *r, const char *text)
+{
+    const size_t at = strlen(r->text);
+    assert_true(at + strlen(text) < sizeof r->text);
+    memcpy(r->text + at, text, strlen(text) + 1);
+}
+
 static ex_status record(ex_builder *b, const char *op, int32_t inputs, const int32_t *input, int32_t attrs, const ex_attr *attr, int32_t *output)
 {
-    char *to = ((recorder *)b)->text;
+    recorder *r = (recorder *)b;
     assert_int_equal(inputs, 1);
     assert_int_equal(attrs, 1);
-    strcat(to, op);
+    note(r, op);
     for (int32_t i = 0; i < attr->count; i++) {
         const char digit[] = { i ? ',' : '(', attr->value[i] < 0 ? 'N' : (char)('0' + (int)attr->value[i]), 0 };
-        strcat(to, digit);
+        note(r, digit);
     }
-    strcat(to, ") ");
+    note(r, ") ");
     *output = *input + 1;
     return EX_OK;
 }

@@ -18,7 +18,8 @@ static const ptrdiff_t strides[][4] = { { 420, 1, 84, 21 }, { 620, 1, 120, 25 },
 
 static ex_operand operand(float *data, int layout)
 {
-    ex_operand o = { .data = data, .dtype = EX_FLOAT32, .ndim = 4, .dim = { N, C, H, W } };
+    ex_operand o = { .dtype = EX_FLOAT32, .ndim = 4, .dim = { N, C, H, W } };
+    o.data = data;
     memcpy(o.stride, strides[layout], sizeof strides[layout]);
     return o;
 }

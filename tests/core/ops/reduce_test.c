@@ -39,11 +39,11 @@ static void reduce_reference(const op_case *c, double *const *in, double *const 
         dim[i] = x->shape.dim[i] == EX_BATCH ? c->n : x->shape.dim[i];
         if (!(set >> i & 1)) results *= dim[i];
     }
-    double *best = malloc(sizeof *best * (size_t)results);
+    double *best = calloc((size_t)results, sizeof *best);
     int64_t *seen = calloc((size_t)results, sizeof *seen);
     for (int64_t k = 0; k < x->count; k++) {
         int64_t rest = k, to = 0, step = 1;
-        for (int32_t i = ndim - 1; i >= 0; i--) {
+        for (int32_t i = ndim; i-- > 0;) {
             if (!(set >> i & 1)) { to += rest % dim[i] * step; step *= dim[i]; }
             rest /= dim[i];
         }
@@ -54,7 +54,8 @@ static void reduce_reference(const op_case *c, double *const *in, double *const 
         else if (!strcmp(c->op, "argmax")) { if (first || v > best[to]) { best[to] = v; out[0][to] = (double)(seen[to] - 1); } }
         else out[0][to] = (first ? 0 : out[0][to]) + v;
     }
-    if (!strcmp(c->op, "mean")) for (int64_t k = 0; k < results; k++) out[0][k] /= (double)(x->count / results);
+    const int64_t each = x->count / results;
+    if (!strcmp(c->op, "mean")) for (int64_t k = 0; k < results; k++) out[0][k] /= (double)each;
     free(best);
     free(seen);
 }

@@ -75,8 +75,9 @@ end
 function TestGraph.test_wrong_words()
   local g = two_layers()
   lu.assertErrorMsgContains("did you mean 'relu'", g.node, g, "x", "rellu", { g:find("act") })
-  lu.assertErrorMsgContains("did you mean 'padding'", g.node, g, "x", "conv2d", { g:find("images"), g:find("conv.weight") }, { pading = 1 })
-  lu.assertErrorMsgContains("attribute 'padding' must be", g.node, g, "x", "conv2d", { g:find("images"), g:find("conv.weight") }, { padding = "1" })
+  local inputs = { g:find("images"), g:find("conv.weight") }
+  lu.assertErrorMsgContains("did you mean 'padding'", g.node, g, "x", "conv2d", inputs, { pading = 1 })
+  lu.assertErrorMsgContains("attribute 'padding' must be", g.node, g, "x", "conv2d", inputs, { padding = "1" })
   lu.assertErrorMsgContains("no type 'double'", g.input, g, "z", { 1 }, "double")
   lu.assertErrorMsgContains("'act' is taken", g.input, g, "act", { 1 })
 end

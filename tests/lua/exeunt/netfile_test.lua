@@ -54,6 +54,36 @@ function TestNetfile.test_saved_again_it_has_the_same_bytes()
   lu.assertTrue(nets.read(path "a") == nets.read(path "b"))
 end
 
+-- A bit here and there, in the header and in the numbers: the file is refused, or (in the digest's own name) says the same.
+function TestNetfile.test_a_flipped_bit_is_noticed()
+  local net, refused = sample(), 0
+  net:save(path())
+  local bytes = nets.read(path())
+  for at = 1, #bytes, 53 do
+    local file = assert(io.open(path "flipped", "wb"))
+    file:write(bytes:sub(1, at - 1), string.char(bit.bxor(bytes:byte(at), 2 ^ (at % 8))), bytes:sub(at + 1))
+    file:close()
+    local ok, back = pcall(netfile.load, path "flipped")
+    if ok then
+      assert_same_network(back, net)
+    else
+      refused = refused + 1
+      lu.assertStrContains(tostring(back), path "flipped")
+    end
+  end
+  lu.assertTrue(refused >= #bytes / 53 - 2, refused)
+end
+
+function TestNetfile.test_a_damaged_number_is_told_in_words()
+  sample():save(path())
+  local bytes = nets.read(path())
+  local file = assert(io.open(path(), "wb"))
+  file:write(bytes:sub(1, -2), string.char(bit.bxor(bytes:byte(-1), 1)))
+  file:close()
+  lu.assertEquals(nets.message(netfile.load, path()),
+                  path() .. ": damaged: what it holds is not what was written (its sha256 does not fit)")
+end
+
 function TestNetfile.test_every_model_comes_back()
   local models = { ex.models.lenet {}, ex.models.resnet { depth = 8 }, ex.models.resnet { depth = 8, shortcut = "identity" },
                    ex.exits.anticipate(ex.models.vgg { batch_norm = false, depths = 1 }) }

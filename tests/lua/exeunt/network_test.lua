@@ -122,6 +122,23 @@ function TestNetwork.test_forward_refuses()
   lu.assertEquals(nets.message(net.forward, net, "x"), "forward: expected a tensor of images, got string")
 end
 
+function TestNetwork.test_a_call_is_forward()
+  local net, x = nets.vgg(), nets.normal({ 2, 2, 12, 12 }, "x")
+  nets.same(lu, net(x), (net:forward(x)))
+end
+
+function TestNetwork.test_names_that_are_not_there()
+  local net = nets.vgg()
+  lu.assertEquals(nets.message(function() net:paramters() end), "a network has no 'paramters'; did you mean 'parameters'?")
+  lu.assertEquals(nets.message(function() net:state_dict() end), "a network has no 'state_dict'; did you mean 'parameters'?")
+  lu.assertEquals({ net.normalisation, net.class_names, net.sessions, net.nothing }, {})
+  net.head = nil
+  lu.assertNil(net.head)
+  lu.assertEquals(nets.message(function() ex.models.vg() end), "ex.models has no 'vg'; did you mean 'vgg'?")
+  lu.assertEquals(nets.message(function() ex.nn.Conv2d() end), "ex.nn has no 'Conv2d'; did you mean 'conv2d'?")
+  lu.assertEquals(nets.message(function() ex.optim.Adam() end), "ex.optim has no 'Adam'; did you mean 'adam'?")
+end
+
 function TestNetwork.test_classify()
   local net = nets.vgg()
   local images = nets.bytes({ 3, 2, 12, 12 }, "images")
@@ -146,7 +163,7 @@ function TestNetwork.test_classify()
       sum = sum + math.exp(vote[n][k])
       if vote[n][k] > vote[n][best] then best = k end
     end
-    lu.assertEquals({ guesses[n].class, guesses[n].name }, { best, net.class_names[best] })
+    lu.assertEquals({ guesses[n].class, guesses[n].name }, { best - 1, net.class_names[best] })
     lu.assertAlmostEquals(guesses[n].score, math.exp(vote[n][best]) / sum, 1e-5)
   end
   local one = net:classify(images[2])

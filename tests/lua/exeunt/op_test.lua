@@ -108,9 +108,8 @@ function TestOp.test_images_come_in_the_logical_order()
   local plan = Plan.new(g, { outputs = { y, g:node("z", "relu", { y }) }, batch = 2 })
   plan:bind("x", tensor.ones { 2, 2, 2, 2 })
   plan:run(2)
-  for i = 1, 2 do
-    lu.assertEquals(plan:output(i):to_list(), { { { { 0, 1 }, { 2, 3 } }, { { 4, 5 }, { 6, 7 } } }, { { { 0, 1 }, { 2, 3 } }, { { 4, 5 }, { 6, 7 } } } })
-  end
+  local image = { { { 0, 1 }, { 2, 3 } }, { { 4, 5 }, { 6, 7 } } }
+  for i = 1, 2 do lu.assertEquals(plan:output(i):to_list(), { image, image }) end
 end
 
 function TestOp.test_an_error_inside_names_the_node_and_leaves_no_trace()
@@ -136,8 +135,12 @@ function TestOp.test_mistakes_in_a_definition_are_told()
 end
 
 function TestOp.test_defining_again_replaces()
-  local first = op.define { name = "test_again", elementwise = true, forward = function(o, x, _, n) for i = 0, n - 1 do o[i] = x[i] end end }
-  op.define { name = "test_again", elementwise = true, forward = function(o, x, _, n) for i = 0, n - 1 do o[i] = -x[i] end end }
+  local function times(factor)
+    return op.define { name = "test_again", elementwise = true,
+                       forward = function(o, x, _, n) for i = 0, n - 1 do o[i] = factor * x[i] end end }
+  end
+  local first = times(1)
+  times(-1)
   local g = Graph.new()
   local plan = Plan.new(g, { outputs = { first(g, "y", g:buffer("x", tensor { 3 })) } })
   plan:run(1)

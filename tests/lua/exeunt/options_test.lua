@@ -63,4 +63,13 @@ function TestOptions.test_nearest()
   lu.assertNil(options.nearest("epoch", {}))
 end
 
+function TestOptions.test_guide_suggests_what_is_near_and_lets_the_rest_be_absent()
+  local class = { forward = print, keep = print }
+  local thing = setmetatable({ own = 1 }, { __index = options.guide("a net", class, { call = "forward" }) })
+  local function message(f) return select(2, pcall(f)) end
+  lu.assertEquals({ thing.own, thing.keep, thing.color, thing[1] }, { 1, print, nil, nil })
+  lu.assertEquals(message(function() return thing.forwrd end), "a net has no 'forwrd'; did you mean 'forward'?")
+  lu.assertEquals(message(function() return thing.call end), "a net has no 'call'; did you mean 'forward'?")
+end
+
 os.exit(lu.LuaUnit.run())

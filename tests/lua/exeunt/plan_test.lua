@@ -72,6 +72,7 @@ function TestPlan.test_a_number_that_is_not_finite_is_an_error_of_its_own_kind()
   lu.assertFalse(ok)
   lu.assertEquals(e.status, "not finite")
   lu.assertStrContains(tostring(e), "step 12")
+  lu.assertStrContains(tostring(e), "'y' is nan: ")
   lu.assertStrContains(tostring(e), "'bad' (log)")
 end
 
@@ -89,6 +90,14 @@ function TestPlan.test_mistakes_are_told()
   lu.assertErrorMsgContains("input 'x' is not bound", p.run, p, 1)
   lu.assertErrorMsgContains("input 'x' has shape (1, 3), expected (N, 2)", p.bind, p, "x", tensor { { 1, 2, 3 } })
   lu.assertErrorMsgContains("no output 3", p.output, p, 3)
+end
+
+function TestPlan.test_a_wrong_switch_in_the_environment_is_named()
+  local command = dofile "tests/support/command.lua"
+  local result = command.shell(("EXEUNT_PASSES=-mrege %s repl"):format(os.getenv "EXEUNT" or "./exeunt"),
+                               "ex.models.lenet():forward(ex.tensor.zeros { 1, 28, 28 })")
+  lu.assertEquals({ result.code, result.out }, { 1, "" })
+  lu.assertStrContains(result.err, "EXEUNT_PASSES: '-mrege' switches nothing off; did you mean -merge; write -NAME")
 end
 
 os.exit(lu.LuaUnit.run())

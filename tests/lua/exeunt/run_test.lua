@@ -59,8 +59,6 @@ local function lines(text)
   return n
 end
 
-local function read_json(path) return json.decode(file.read(path)) end
-
 -- One line on standard error, that says `text`.
 local function assert_one_line(err, text)
   lu.assertStrContains(err, text)
@@ -119,13 +117,28 @@ function TestRun:test_for_a_person_there_is_a_table_and_plain_words()
   lu.assertNotStrContains(err, "\27")
 end
 
+-- Runs a recipe in the test's own folder, without --out: exit code and standard error.
+function TestRun:run_there(path)
+  local code, _, err = self:sh(("root=$PWD; cd '%s' && ln -sfn \"$root\"/tests tests && '%s' run '%s' epochs=1 --seed 5"):format(
+    self.folder, program:sub(1, 1) == "/" and program or "$root/" .. program, path):gsub("'%$root/(.-)'", '"$root/%1"'))
+  return code, err
+end
+
 function TestRun:test_the_default_folder_is_named_after_recipe_time_and_seed()
-  local code, _, err = self:sh(("root=$PWD; cd '%s' && ln -s \"$root\"/tests . && '%s' run '%s' epochs=1 --seed 5"):format(
-    self.folder, program:sub(1, 1) == "/" and program or "$root/" .. program, self:recipe()):gsub("'%$root/(.-)'", '"$root/%1"'))
+  local code, err = self:run_there(self:recipe())
   lu.assertEquals(code, 0, err)
   local runs = file.list(self.folder .. "/runs")
   lu.assertEquals(#runs, 1)
   lu.assertStrMatches(runs[1], "small%-%d%d%d%d%d%d%d%d%-%d%d%d%d%d%d%-5")
+end
+
+function TestRun:test_two_runs_of_one_second_have_folders_of_their_own()
+  local path = self:recipe("os.date = function() return '20200101-120000' end\n" .. RECIPE)     -- the clock stands still
+  for _ = 1, 2 do
+    local code, err = self:run_there(path)
+    lu.assertEquals(code, 0, err)
+  end
+  lu.assertEquals(file.list(self.folder .. "/runs"), { "small-20200101-120000-5", "small-20200101-120000-5-2" })
 end
 
 -- -- The same bits --------------------------------------------------------------------------------------------
@@ -151,9 +164,9 @@ function TestRun:compare_with_resumed(signal, after, code_expected, knobs)
   local whole, broken = self.folder .. "/whole", self.folder .. "/broken"
   local code, text, err = self:run(("--json %s --out '%s'"):format(knobs, whole))
   lu.assertEquals(code, 0, err)
+  local _, again
   code, _, err = self:run(("%s --out '%s'"):format(knobs, broken), ("KILL='%s %d'"):format(signal, after))
   lu.assertEquals(code, code_expected, err)
-  local again
   code, again, err = self:run(("--json --resume --out '%s'"):format(broken))
   lu.assertEquals(code, 0, err)
   lu.assertEquals(self:digests(broken), self:digests(whole))
@@ -265,6 +278,33 @@ function TestRun:test_errors_carry_the_recipes_line()
         ":3: optim.sgd: unknown option 'mom'")
   fails("local ex = require 'exeunt'\nreturn ex.recipe { about = 'x', run = function() return 1 end }\n", 1, ": run must return ex.result")
   fails("local ex = require 'exeunt'\nreturn ex.recipe { about = 'x', knob = {}, run = print }\n", 1, ": recipe: unknown option 'knob'")
+end
+
+function TestRun:test_a_run_that_fails_before_it_has_trained_leaves_no_folder()
+  local out = self.folder .. "/out"
+  lu.assertEquals((self:run(("epochs=0 --out '%s'"):format(out))), 1)
+  lu.assertNil(file.kind(out))
+  lu.assertEquals((self:run(("epochs=1 --out '%s'"):format(out))), 0)
+end
+
+function TestRun:test_a_run_that_fails_later_keeps_what_it_trained()
+  local out = self.folder .. "/out"
+  local path = self:recipe((RECIPE:gsub("local best = [^\n]+", "error 'too late'")))
+  local code, _, err = self:sh(("%s run '%s' epochs=1 --out '%s'"):format(program, path, out))
+  lu.assertEquals(code, 1)
+  lu.assertStrContains(err, "too late")
+  lu.assertEquals(file.kind(out .. "/train1.best.safetensors"), "file")
+  lu.assertEquals(file.kind(out .. "/run.json"), "file")
+end
+
+function TestRun:test_a_folder_that_holds_no_run_is_not_to_be_resumed()
+  local out = self.folder .. "/out"
+  file.make_folder(out)
+  file.write(out .. "/thesis.txt", "mine")
+  local code, _, err = self:run(("--out '%s'"):format(out))
+  lu.assertEquals(code, 2)
+  assert_one_line(err, out .. " is there already and holds no run: choose another --out")
+  lu.assertEquals(file.list(out), { "thesis.txt" })
 end
 
 function TestRun:test_debug_shows_a_traceback()

@@ -111,6 +111,7 @@ function TestArithmetic.test_errors_name_the_operation_and_the_shapes()
   says("add of (2, 3), (2): shapes (2, 3) and (2) do not broadcast", function() return a + tensor { 1, 2 } end)
   says("mul: takes tensors and numbers, got a string", function() return a * "x" end)
   says("sub: takes tensors and numbers, got nil", function() return a - nil end)
+  says("mean: keepdim is named: t:mean(axis, { keepdim = true })", function() return a:mean(1, true) end)
   lu.assertErrorMsgContains("tensors are compared by a:lt(b)", function() return a < small() end)
   says("copy_: a tensor of shape (2, 3) does not fit into shape (3)", function() a[1]:add_(a) end)
 end

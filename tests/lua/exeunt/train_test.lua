@@ -211,8 +211,31 @@ function TestTrain:test_state_of_a_scheme_survives()
   end }
 end
 
+local function prune_after_the_first(net, metrics)
+  if metrics.epoch == 1 then return net:keep { 2 } end
+end
+
 function TestTrain:test_a_pruned_training_resumes()
-  same_bytes { schedule_prune = function(net, metrics) if metrics.epoch == 1 then return net:keep { 2 } end end }
+  same_bytes { schedule_prune = prune_after_the_first }
+end
+
+-- Files hold no head, yet the script's network has it after what was pruned came back from one: exits can be put anew.
+function TestTrain:test_a_pruned_training_leaves_the_networks_head()
+  local folder, more = tiny.folder(), { schedule_prune = prune_after_the_first }
+  local function anticipates(resume)
+    local ok, fit, net = in_run(folder, resume, nil, more)
+    lu.assertTrue(ok, tostring(fit))
+    lu.assertEquals(#net.exits, 1)
+    ex.exits.anticipate(net)
+    lu.assertEquals(#net.exits, 2)
+  end
+  anticipates(false)
+  anticipates(true)                                   -- finished: returns at once
+  tiny.remove(folder)
+  folder = tiny.folder()
+  lu.assertFalse((in_run(folder, false, 8, more)))    -- killed in the second epoch
+  anticipates(true)
+  tiny.remove(folder)
 end
 
 function TestTrain:test_a_finished_training_returns_at_once()
@@ -264,7 +287,7 @@ function TestTrain:test_a_loss_that_is_not_finite_stops_and_leaves_the_last_good
   local function explode(_, _, epoch) return epoch == 1 and 1 or 1e30 end
   local ok, why = in_run(folder, false, nil, { schedule = explode, optimizer = ex.optim.sgd { lr = 0.1 } })
   lu.assertFalse(ok)
-  lu.assertStrContains(why, "train1: epoch 2, step ")
+  lu.assertStrMatches(why, "train1: epoch 2, step %d+: '[%w_.]+' is %-?%w+: the first value .*")       -- the step once
   lu.assertStrContains(why, "the last good checkpoint is " .. folder .. "/train1.last.safetensors")
   lu.assertEquals(checkpoint.open(folder .. "/train1.last.safetensors").record.epoch, 1)
   for _, p in ipairs(ex.load(folder):parameters()) do
@@ -296,6 +319,21 @@ function TestTrain:test_refusals()
     state.f = print
     return { 0.5, 0.5 }, { 0.5, 0.5 }
   end })
+end
+
+function TestTrain:test_a_label_that_is_no_class_is_named()
+  for _, split in ipairs { "train", "validation" } do
+    for _, label in ipairs { 4, -1 } do
+      local wrong = tiny.data()
+      wrong[split].labels[3] = label
+      lu.assertErrorMsgContains(("train: labels[3] of the %s split is %d, the classes are 0 to 3"):format(split, label), ex.train,
+                                tiny.net(), wrong, options())
+    end
+  end
+end
+
+function TestTrain:test_a_fit_of_one_epoch_says_so()
+  lu.assertStrContains(tostring(train(tiny.net(), { epochs = 1 })), "train1: 1 epoch; kept epoch 1")
 end
 
 function TestTrain:test_data_of_another_shape_are_refused()

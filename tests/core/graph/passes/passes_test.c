@@ -131,7 +131,7 @@ static void folded_weights_follow_a_change_of_the_parameters(void **state)
     run_ok(p, 4, 0);
     float *after = read_output(p, 0, LIST(4, 3)), *fresh = forward(g, "fc", "-fold_bn", LIST(4, 3));
     assert_close(after, fresh, 12, 1e-5);
-    assert_true(memcmp(before, after, sizeof(float) * 12) != 0);
+    assert_memory_not_equal(before, after, sizeof(float) * 12);
     free(before);
     free(after);
     free(fresh);

@@ -62,6 +62,19 @@ function TestCommandLine.test_usage_errors()
   fails("script", 2, "script: a file is missing; see exeunt script --help")
 end
 
+function TestCommandLine.test_a_kernel_set_that_is_not_there_is_refused()
+  local function with(isa, arguments)
+    return command.shell(("EXEUNT_ISA=%s %s %s"):format(isa, os.getenv "EXEUNT" or "./exeunt", arguments))
+  end
+  for _, arguments in ipairs { "doctor", "data", "script nosuch.lua" } do
+    local result = with("sse9", arguments)
+    lu.assertEquals({ result.code, result.out, result.err },
+                    { 2, "", "exeunt: EXEUNT_ISA: no kernel set 'sse9'; there are: avx512, avx2, portable\n" }, arguments)
+  end
+  lu.assertEquals(with("portable", "doctor").code, 0)
+  lu.assertEquals(with("sse9", "--help").code, 0)
+end
+
 function TestCommandLine:test_a_failure_is_one_line()
   local path = self.folder .. "/bad.lua"
   command.write(path, "local x = nil\nreturn x.field\n")

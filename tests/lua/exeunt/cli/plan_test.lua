@@ -1,6 +1,7 @@
 -- cli/plan.lua: a plan as a table. The plan here is made by hand; one of a recipe is shown in the last case.
 
 local lu = require "luaunit"
+local cjson = require "cjson"
 local plan = require "exeunt.cli.plan"
 local command = dofile "tests/support/command.lua"
 
@@ -30,6 +31,87 @@ recipe.lua: one step of train1
 3 nodes, batch up to 64, 2 threads; 12,345,678 MACs an image
 3.0 MiB in one arena; the results would take 4.0 MiB without sharing
 ]])
+end
+
+-- What a profile adds, with times made by hand: 1 ms for each of 64 images' 10 MMACs is 1.28 TFLOP/s.
+local function profiled()
+  local nodes = made.nodes()
+  for _, node in ipairs(nodes) do node.seconds, node.best, node.share, node.traffic = 0, 0, 0, node.bytes end
+  nodes[1].macs, nodes[1].seconds, nodes[1].best, nodes[1].share, nodes[1].flops = 1e7, 1e-3, 9e-4, 0.5, 1.28e12
+  nodes[3].seconds, nodes[3].share, nodes[3].bandwidth = 2.5e-4, 0.125, 4e9
+  return { steps = 5, n = 64, threads = 2, step = 1.9e-3, timed_step = 2e-3, wait = 1e-4, nodes_seconds = 1.25e-3,
+           images_per_s = 32000, flops = 6e11, peak_flops = 1.2e12, nodes = nodes }
+end
+
+function TestPlan.test_the_tables_of_a_profile()
+  local text = plan.text(made, "title", profiled())
+  lu.assertStrContains(text, [[
+#  node   operator  kernel      shape         memory  scratch  MACs/image     ms   best   share  GFLOP/s  GB/s
+-  -----  --------  ----------  -----------  -------  -------  ----------  -----  -----  ------  -------  ----  --------------
+1  conv1  conv2d    direct 3x3  64x32x28x28  2.0 MiB  1.0 KiB  10,000,000  1.000  0.900  50.0 %   1280.0
+2  flat   flatten   alias       64x25088                                   0.000  0.000   0.0 %                 constant alias
+3  sgd.w  sgd       simple      scalar                                     0.250  0.000  12.5 %            4.0  commit
+]])
+  lu.assertStrContains(text, [[
+operator  kernel      nodes     ms   best   share  GFLOP/s  GB/s
+--------  ----------  -----  -----  -----  ------  -------  ----
+conv2d    direct 3x3      1  1.000  0.900  50.0 %   1280.0
+]])
+  lu.assertStrContains(text, "\nhottest nodes  kernel      shape           ms   best   share  GFLOP/s  GB/s\n")
+  lu.assertStrContains(text, [[
+a step of 64 images: 1.900 ms, 32000 images/s with 0.100 ms of waiting for the batch (medians of 5)
+600.0 GFLOP/s over the step, 50 % of the 1200 that 2 threads give in registers now
+nodes take 1.250 ms of 2.000 when each is timed
+]])
+end
+
+function TestPlan.test_json()
+  local bare = cjson.decode(plan.json(made, "r.lua", "train1"))
+  lu.assertEquals({ bare.recipe, bare.train, bare.batch, #bare.nodes, bare.profile }, { "r.lua", "train1", 64, 3, nil })
+  lu.assertEquals({ bare.nodes[1].name, bare.nodes[1].shape, bare.nodes[1].seconds }, { "conv1", { 64, 32, 28, 28 }, nil })
+  local full = cjson.decode(plan.json(made, "r.lua", "train1", profiled()))
+  lu.assertEquals({ full.profile.step, full.profile.nodes, full.nodes[1].flops, full.nodes[3].bandwidth }, { 1.9e-3, nil, 1.28e12, 4e9 })
+end
+
+-- A recipe from the outside: its training is profiled on its own data, and leaves nothing behind.
+local RECIPE = [[
+local ex = require "exeunt"
+local tiny = dofile "tests/support/tiny.lua"
+return ex.recipe {
+  about = "a test",
+  knobs = { epochs = 3, batch = 40 },
+  run = function(knobs)
+    print "said by the recipe"
+    return ex.train(tiny.net(), tiny.data(), { optimizer = ex.optim.adam { lr = 1e-3 }, epochs = knobs.epochs, batch = knobs.batch })
+  end,
+}
+]]
+
+function TestPlan.test_a_recipe_is_profiled()
+  local folder = command.folder()
+  command.write(folder .. "/r.lua", RECIPE)
+  local result = command.run(("plan '%s/r.lua' --profile --steps 4 --json --threads 1"):format(folder))
+  lu.assertEquals({ result.code, result.err }, { 0, "said by the recipe\n" })
+  local doc = cjson.decode(result.out)
+  lu.assertEquals({ doc.train, doc.batch, doc.profile.n, doc.profile.steps, doc.profile.threads }, { "train1", 40, 40, 4, 1 })
+  local operators = {}
+  for _, node in ipairs(doc.nodes) do operators[node.op] = node end
+  lu.assertTrue(operators.conv2d.flops > 0 and operators.conv2d.share > 0 and operators.conv2d.best > 0)
+  lu.assertNil(operators.conv2d.bandwidth)
+  lu.assertTrue(operators.normalise.bandwidth > 0)
+  lu.assertTrue(operators.adam.commit)
+  result = command.run(("plan '%s/r.lua' --profile --steps 1"):format(folder))
+  lu.assertEquals(result.code, 0)
+  lu.assertStrContains(result.out, "hottest nodes")
+  result = command.run(("plan '%s/r.lua' --json"):format(folder))
+  lu.assertNil(cjson.decode(result.out).profile)
+  lu.assertEquals(#command.shell(("ls '%s'"):format(folder)).out, #"r.lua\n")
+  command.remove(folder)
+end
+
+function TestPlan.test_steps_without_a_profile()
+  local result = command.run "plan no/such.lua --steps 3"
+  lu.assertEquals({ result.code, result.err }, { 2, "exeunt: plan: --steps says how long to profile: give --profile too\n" })
 end
 
 function TestPlan.test_a_recipe_that_is_not_there()

@@ -81,6 +81,10 @@ function TestLayers.test_refuses()
   lu.assertEquals(message(nn.conv2d { out = 3, kernel = 1, groups = 3 }, x),
                   "here: conv2d: 4 channels in and 3 out do not divide into 3 groups")
   lu.assertEquals(message(nn.relu(), nil), "here: nn.relu: the third argument must be a value of the graph, got nil")
+  lu.assertEquals(message(nn.tanh(), nn.relu(g, "early", x)),
+    "here: nn.tanh: the third argument must be a value of the graph, got function (a layer is made first: nn.relu()(g, name, x))")
+  lu.assertEquals(nets.message(nn.conv2d, g, "here", x),
+                  "nn.conv2d: expected options, got a graph: make the layer first, nn.conv2d { ... }(g, name, x)")
   lu.assertEquals(nets.message(nn.relu(), x), "nn.relu: a layer is called as layer(graph, name, value)")
   lu.assertEquals(nets.message(nn.sequential, { nn.relu(), nil, nn.relu() }),
                   "nn.sequential: child 2 must be a layer or { name, layer }, got nil")

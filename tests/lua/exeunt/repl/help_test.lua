@@ -24,6 +24,7 @@ function TestHelp.test_functions()
   lu.assertEquals(#lines, 4)
   lu.assertEquals({ unpack(lines, 1, 3) }, { "function documented(a, b)", "Adds two numbers.", "Refuses nothing." })
   lu.assertStrMatches(lines[4], "%(.*help_test%.lua:%d+%)")
+  lu.assertEquals(help.lines(bare)[1], "function bare()")
   lu.assertEquals(help.lines(bare)[2], "repl/help.lua: help comes from the comments of the sources.")
   lu.assertEquals(text(print), "built in")
   lu.assertEquals(text(load "return 1"), "typed at the prompt")
@@ -43,6 +44,34 @@ function TestHelp.test_objects_lead_to_their_module()
   lu.assertStrContains(text(progress.new { total = 1, clock = function() return 0 end }), "report/progress.lua: one line")
 end
 
+function TestHelp.test_functions_without_a_name_of_their_own()
+  local ex = require "exeunt"
+  lu.assertStrMatches(text(ex.train), "ex%.train%(net, data, options%) %-> a fit.*")
+  lu.assertNotStrContains(text(ex.models.vgg), "return function")
+  lu.assertEquals(help.lines(ex.tensor.randn)[1], "function tensor.randn(...)")
+  lu.assertStrContains(text(ex.tensor.ones(1).mean), "t:sum([axes][, { keepdim = true }])")     -- made in a loop
+end
+
+function TestHelp.test_the_options_of_what_a_recipe_calls()
+  local ex = require "exeunt"
+  for _, word in ipairs { "optimizer", "epochs", "batch", "weights", "schedule_prune", "clip", "early_stopping", "augment" } do
+    lu.assertStrContains(text(ex.train), word)
+  end
+  for _, word in ipairs { "lr = 1e-3", "beta1", "weight_decay" } do lu.assertStrContains(text(ex.optim.adam), word) end
+  lu.assertStrContains(text(ex.optim.sgd), "momentum = 0")
+end
+
+function TestHelp.test_things_show_their_class_and_methods()
+  local ex = require "exeunt"
+  lu.assertStrMatches(text(ex.tensor.ones(1)), "tensor%.lua: .*It has: abs, .*reshape.*")
+  lu.assertStrMatches(text(ex.models.lenet()), "network%.lua: .*It has: .*forward.*")
+end
+
+function TestHelp.test_a_module_that_is_called_says_its_comment_once()
+  local _, times = text(require("exeunt").network):gsub("network%.lua: a network =", "")
+  lu.assertEquals(times, 1)
+end
+
 function TestHelp.test_operators()
   lu.assertStrMatches(text "conv2d", "operator conv2d: .+")
   local all = text "operators"
@@ -53,7 +82,7 @@ end
 function TestHelp.test_what_is_not_known()
   lu.assertEquals(text "nosuchthing", 'nothing is known about "nosuchthing"; help() says how to begin')
   lu.assertEquals(text(12), "number 12")
-  lu.assertEquals(text(nil), "nil nil")
+  lu.assertEquals(text(nil), "nil: nothing has that name here; help() says how to begin")
 end
 
 os.exit(lu.LuaUnit.run())

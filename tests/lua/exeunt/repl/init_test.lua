@@ -59,6 +59,14 @@ function TestPrompt.test_exit_leaves()
   answers("quit\nprint 'not reached'\n", "")
 end
 
+function TestPrompt.test_exit_as_a_call_leaves_too()
+  for _, word in ipairs { "exit()", "quit()", " exit " } do answers(word .. "\nprint 'still here'\n", "") end
+end
+
+function TestPrompt.test_help_without_parentheses()
+  answers("help\n", "help() says how to begin, help(x) what x is\n")
+end
+
 function TestPrompt.test_the_engine_is_at_hand()
   answers("ex == require 'exeunt'\n", "true\n")
   answers("nn == ex.nn, models == ex.models, tensor == ex.tensor\n", "true\ntrue\ntrue\n")

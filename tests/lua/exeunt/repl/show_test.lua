@@ -34,6 +34,16 @@ function TestShow.test_depth_and_length_are_limited()
   lu.assertEquals(lines, 40)
 end
 
+function TestShow.test_long_lists_are_cut()
+  local list = {}
+  for i = 1, 10000 do list[i] = setmetatable({}, { __tostring = function() return "item " .. i end }) end
+  local text = show.value(list)
+  lu.assertStrContains(text, "item 100, ... 9900 more }")
+  lu.assertNotStrContains(text, "item 101")
+  lu.assertEquals(#list, 10000)
+  lu.assertStrContains(show.value { inside = list }, "... 9900 more")
+end
+
 function TestShow.test_a_table_that_holds_itself()
   local loop = {}
   loop.loop = loop
