@@ -28,6 +28,7 @@ static const pass_line pass_table[] = {
     { "fuse_conv", ex_pass_fuse_conv, 1, 1 },
     { "pack_conv", ex_pass_pack_conv, 1, 0 },
     { "fuse_norm", ex_pass_fuse_norm, 0, 1 },
+    { "fuse_pool", ex_pass_fuse_pool, 0, 1 },
     { "fuse_update", ex_pass_fuse_update, 0, 1 },
     { "dead", ex_pass_dead, 1, 1 },
     { "in_place", NULL, 1, 1 },
