@@ -18,6 +18,7 @@ typedef struct ex_conv_shape {
     int32_t co, oh, ow;                     /* output */
     int32_t kh, kw, groups;
     int32_t stride[2], padding[2], dilation[2];
+    int32_t winograd;                       /* 1: by Winograd's F(4x4, 3x3); allowed where ex_conv_winograd_fits */
 } ex_conv_shape;
 
 /* Images in memory: distances in floats; channels are neighbours. */

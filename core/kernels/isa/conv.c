@@ -358,6 +358,7 @@ static int depthwise(const ex_conv_shape *s) { return s->groups > 1 && s->ci == 
 static size_t scratch(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads)
 {
     if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_scratch)(direction, s, threads);
+    if (s->winograd && direction != EX_CONV_GRAD_WEIGHT) return EX_SUFFIXED(ex_winograd_scratch)(direction, s, threads);
     if (direction == EX_CONV_GRAD_WEIGHT) return EX_SUFFIXED(ex_conv_weight_scratch)(s, threads);
     job j = {0};
     plan(&j, direction, s);
@@ -368,6 +369,7 @@ static void forward(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const fl
                     const ex_conv_shape *s, ex_team *team, void *memory)
 {
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_forward)(y, x, w, bias, bias_step, s, team, memory); return; }
+    if (s->winograd) { EX_SUFFIXED(ex_winograd_forward)(y, x, w, bias, bias_step, s, team, memory); return; }
     const ex_conv_shape f = flat(s, &x, &y);
     const int one = s->n == 1 && s->h == 1 && s->w == 1 && s->kh == 1 && s->kw == 1 && !s->padding[0] && !s->padding[1];
     if (one && s->groups == 1 && w.in == 1) {
@@ -385,6 +387,7 @@ static void grad_input(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, con
                        void *memory)
 {
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_grad_input)(dx, dy, w, s, team, memory); return; }
+    if (s->winograd) { EX_SUFFIXED(ex_winograd_grad_input)(dx, dy, w, s, team, memory); return; }
     const ex_conv_shape f = flat(s, &dx, &dy);
     job j = { .y = dx, .x = dy, .w = { w.data, w.in, w.out, w.row, w.col }, .w_group = w.out * (s->co / s->groups) };
     plan(&j, EX_CONV_GRAD_INPUT, &f);
