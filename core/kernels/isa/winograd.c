@@ -4,7 +4,7 @@
  *     y = A' [ sum over channels of (G g G') * (B' d B) ] A        d: 6x6 pixels, g: 3x3 taps, y: 4x4 pixels
  *
  * The product in brackets is by element, so over all tiles it is 36 matrix products, one for each position of a tile:
- * M[k][tile][co] = sum over ci of V[k][tile][ci] * U[k][ci][co]. The points at which the polynomials are evaluated are 0,
+ * M[tile][k][co] = sum over ci of V[tile][k][ci] * U[k][ci][co]. The points at which the polynomials are evaluated are 0,
  * infinity, and those of least error: +-sqrt(1/2), +-sqrt(2) (with the usual +-1, +-2 the error is four times as large).
  *
  * A group of tiles has its V and M in a core's L2 cache. Where there are many groups a part of the work is a group, with
@@ -16,8 +16,8 @@
 #include "conv_isa.h"
 #include "../../base/team.h"
 
-enum { EDGE = 4, REACH = 6, POSITIONS = 36, HALF = REACH / 2, BLOCK = 2 * VL, PAD = 16 };
-enum { V_BYTES = 320 << 10, MOST = 4 * TILE, FEW_GROUPS = 16 };
+enum { EDGE = 4, REACH = 6, POSITIONS = 36, HALF = REACH / 2, BLOCK = 2 * VL, PAD = 16, M_TILE = POSITIONS * BLOCK + PAD };
+enum { V_BYTES = 160 << 10, MOST = 2 * TILE, FEW_GROUPS = 16 };
 
 typedef struct job {
     ex_conv_image y, x;                     /* written, read */
@@ -30,7 +30,7 @@ typedef struct job {
     int32_t rows, cols, tiles;              /* tiles of an image, of all images */
     int32_t blocks, channel_parts, groups, group;   /* group: most tiles in one */
     int shared;                             /* all V first */
-    size_t pixel, position, v, m;           /* floats: of a tile's channels; of a position in V; of V; of M */
+    size_t filter, pixel, tile, v, m;       /* floats: of a block in U; of a tile's channels; of a tile in V; of V; of M */
     float *u, *added, *zeros, *values, *products;
 } job;
 
@@ -111,11 +111,11 @@ static void filter_part(const job *j, int32_t part)
 {
     const int32_t slices = up(j->ci, VL), block = part / slices, c0 = part % slices * VL;
     const int32_t left = j->co - block * BLOCK, nv = left > VL ? 2 : 1;
-    const size_t width = (size_t)nv * VL, position = (size_t)j->ci * width;
+    const size_t width = (size_t)nv * VL, position = (size_t)j->ci * width + PAD;
     for (int32_t v = 0; v < nv; v++) {
         vf taps[9][VL];
         gather_taps(taps, j, c0, block * BLOCK + v * VL);
-        float *u = j->u + (size_t)block * BLOCK * POSITIONS * (size_t)j->ci + (size_t)c0 * width + (size_t)v * VL;
+        float *u = j->u + (size_t)block * j->filter + (size_t)c0 * width + (size_t)v * VL;
         for (int32_t c = 0; c < least(VL, j->ci - c0); c++, u += width) {
             vf g[9], e[3 * REACH], out[REACH];
             UNROLL for (int t = 0; t < 9; t++) g[t] = taps[t][c];
@@ -128,7 +128,7 @@ static void filter_part(const job *j, int32_t part)
     }
 }
 
-/* -- The images: V[position][tile][ci] ---------------------------------------------------------------------------- */
+/* -- The images: V[tile][position][ci] ---------------------------------------------------------------------------- */
 
 typedef struct place { int32_t image, row, col; } place;   /* of a tile; row, col: of its first output */
 
@@ -154,13 +154,16 @@ static void tile_pixels(const float *at[POSITIONS], const job *j, int32_t tile)
 }
 
 /* v = B' d B of one vector of channels. Half of the rows at a time: as many numbers as there are registers for. */
-EX_INLINE void read_tile(float *v, size_t position, const float *const at[POSITIONS], int32_t c, vmask first)
+EX_INLINE void read_tile(float *v, size_t position, const float *const at[POSITIONS], const float *const next[POSITIONS],
+                         int32_t c, vmask first)
 {
     UNROLL for (int half = 0; half < 2; half++) {
         vf e[HALF * REACH];
         UNROLL for (int k = 0; k < REACH; k++) {
             vf d[REACH];                    /* of which a half reads five */
             UNROLL for (int i = half; i < half + REACH - 1; i++) d[i] = vf_load_part(at[i * REACH + k] + c, first);
+            if (k >= REACH - EDGE)          /* what this tile does not read */
+                UNROLL for (int i = half * HALF; i < half * HALF + HALF; i++) __builtin_prefetch(next[i * REACH + k] + c);
             read_half(half, e + k, REACH, d);
         }
         UNROLL for (int i = 0; i < HALF; i++) {
@@ -176,14 +179,16 @@ EX_INLINE void read_tile(float *v, size_t position, const float *const at[POSITI
 static void read_tiles(const job *j, int32_t group, float *values)
 {
     const int32_t from = tile_start(j->tiles, j->groups, group), end = tile_start(j->tiles, j->groups, group + 1);
-    for (int32_t t = from; t < end; t++, values += j->pixel) {
-        const float *at[POSITIONS];
-        tile_pixels(at, j, t);
-        for (int32_t c = 0; c < j->ci; c += VL) read_tile(values + c, j->position, at, c, vf_first(least(VL, j->ci - c)));
+    const float *at[2][POSITIONS];
+    tile_pixels(at[from & 1], j, from);
+    for (int32_t t = from; t < end; t++, values += j->tile) {
+        const float *const *this = at[t & 1], **next = at[~t & 1];
+        tile_pixels(next, j, least(t + 1, end - 1));
+        for (int32_t c = 0; c < j->ci; c += VL) read_tile(values + c, j->pixel, this, next, c, vf_first(least(VL, j->ci - c)));
     }
 }
 
-/* -- The products: M[position][tile][lanes of a block] -------------------------------------------------------------- */
+/* -- The products: M[tile][position][lanes of a block] -------------------------------------------------------------- */
 
 EX_INLINE void product(const int P, const int NV, const tile_args *t)
 {
@@ -212,13 +217,13 @@ static tile_function *const products[TILE + 1][2] = { TILES_OF_ONE(PRODUCT_ENTRY
 static void multiply(const job *j, int32_t tiles, const float *values, int32_t block, int32_t nv, float *m)
 {
     const int32_t blocks = tile_blocks(tiles);
-    tile_args t = { .x_col = (ptrdiff_t)j->pixel, .w_k = nv * VL, .y_col = BLOCK, .outer = 1, .inner = 1, .len = j->ci, .last = VL };
-    t.w = j->u + (size_t)block * BLOCK * POSITIONS * (size_t)j->ci;
-    for (int32_t k = 0; k < POSITIONS; k++, t.w += (ptrdiff_t)j->ci * t.w_k)
+    tile_args t = { .x_col = (ptrdiff_t)j->tile, .w_k = nv * VL, .y_col = M_TILE, .outer = 1, .inner = 1, .len = j->ci, .last = VL };
+    t.w = j->u + (size_t)block * j->filter;
+    for (int32_t k = 0; k < POSITIONS; k++, t.w += (ptrdiff_t)j->ci * t.w_k + PAD)
         for (int32_t b = 0; b < blocks; b++) {
             const int32_t from = tile_start(tiles, blocks, b), P = tile_start(tiles, blocks, b + 1) - from;
-            t.x = values + (size_t)k * j->position + (size_t)from * j->pixel;
-            t.y = m + (size_t)k * (j->m / POSITIONS) + from * BLOCK;
+            t.x = values + (size_t)k * j->pixel + (size_t)from * j->tile;
+            t.y = m + k * BLOCK + from * M_TILE;
             products[P][nv - 1](&t);
         }
 }
@@ -229,11 +234,10 @@ EX_INLINE void finish(float *y, vf sum, vf bias, vmask first) { vf_store_part(y,
 /* A' m A of one vector of channels, of which `rows` x `cols` numbers are in the image. */
 EX_INLINE void write_tile(const job *j, float *y, int32_t rows, int32_t cols, const float *m, vf bias, vmask first)
 {
-    const size_t position = j->m / POSITIONS;
     vf e[EDGE * REACH];
     UNROLL for (int k = 0; k < REACH; k++) {
         vf line[REACH];
-        UNROLL for (int i = 0; i < REACH; i++) line[i] = vf_load(m + (size_t)(i * REACH + k) * position);
+        UNROLL for (int i = 0; i < REACH; i++) line[i] = vf_load(m + (i * REACH + k) * BLOCK);
         write_line(e + k, REACH, line, 1);
     }
     UNROLL for (int i = 0; i < EDGE; i++) {
@@ -247,7 +251,7 @@ EX_INLINE void write_tile(const job *j, float *y, int32_t rows, int32_t cols, co
 
 static void write_tiles(const job *j, int32_t from, int32_t end, int32_t block, int32_t nv, const float *m)
 {
-    for (int32_t t = from; t < end; t++, m += BLOCK) {
+    for (int32_t t = from; t < end; t++, m += M_TILE) {
         const place p = tile_place(j, t);
         const int32_t rows = least(EDGE, j->oh - p.row), cols = least(EDGE, j->ow - p.col);
         float *y = j->y.data + p.image * j->y.image + p.row * j->y.row + p.col * j->y.pixel;
@@ -290,9 +294,9 @@ static void size_group(job *j, int32_t group)
 {
     j->group = group;
     j->groups = up(j->tiles, group);
-    j->position = (size_t)group * j->pixel + PAD;
-    j->v = POSITIONS * j->position;
-    j->m = POSITIONS * ((size_t)group * BLOCK + PAD);
+    j->tile = POSITIONS * j->pixel + PAD;
+    j->v = (size_t)group * j->tile;
+    j->m = (size_t)group * M_TILE;
 }
 
 static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
@@ -307,6 +311,7 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->rows = up(j->oh, EDGE), j->cols = up(j->ow, EDGE);
     j->tiles = j->n * j->rows * j->cols;
     j->blocks = up(j->co, BLOCK);
+    j->filter = POSITIONS * ((size_t)j->ci * BLOCK + PAD);
     j->pixel = round_up((size_t)j->ci, VL);
     const size_t each = POSITIONS * j->pixel * sizeof(float) * TILE;
     const int32_t fit = V_BYTES / each > MOST / TILE ? MOST / TILE : V_BYTES / each < 1 ? 1 : (int32_t)(V_BYTES / each);
@@ -316,7 +321,7 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->channel_parts = j->shared ? least(up(FEW_GROUPS, j->groups), j->blocks) : 1;
 }
 
-static size_t filter_floats(const job *j) { return round_up(POSITIONS * (size_t)j->ci * round_up((size_t)j->co, VL), 16); }
+static size_t filter_floats(const job *j) { return (size_t)j->blocks * j->filter; }
 static size_t bias_floats(const job *j) { return round_up((size_t)j->blocks * BLOCK, 16); }
 static size_t zero_floats(const job *j) { return round_up(j->pixel, 16); }
 
