@@ -13,7 +13,7 @@
 
 typedef struct pass_line {
     const char *name;
-    ex_pass run;                            /* NULL: memory.c asks for it by name */
+    ex_pass run;                            /* NULL: called elsewhere: winograd in transform, in_place in memory.c */
     int inference, training;                /* which purposes it serves */
 } pass_line;
 
@@ -24,6 +24,7 @@ static const pass_line pass_table[] = {
     { "fuse_bn", ex_pass_fuse_bn, 0, 1 },
     { "merge", ex_pass_merge, 1, 1 },
     { "dead", ex_pass_dead, 1, 1 },
+    { "winograd", NULL, 1, 1 },
     { "in_place", NULL, 1, 1 },
 };
 enum { PASSES = sizeof pass_table / sizeof *pass_table };
@@ -49,7 +50,7 @@ static ex_status check_switches(const char *switches)
         for (int i = 0; i < PASSES; i++) found |= *s == '-' && !strcmp(name, known[i]);
         if (!found) {
             const char *near = ex_nearest(name, known, PASSES);
-            return ex_fail("passes: '%.*s' switches nothing off%s%s; write -NAME with one of dead, fold_bn, fuse_bn, merge, in_place",
+            return ex_fail("passes: '%.*s' switches nothing off%s%s; write -NAME with one of dead, fold_bn, fuse_bn, merge, winograd, in_place",
                            n, s, near ? "; did you mean -" : "", near ? near : "");
         }
         s = end ? end + 1 : s + n;
@@ -104,7 +105,10 @@ static ex_status transform(ex_plan *p, const ex_graph *g, const char *switches)
         int serves = p->training ? line->training : line->inference;
         if (line->run && serves && !is_off(switches, line->name) && apply(p, line->run)) return EX_FAILED;
     }
-    return apply(p, ex_pass_dense);
+    if (apply(p, ex_pass_dense)) return EX_FAILED;
+    /* inference: the same bits for any batch, so the rule is asked for one image */
+    if (!is_off(switches, "winograd")) ex_pass_winograd(p->graph, p->training ? p->batch : 1);
+    return EX_OK;
 }
 
 /* -- Operands ------------------------------------------------------------------------------------------------- */

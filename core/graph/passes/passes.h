@@ -12,6 +12,8 @@ ex_graph *ex_pass_fold_bn(const ex_graph *g, int32_t *map);     /* inference: a 
 ex_graph *ex_pass_fuse_bn(const ex_graph *g, int32_t *map);     /* training: a batch norm's input gradient in one pass */
 ex_graph *ex_pass_dense(const ex_graph *g, int32_t *map);       /* row-major operands for operators written in Lua */
 
+void ex_pass_winograd(ex_graph *g, int32_t batch);              /* in place: kernels of fewer multiplications */
+
 /* What passes share: a new graph with g's leaves copied; and a node appended under a name made from `owner`. */
 ex_graph *ex_pass_begin(const ex_graph *g, int32_t *map);
 ex_status ex_pass_node(ex_graph *to, const char *owner, const char *op, int32_t inputs, const int32_t *in, int32_t attrs,

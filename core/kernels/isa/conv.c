@@ -406,6 +406,6 @@ static void grad_weight(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, co
 #define EX_TEXT(x) EX_TEXT_(x)
 
 const ex_conv_kernels EX_SUFFIXED(ex_conv_kernels) = {
-    .name = EX_TEXT(EX_ISA_SUFFIX), .scratch = scratch, .forward = forward, .grad_input = grad_input,
+    .name = EX_TEXT(EX_ISA_SUFFIX), .winograd_pays = EX_SUFFIXED(ex_winograd_pays), .scratch = scratch, .forward = forward, .grad_input = grad_input,
     .grad_weight = grad_weight,
 };

@@ -17,7 +17,8 @@ void EX_SUFFIXED(ex_conv_depthwise_grad_input)(ex_conv_image dx, ex_conv_image d
 void EX_SUFFIXED(ex_conv_depthwise_grad_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy,
                                                 const ex_conv_shape *s, ex_team *team, void *scratch);
 
-/* winograd.c: 3x3, stride 1, dilation 1, groups 1 */
+/* winograd.c: what ex_conv_winograd_fits */
+int EX_SUFFIXED(ex_winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s);
 size_t EX_SUFFIXED(ex_winograd_scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads);
 void EX_SUFFIXED(ex_winograd_forward)(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const float *bias, ptrdiff_t bias_step,
                                       const ex_conv_shape *s, ex_team *team, void *scratch);

@@ -19,6 +19,14 @@
 enum { EDGE = 4, REACH = 6, POSITIONS = 36, HALF = REACH / 2, BLOCK = 2 * VL, PAD = 16, M_TILE = POSITIONS * BLOCK + PAD };
 enum { V_BYTES = 160 << 10, MOST = 2 * TILE, FEW_GROUPS = 16 };
 
+/* RULE */
+#define TILE_COST 1.2
+#define TRANSFORM_COST 9.0
+#define FILTER_COST 210.0
+#define LARGE_FILTER_COST 360.0
+#define SMALL_FILTER (128.0 * 128)
+#define MARGIN 1.05
+
 typedef struct job {
     ex_conv_image y, x;                     /* written, read */
     ex_conv_filter w;                       /* out: distance of written channels, in: of read ones */
@@ -324,6 +332,20 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
 static size_t filter_floats(const job *j) { return (size_t)j->blocks * j->filter; }
 static size_t bias_floats(const job *j) { return round_up((size_t)j->blocks * BLOCK, 16); }
 static size_t zero_floats(const job *j) { return round_up(j->pixel, 16); }
+
+/* The time of both ways, in multiplications of a direct tile for each pair of channels. Direct: 9 an output. Winograd:
+ * 36 a tile (whole tiles, also at the borders), of which reading and writing tiles are a share that many channels of the
+ * other side make small, and the filter. Fitted to bench/conv_bench.c's figures: RULE below. */
+int EX_SUFFIXED(ex_winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s)
+{
+    if (!ex_conv_winograd_fits(s) || direction == EX_CONV_GRAD_WEIGHT) return 0;
+    job j = { 0 };
+    plan(&j, direction, s);
+    const double pairs = (double)j.ci * j.co;
+    const double tile = POSITIONS * (TILE_COST + TRANSFORM_COST / j.ci + TRANSFORM_COST / j.co);
+    const double filter = pairs <= SMALL_FILTER ? FILTER_COST : LARGE_FILTER_COST;
+    return 9.0 * j.n * j.oh * j.ow > MARGIN * (tile * j.tiles + filter);
+}
 
 /* A smaller batch may share V where a larger one does not: room for both. */
 size_t EX_SUFFIXED(ex_winograd_scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads)

@@ -1,5 +1,6 @@
 /* conv_test.c: the convolution kernels of every instruction set that this CPU has: by hand, against the definition over
- * generated geometries, and their promises about bits: the same for any team, batch and position. */
+ * generated geometries; and Winograd's, with a bound of their own, and the promises about bits: the same for any team,
+ * batch and position. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -124,8 +125,8 @@ static ex_conv_filter filter_of(block *b, const ex_conv_shape *s, int pytorch)
     return f;
 }
 
-/* The largest error, as a share of the terms in a sum, of which rounding costs a little each; counts writes into the gaps as infinite. */
-static double image_error(const block *want, ex_conv_image got, int32_t n, int32_t c, int32_t h, int32_t w, double terms)
+/* The largest error; writes into the gaps count as infinite. */
+static double image_worst(const block *want, ex_conv_image got, int32_t n, int32_t c, int32_t h, int32_t w)
 {
     double worst = 0;
     size_t numbers = 0;
@@ -137,7 +138,13 @@ static double image_error(const block *want, ex_conv_image got, int32_t n, int32
                     if (!(e <= worst)) worst = e;
                 }
     for (ptrdiff_t i = 0; i < got.image * n; i++) numbers += !isnan(got.data[i]);
-    return numbers == (size_t)n * (size_t)c * (size_t)h * (size_t)w ? worst / (terms + 8) : INFINITY;
+    return numbers == (size_t)n * (size_t)c * (size_t)h * (size_t)w ? worst : INFINITY;
+}
+
+/* The same as a share of the terms in a sum, of which rounding costs a little each. */
+static double image_error(const block *want, ex_conv_image got, int32_t n, int32_t c, int32_t h, int32_t w, double terms)
+{
+    return image_worst(want, got, n, c, h, w) / (terms + 8);
 }
 
 static double filter_error(const block *want, ex_conv_filter got, const ex_conv_shape *s, double terms)
@@ -234,6 +241,119 @@ static void against_definition(ex_team *team)
     }
 }
 
+/* -- Winograd --------------------------------------------------------------------------------------------- */
+
+/* Whole tiles, cut ones, less than one; each rest of the channels against a vector; few groups of tiles and many; 7 rows
+ * of padding; and shapes of real networks, the deepest of which round most. */
+static ex_conv_shape winograd_geometry(uint32_t i)
+{
+    static const ex_conv_shape real[] = {
+        SQUARE(1, 64, 28, 64, 3, 1, 1, 1, 1), SQUARE(3, 128, 7, 96, 3, 1, 1, 1, 1), SQUARE(1, 512, 4, 512, 3, 1, 1, 1, 1),
+        SQUARE(40, 16, 8, 16, 3, 1, 1, 1, 1), SQUARE(30, 40, 16, 33, 3, 1, 1, 1, 1), SQUARE(1, 3, 64, 8, 3, 1, 1, 1, 1),
+        SQUARE(2, 5, 1, 9, 3, 1, 1, 1, 1), SQUARE(2, 8, 3, 8, 3, 1, 7, 1, 1), SQUARE(2, 1, 9, 1, 3, 1, 2, 1, 1),
+    };
+    const uint32_t n = sizeof real / sizeof *real;
+    ex_conv_shape s = i < n ? real[i] : (ex_conv_shape){
+        .n = draw(i, 0, 1, 5), .ci = draw(i, 1, 1, 50), .h = draw(i, 2, 3, 19), .w = draw(i, 3, 3, 33), .co = draw(i, 4, 1, 70), .kh = 3,
+        .kw = 3, .groups = 1, .stride = { 1, 1 }, .padding = { draw(i, 5, 0, 3), draw(i, 6, 0, 3) }, .dilation = { 1, 1 } };
+    s.winograd = 1;
+    return finish(s);
+}
+
+enum { WINOGRAD_CASES = 60 };
+
+static double largest(const block *b)
+{
+    double most = 0;
+    for (size_t i = 0; i < b->size; i++) most = fmax(most, fabs(b->exact[i]));
+    return most;
+}
+
+/* The largest error of both directions, as a share of the largest number. */
+static void winograd_definition(ex_team *team)
+{
+    double most = 0;
+    for (uint32_t i = 0; i < WINOGRAD_CASES; i++) {
+        const ex_conv_shape s = winograd_geometry(i);
+        const int32_t gap = i % 3 ? 0 : (int32_t)(i % 4);
+        for (ex_conv_direction d = EX_CONV_FORWARD; d <= EX_CONV_GRAD_INPUT; d++) {
+            problem p = pose(&s, gap, i % 2);
+            double error;
+            if (d == EX_CONV_FORWARD) {
+                naive_conv_forward(p.y.exact, p.x.exact, p.w.exact, i % 5 ? p.bias.exact : NULL, &s);
+                solve(&p, d, team, i % 5 != 0);
+                error = image_worst(&p.y, p.yi, s.n, s.co, s.oh, s.ow) / largest(&p.y);
+            } else {
+                naive_conv_grad_input(p.x.exact, p.y.exact, p.w.exact, &s);
+                solve(&p, d, team, 0);
+                error = image_worst(&p.x, p.xi, s.n, s.ci, s.h, s.w) / largest(&p.x);
+            }
+            most = fmax(most, error);
+            if (!(error < EX_WINOGRAD_ERROR)) describe("winograd", i, &s, error);
+            assert_true(error < EX_WINOGRAD_ERROR);
+            dispose(&p);
+        }
+    }
+    print_message("# largest error of Winograd, %s: %.1e\n", ex_isa_name(), most);
+}
+
+/* Images [first, first + n) of a problem alone, for any team: the bits of the whole one. */
+static void same_bits(problem *whole, ex_conv_direction d, int32_t first, int32_t n, ex_team *team)
+{
+    const int forward = d == EX_CONV_FORWARD;
+    problem part = *whole;
+    part.s.n = n;
+    part.xi.data += first * part.xi.image;
+    part.yi.data += first * part.yi.image;
+    ex_conv_image *out = forward ? &part.yi : &part.xi;
+    const size_t floats = (size_t)(out->image * n);
+    const float *want = out->data;
+    out->data = malloc(floats * sizeof(float));
+    solve(&part, d, team, 1);
+    assert_memory_equal(out->data, want, floats * sizeof(float));
+    free(out->data);
+}
+
+static void bits(int winograd, ex_team *two, ex_team *other)
+{
+    for (uint32_t i = 0; i < 24; i++) {
+        ex_conv_shape s = winograd_geometry(i + (i > 4 ? 4 : 0));
+        s.n = i % 3 == 2 ? 23 : 5;
+        s.winograd = winograd;
+        for (ex_conv_direction d = EX_CONV_FORWARD; d <= EX_CONV_GRAD_INPUT; d++) {
+            problem p = pose(&s, 0, i % 2);
+            solve(&p, d, NULL, 1);
+            same_bits(&p, d, 0, s.n, two);
+            same_bits(&p, d, 0, s.n, other);
+            same_bits(&p, d, 2, 1, two);
+            same_bits(&p, d, 1, 3, NULL);
+            dispose(&p);
+        }
+    }
+}
+
+/* The rule asks only for what the kernels can do, and never for fewer images what it refuses for more. */
+static void rule(void)
+{
+    const ex_conv_kernels *k = ex_kernels_current()->conv;
+    for (uint32_t i = 0; i < MAX_CASES; i++) {
+        ex_conv_shape s = geometry(i);
+        for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++)
+            if (k->winograd_pays(d, &s)) {
+                assert_true(ex_conv_winograd_fits(&s));
+                s.n *= 2;
+                assert_true(k->winograd_pays(d, &s));
+            }
+    }
+    const ex_conv_shape large = finish((ex_conv_shape)SQUARE(64, 64, 28, 64, 3, 1, 1, 1, 1)), strided = finish((ex_conv_shape)SQUARE(64, 64, 28, 64, 3, 2, 1, 1, 1)),
+                        first = finish((ex_conv_shape)SQUARE(64, 1, 28, 64, 3, 1, 1, 1, 1)), tiny = finish((ex_conv_shape)SQUARE(1, 512, 2, 512, 3, 1, 1, 1, 1));
+    assert_true(k->winograd_pays(EX_CONV_FORWARD, &large));
+    assert_true(k->winograd_pays(EX_CONV_GRAD_INPUT, &large));
+    assert_false(k->winograd_pays(EX_CONV_FORWARD, &strided));
+    assert_false(k->winograd_pays(EX_CONV_FORWARD, &first));
+    assert_false(k->winograd_pays(EX_CONV_FORWARD, &tiny));
+}
+
 static int use(const char *isa)
 {
     if (strstr(ex_isa_available(), isa) == NULL) { print_message("# this CPU has no %s\n", isa); return 0; }
@@ -242,21 +362,45 @@ static int use(const char *isa)
     return 1;
 }
 
-static ex_team *pair;
+static ex_team *pair, *three;
 
 static void avx512_definition(void **state) { (void)state; if (use("avx512")) against_definition(pair); }
 static void avx2_definition(void **state) { (void)state; if (use("avx2")) against_definition(pair); }
 static void portable_definition(void **state) { (void)state; if (use("portable")) against_definition(NULL); }
 
+static void avx512_winograd(void **state) { (void)state; if (use("avx512")) winograd_definition(pair); }
+static void avx2_winograd(void **state) { (void)state; if (use("avx2")) winograd_definition(pair); }
+static void portable_winograd(void **state) { (void)state; if (use("portable")) winograd_definition(NULL); }
+
+static void every_set(void (*check)(void))
+{
+    const char *const sets[] = { "avx512", "avx2", "portable" };
+    for (int i = 0; i < 3; i++) if (use(sets[i])) check();
+}
+
+static void winograd_bits(void) { bits(1, pair, three); }
+static void direct_bits(void) { bits(0, pair, three); }
+static void the_bits_of_winograd(void **state) { (void)state; every_set(winograd_bits); }
+static void the_bits_of_direct_kernels(void **state) { (void)state; every_set(direct_bits); }
+static void the_rule(void **state) { (void)state; every_set(rule); }
+
 int main(void)
 {
     pair = ex_team_new(2);
+    three = ex_team_new(3);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(portable_definition),
         cmocka_unit_test(avx2_definition),
         cmocka_unit_test(avx512_definition),
+        cmocka_unit_test(portable_winograd),
+        cmocka_unit_test(avx2_winograd),
+        cmocka_unit_test(avx512_winograd),
+        cmocka_unit_test(the_bits_of_winograd),
+        cmocka_unit_test(the_bits_of_direct_kernels),
+        cmocka_unit_test(the_rule),
     };
     const int failed = cmocka_run_group_tests_name("convolution kernels", tests, NULL, NULL);
     ex_team_free(pair);
+    ex_team_free(three);
     return failed;
 }
