@@ -19,14 +19,6 @@
 enum { EDGE = 4, REACH = 6, POSITIONS = 36, HALF = REACH / 2, BLOCK = 2 * VL, PAD = 16, M_TILE = POSITIONS * BLOCK + PAD };
 enum { V_BYTES = 160 << 10, MOST = 2 * TILE, FEW_GROUPS = 16 };
 
-/* RULE */
-#define TILE_COST 1.2
-#define TRANSFORM_COST 9.0
-#define FILTER_COST 210.0
-#define LARGE_FILTER_COST 360.0
-#define SMALL_FILTER (128.0 * 128)
-#define MARGIN 1.05
-
 typedef struct job {
     ex_conv_image y, x;                     /* written, read */
     ex_conv_filter w;                       /* out: distance of written channels, in: of read ones */
@@ -333,18 +325,36 @@ static size_t filter_floats(const job *j) { return (size_t)j->blocks * j->filter
 static size_t bias_floats(const job *j) { return round_up((size_t)j->blocks * BLOCK, 16); }
 static size_t zero_floats(const job *j) { return round_up(j->pixel, 16); }
 
-/* The time of both ways, in multiplications of a direct tile for each pair of channels. Direct: 9 an output. Winograd:
- * 36 a tile (whole tiles, also at the borders), of which reading and writing tiles are a share that many channels of the
- * other side make small, and the filter. Fitted to bench/conv_bench.c's figures: RULE below. */
+/* -- The rule ----------------------------------------------------------------------------------------------------- */
+
+/* The time of both ways for each pair of channels, in multiplications of the direct kernels. Direct: 9 an output. Winograd:
+ * 36 times `product` for a tile, whole tiles at the borders too; reading (writing) one is shared by all channels written
+ * (read); the filter is paid once a call, dearer where it leaves the caches. Measured on one thread of a Zen 5, direct
+ * -> Winograd forward, GFLOP/s (bench/conv_bench.c):
+ *
+ *     one image     64->64 @28     @16       @14       @8        @7        @4       16->16 @28  @14       256->256 @8
+ *     avx512        225->612   219->499   221->389   204->287   193->225   140->92   168->284   154->179   180->184
+ *     avx2          113->351   108->300   106->233   102->203    90->156    83->69   112->214   105->151    76->95
+ *     portable       40->122    41->117    41->92     40->82     39->63     35->35    42->91     40->66     34->38
+ *     64 images     64->64 @14    @8       @7         @4        32->32 @16   @7      16->16 @16  @7       128->128 @4
+ *     avx512        217->391   233->612   222->506   213->599   209->476   225->387  175->296   178->243   184->381 */
+#if defined(__AVX512F__)
+static const struct costs { double product, transform, filter, large_filter; } costs = { 1.2, 9, 190, 360 };
+#elif defined(__AVX2__)
+static const struct costs { double product, transform, filter, large_filter; } costs = { 1.0, 9, 115, 310 };
+#else
+static const struct costs { double product, transform, filter, large_filter; } costs = { 1.1, 9, 100, 380 };
+#endif
+static const double margin = 1.05, large_filter = 128.0 * 128;    /* pairs of channels, of which each has 36 floats */
+
 int EX_SUFFIXED(ex_winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s)
 {
     if (!ex_conv_winograd_fits(s) || direction == EX_CONV_GRAD_WEIGHT) return 0;
     job j = { 0 };
     plan(&j, direction, s);
-    const double pairs = (double)j.ci * j.co;
-    const double tile = POSITIONS * (TILE_COST + TRANSFORM_COST / j.ci + TRANSFORM_COST / j.co);
-    const double filter = pairs <= SMALL_FILTER ? FILTER_COST : LARGE_FILTER_COST;
-    return 9.0 * j.n * j.oh * j.ow > MARGIN * (tile * j.tiles + filter);
+    const double tile = POSITIONS * (costs.product + costs.transform / j.ci + costs.transform / j.co);
+    const double filter = (double)j.ci * j.co > large_filter ? costs.large_filter : costs.filter;
+    return 9.0 * j.n * j.oh * j.ow > margin * (tile * j.tiles + filter);
 }
 
 /* A smaller batch may share V where a larger one does not: room for both. */
