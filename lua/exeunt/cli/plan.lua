@@ -47,8 +47,10 @@ function command.main(args)
   parser:argument("recipe", "The recipe's Lua file.")
   parser:argument("knobs", "Settings of the recipe, as for run."):args "*":argname "knob=value"
   usage.threads(parser)
+  usage.exact(parser)
   local given = usage.parse("plan", parser, args)
   usage.use_threads(given.threads)
+  usage.use_exact(given.exact)
   require("exeunt.signals").install "now"
   local knobs = {}
   for _, knob in ipairs(require("exeunt.cli.run").knobs(given.knobs)) do knobs[knob[1]] = knob[2] end

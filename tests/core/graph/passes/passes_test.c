@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include "../../../support/graph_build.h"
 #include "../../../../core/base/memory.h"
+#include "../../../../core/kernels/conv.h"
 #include "../../../../core/graph/passes/passes.h"
 
 /* pass(g) with a throw-away map. */
@@ -193,6 +194,60 @@ static void dense_puts_copies_around_operators_in_lua(void **state)
     ex_graph_free(g);
 }
 
+/* -- winograd ------------------------------------------------------------------------------------------------ */
+
+enum { WIDE = 32, MAP = 16, IMAGES = 4 };
+
+/* The input gradient of a 3x3 convolution of WIDE channels and its output, by a plan with these passes. */
+static void convolve(const char *passes, const char *kernel, float *got[2])
+{
+    ex_graph *g = ex_graph_new();
+    const ex_attr attr[] = { { "padding", 2, { 1, 1 } }, { "size", 2, { MAP, MAP } } };
+    const int32_t x = add_input(g, "x", LIST(EX_BATCH, WIDE, MAP, MAP)), w = add_param(g, "w", LIST(WIDE, WIDE, 3, 3));
+    const int32_t out[] = { add_node_with(g, "y", "conv2d", LIST(x, w), 1, attr),
+                            add_node_with(g, "dx", "conv2d_grad_input", LIST(x, w), 2, attr) };
+    ex_plan *p = plan_for(g, 2, out, 0, NULL, IMAGES, 0, passes, NULL);
+    for (int32_t i = 0; i < 2; i++) {
+        ex_plan_node_info info;
+        OK(ex_plan_node(p, i, &info));
+        assert_string_equal(info.kernel, kernel);
+    }
+    bind_random(p, "x", LIST(IMAGES, WIDE, MAP, MAP));
+    run_ok(p, IMAGES, 0);
+    for (int32_t i = 0; i < 2; i++) got[i] = read_output(p, i, LIST(IMAGES, WIDE, MAP, MAP));
+    ex_plan_free(p);
+    ex_graph_free(g);
+}
+
+static void winograd_changes_kernels_and_rounding_alone(void **state)
+{
+    (void)state;
+    float *fast[2], *exact[2];
+    convolve(NULL, "winograd", fast);
+    convolve("-winograd", "direct", exact);
+    for (int32_t i = 0; i < 2; i++) {
+        const int32_t n = IMAGES * WIDE * MAP * MAP;
+        assert_memory_not_equal(fast[i], exact[i], sizeof(float) * n);
+        assert_close(fast[i], exact[i], n, 2 * EX_WINOGRAD_ERROR);    /* the bound, and as much for the direct kernels */
+        free(fast[i]);
+        free(exact[i]);
+    }
+}
+
+static void winograd_is_refused_where_it_does_not_fit(void **state)
+{
+    (void)state;
+    ex_graph *g = ex_graph_new();
+    const int32_t x = add_input(g, "x", LIST(EX_BATCH, 8, 9, 9)), w = add_param(g, "w", LIST(8, 8, 3, 3)), in[] = { x, w };
+    const ex_attr strided[] = { { "winograd", 1, { 1 } }, { "stride", 2, { 2, 2 } } }, two[] = { { "winograd", 1, { 2 } } };
+    assert_int_equal(ex_graph_node(g, "a", "conv2d", 2, in, 2, strided), EX_NONE);
+    assert_non_null(strstr(ex_error_message(), "winograd: got 1, expected 0, or 1 for a 3x3 kernel with stride, dilation and groups of 1"));
+    assert_int_equal(ex_graph_node(g, "b", "conv2d", 2, in, 1, two), EX_NONE);
+    assert_non_null(strstr(ex_error_message(), "winograd: got 2"));
+    assert_true(ex_graph_node(g, "c", "conv2d", 2, in, 1, strided) >= 0);
+    ex_graph_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +256,7 @@ int main(void)
         cmocka_unit_test(fold_bn_leaves_a_convolution_that_others_read),
         cmocka_unit_test(folded_weights_follow_a_change_of_the_parameters),
         cmocka_unit_test(fuse_bn_changes_nodes_and_not_numbers), cmocka_unit_test(dense_puts_copies_around_operators_in_lua),
+        cmocka_unit_test(winograd_changes_kernels_and_rounding_alone), cmocka_unit_test(winograd_is_refused_where_it_does_not_fit),
     };
     return cmocka_run_group_tests_name("passes", tests, NULL, NULL);
 }
