@@ -83,13 +83,13 @@ static void measure(const char *name, const ex_conv_shape *s, ex_team *team, dou
     const double flop = 2.0 * s->n * s->oh * s->ow * s->co * ci * s->kh * s->kw;
     printf("%-26s", name);
     for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++) {
-        const int n = ex_conv_winograd_fits(s) && d != EX_CONV_GRAD_WEIGHT ? 2 : 1;
+        const int n = ex_conv_winograd_fits(s) ? 2 : 1;
         double least[2];
         for (int i = 0; i < n; i++) c[i].scratch = ex_alloc(k->scratch(d, &shape[i], ex_team_size(team)) + 64);
         best(least, c, n, d, team, seconds * n);
         printf(" %8.1f", flop / least[0] * 1e-9);
         if (n > 1) printf(" %8.1f%c", flop / least[1] * 1e-9, k->winograd_pays(d, s) ? '*' : ' ');
-        else printf(" %8s ", d == EX_CONV_GRAD_WEIGHT ? "" : "-");
+        else printf(" %8s ", "-");
         fflush(stdout);
         for (int i = 0; i < n; i++) ex_free(c[i].scratch);
     }
@@ -105,7 +105,7 @@ int main(int count, char **argument)
     if (!team || ex_isa_select(count > 2 ? argument[2] : NULL) != EX_OK) { fprintf(stderr, "%s\n", ex_error_message()); return 1; }
     const double seconds = count > 3 ? atof(argument[3]) : 0.2;
     const char *part = count > 4 ? argument[4] : "";
-    printf("%-26s %8s %8s  %8s %8s  %8s   GFLOP/s, %s, %d threads\n", "", "forward", "winograd", "input", "winograd", "weight", ex_isa_name(), ex_team_size(team));
+    printf("%-26s %8s %8s  %8s %8s  %8s %8s    GFLOP/s, %s, %d threads\n", "", "forward", "winograd", "input", "winograd", "weight", "winograd", ex_isa_name(), ex_team_size(team));
     for (int i = 0; i < COUNT(benches); i++)
         if (strstr(benches[i].name, part)) measure(benches[i].name, &benches[i].s, team, seconds);
     for (int i = 0; i < COUNT(images) * COUNT(channels) * COUNT(maps); i++) {

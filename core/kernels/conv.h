@@ -9,9 +9,9 @@
  * the order kh, kw, channel: its bits depend on neither batch, position, nor threads. grad_weight adds its partial
  * sums in part order. They allocate nothing, check nothing and never fail.
  *
- * Where a shape says so, forward and grad_input of 3x3 kernels multiply by Winograd's F(4x4, 3x3) (isa/winograd.c): a quarter
- * of the multiplications, the same promises about bits, and more rounding: with operands drawn at random the largest
- * error of a tensor stays below EX_WINOGRAD_ERROR of its largest number, where the direct kernels stay near 1e-6. */
+ * Where a shape says so, 3x3 kernels multiply by Winograd's F(4x4, 3x3) and F(3x3, 4x4) (isa/winograd.h): a quarter of the
+ * multiplications, the same promises about bits, and more rounding: with operands drawn at random the largest error of
+ * a tensor stays below EX_WINOGRAD_ERROR of its largest number, where the direct kernels stay near 1e-6. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -22,10 +22,10 @@ typedef struct ex_conv_shape {
     int32_t co, oh, ow;                     /* output */
     int32_t kh, kw, groups;
     int32_t stride[2], padding[2], dilation[2];
-    int32_t winograd;                       /* 1: by Winograd's F(4x4, 3x3); only where ex_conv_winograd_fits */
+    int32_t winograd;                       /* 1: by Winograd's method; only where ex_conv_winograd_fits */
 } ex_conv_shape;
 
-#define EX_WINOGRAD_ERROR 1e-5              /* measured up to 512 channels: see winograd_test.c */
+#define EX_WINOGRAD_ERROR 1e-5              /* measured up to 512 channels: tests/core/kernels/conv_test.c */
 
 static inline int ex_conv_winograd_fits(const ex_conv_shape *s)
 {

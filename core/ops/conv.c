@@ -201,6 +201,12 @@ static int32_t faster_input(const ex_signature *s, int32_t batch)
     return faster(&g, EX_CONV_GRAD_INPUT);
 }
 
+static int32_t faster_weight(const ex_signature *s, int32_t batch)
+{
+    const ex_conv_shape g = signature_weight(s, batch);
+    return faster(&g, EX_CONV_GRAD_WEIGHT);
+}
+
 static const char *word(const ex_conv_shape *g)
 {
     if (g->winograd) return "winograd";
@@ -281,7 +287,7 @@ static const ex_op conv2d_grad_input = {
 static const ex_op conv2d_grad_weight = {
     .name = "conv2d_grad_weight", .about = "the gradient of conv2d towards its weights of the given kernel size",
     .min_inputs = 2, .max_inputs = 2, .outputs = 1, .attr = weight_attr, .infer = infer_weight, .forward = grad_weight,
-    .macs = macs_weight, .scratch = scratch_weight, .kernel = kernel_weight,
+    .macs = macs_weight, .scratch = scratch_weight, .faster = faster_weight, .kernel = kernel_weight,
 };
 
 const ex_op *const ex_ops_conv[] = { &conv2d, &conv2d_grad_input, &conv2d_grad_weight, NULL };

@@ -358,7 +358,7 @@ static int depthwise(const ex_conv_shape *s) { return s->groups > 1 && s->ci == 
 static size_t scratch(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads)
 {
     if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_scratch)(direction, s, threads);
-    if (s->winograd && direction != EX_CONV_GRAD_WEIGHT) return EX_SUFFIXED(ex_winograd_scratch)(direction, s, threads);
+    if (s->winograd) return EX_SUFFIXED(ex_winograd_scratch)(direction, s, threads);
     if (direction == EX_CONV_GRAD_WEIGHT) return EX_SUFFIXED(ex_conv_weight_scratch)(s, threads);
     job j = {0};
     plan(&j, direction, s);
@@ -398,6 +398,7 @@ static void grad_weight(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, co
                         void *memory)
 {
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_grad_weight)(dw, x, dy, s, team, memory); return; }
+    if (s->winograd) { EX_SUFFIXED(ex_winograd_weight)(dw, x, dy, s, team, memory); return; }
     const ex_conv_shape f = flat(s, &x, &dy);
     EX_SUFFIXED(ex_conv_weight)(dw, x, dy, &f, team, memory);
 }

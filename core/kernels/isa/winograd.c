@@ -1,87 +1,36 @@
 /* winograd.c: 3x3 convolutions of stride 1 with a quarter of the multiplications: Winograd's F(4x4, 3x3), forward and input
- * gradient (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2016, section 4).
+ * gradient (winograd.h; the weight gradient is winograd_weight.c's).
  *
  *     y = A' [ sum over channels of (G g G') * (B' d B) ] A        d: 6x6 pixels, g: 3x3 taps, y: 4x4 pixels
  *
  * The product in brackets is by element, so over all tiles it is 36 matrix products, one for each position of a tile:
- * M[tile][k][co] = sum over ci of V[tile][k][ci] * U[k][ci][co]. The points at which the polynomials are evaluated are 0,
- * infinity, and those of least error: +-sqrt(1/2), +-sqrt(2) (with the usual +-1, +-2 the error is four times as large).
+ * M[tile][k][co] = sum over ci of V[tile][k][ci] * U[k][ci][co].
  *
  * A group of tiles has its V and M in a core's L2 cache. Where there are many groups a part of the work is a group, with
  * a V of its own; where there are few, all V are made first, and a part is some channels of a group. Every output is
  * one chain of operations that neither grouping nor place changes: its bits depend on neither batch, position, nor threads.
  * It does no other kernel size, stride or dilation, and no groups. */
-#include "conv_tile.h"
+#include "winograd.h"
 #include "conv_parts.h"
 #include "conv_isa.h"
 #include "../../base/team.h"
 
-enum { EDGE = 4, REACH = 6, POSITIONS = 36, HALF = REACH / 2, BLOCK = 2 * VL, PAD = 16, M_TILE = POSITIONS * BLOCK + PAD };
-enum { V_BYTES = 160 << 10, MOST = 2 * TILE, FEW_GROUPS = 16 };
+enum { BLOCK = 2 * VL, M_TILE = POSITIONS * BLOCK + PAD, V_BYTES = 160 << 10, MOST = 2 * TILE, FEW_GROUPS = 16 };
 
 typedef struct job {
-    ex_conv_image y, x;                     /* written, read */
+    grid x;                                 /* what is read */
+    ex_conv_image y;                        /* what is written */
     ex_conv_filter w;                       /* out: distance of written channels, in: of read ones */
     const float *bias;
     ptrdiff_t bias_step;
-    int32_t n, ci, co, h, width, oh, ow;    /* read: ci, h, width; written: co, oh, ow */
-    int32_t first_row, first_col;           /* the pixel that tap 0 of output 0 reads */
+    int32_t ci, co, oh, ow;                 /* channels read, written; rows and columns written */
     int flip;                               /* the input gradient turns the filter around */
-    int32_t rows, cols, tiles;              /* tiles of an image, of all images */
+    int32_t tiles;                          /* of all images */
     int32_t blocks, channel_parts, groups, group;   /* group: most tiles in one */
     int shared;                             /* all V first */
     size_t filter, pixel, tile, v, m;       /* floats: of a block in U; of a tile's channels; of a tile in V; of V; of M */
-    float *u, *added, *zeros, *values, *products;
+    float *u, *added, *values, *products;
 } job;
-
-static int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
-static int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
-
-/* -- The three transforms, of one vector of channels ------------------------------------------------------------ */
-
-#define POINT 0.70710678118654752f          /* the points: +-POINT and +-1 / POINT */
-#define INVERSE 1.41421356237309505f
-
-/* Rows 0..2 (half 0) or 3..5 (half 1) of B'd. */
-EX_INLINE void read_half(const int half, vf *out, const int step, const vf *d)
-{
-    if (half == 0) {
-        const vf even = d[4] - 2 * d[2], odd = d[3] - 2 * d[1];
-        out[0] = d[0] + d[4] - 2.5f * d[2];
-        out[step] = even + POINT * odd;
-        out[2 * step] = even - POINT * odd;
-    } else {
-        const vf even = d[4] - 0.5f * d[2], odd = d[3] - 0.5f * d[1];
-        out[0] = even + INVERSE * odd;
-        out[step] = even - INVERSE * odd;
-        out[2 * step] = d[1] + d[5] - 2.5f * d[3];
-    }
-}
-
-/* A'm: four numbers of six. */
-EX_INLINE void write_line(vf *out, const int step, const vf *m, const int m_step)
-{
-    const vf sum = m[m_step] + m[2 * m_step], gap = m[m_step] - m[2 * m_step];
-    const vf sum2 = m[3 * m_step] + m[4 * m_step], gap2 = m[3 * m_step] - m[4 * m_step];
-    out[0] = m[0] + sum + sum2;
-    out[step] = INVERSE * gap2 + POINT * gap;
-    out[2 * step] = 2 * sum2 + 0.5f * sum;
-    out[3 * step] = m[5 * m_step] + POINT * 0.5f * gap + INVERSE * 2 * gap2;
-}
-
-/* Gg: six numbers of three. */
-EX_INLINE void filter_line(vf *out, const int step, const vf *g, const int g_step)
-{
-    const vf a = g[0], b = g[g_step], c = g[2 * g_step];
-    const vf even = (-2 / 3.f) * a - (1 / 3.f) * c, odd = (-2 / 3.f * POINT) * b;
-    const vf even2 = (1 / 6.f) * a + (1 / 3.f) * c, odd2 = (1 / 6.f * INVERSE) * b;
-    out[0] = a;
-    out[step] = even + odd;
-    out[2 * step] = even - odd;
-    out[3 * step] = even2 + odd2;
-    out[4 * step] = even2 - odd2;
-    out[5 * step] = c;
-}
 
 /* -- The filter: U[block][position][ci][lanes of the block] ---------------------------------------------------- */
 
@@ -125,66 +74,6 @@ static void filter_part(const job *j, int32_t part)
                 UNROLL for (int k = 0; k < REACH; k++) vf_store(u + (size_t)(i * REACH + k) * position, out[k]);
             }
         }
-    }
-}
-
-/* -- The images: V[tile][position][ci] ---------------------------------------------------------------------------- */
-
-typedef struct place { int32_t image, row, col; } place;   /* of a tile; row, col: of its first output */
-
-static place tile_place(const job *j, int32_t tile)
-{
-    const int32_t at = tile % (j->rows * j->cols);
-    return (place){ tile / (j->rows * j->cols), at / j->cols * EDGE, at % j->cols * EDGE };
-}
-
-/* Where each pixel that a tile reads lies; zeros past the borders. */
-static void tile_pixels(const float *at[POSITIONS], const job *j, int32_t tile)
-{
-    const place p = tile_place(j, tile);
-    const float *x = j->x.data + p.image * j->x.image;
-    for (int32_t i = 0; i < REACH; i++) {
-        const int32_t row = j->first_row + p.row + i;
-        const int in = row >= 0 && row < j->h;
-        for (int32_t k = 0; k < REACH; k++) {
-            const int32_t col = j->first_col + p.col + k;
-            at[i * REACH + k] = in && col >= 0 && col < j->width ? x + row * j->x.row + col * j->x.pixel : j->zeros;
-        }
-    }
-}
-
-/* v = B' d B of one vector of channels. Half of the rows at a time: as many numbers as there are registers for. */
-EX_INLINE void read_tile(float *v, size_t position, const float *const at[POSITIONS], const float *const next[POSITIONS],
-                         int32_t c, vmask first)
-{
-    UNROLL for (int half = 0; half < 2; half++) {
-        vf e[HALF * REACH];
-        UNROLL for (int k = 0; k < REACH; k++) {
-            vf d[REACH];                    /* of which a half reads five */
-            UNROLL for (int i = half; i < half + REACH - 1; i++) d[i] = vf_load_part(at[i * REACH + k] + c, first);
-            if (k >= REACH - EDGE)          /* what this tile does not read */
-                UNROLL for (int i = half * HALF; i < half * HALF + HALF; i++) __builtin_prefetch(next[i * REACH + k] + c);
-            read_half(half, e + k, REACH, d);
-        }
-        UNROLL for (int i = 0; i < HALF; i++) {
-            vf out[REACH];
-            read_half(0, out, 1, e + i * REACH);
-            read_half(1, out + HALF, 1, e + i * REACH);
-            UNROLL for (int k = 0; k < REACH; k++)
-                vf_store(v + (size_t)((half * HALF + i) * REACH + k) * position, out[k]);
-        }
-    }
-}
-
-static void read_tiles(const job *j, int32_t group, float *values)
-{
-    const int32_t from = tile_start(j->tiles, j->groups, group), end = tile_start(j->tiles, j->groups, group + 1);
-    const float *at[2][POSITIONS];
-    tile_pixels(at[from & 1], j, from);
-    for (int32_t t = from; t < end; t++, values += j->tile) {
-        const float *const *this = at[t & 1], **next = at[~t & 1];
-        tile_pixels(next, j, least(t + 1, end - 1));
-        for (int32_t c = 0; c < j->ci; c += VL) read_tile(values + c, j->pixel, this, next, c, vf_first(least(VL, j->ci - c)));
     }
 }
 
@@ -252,7 +141,7 @@ EX_INLINE void write_tile(const job *j, float *y, int32_t rows, int32_t cols, co
 static void write_tiles(const job *j, int32_t from, int32_t end, int32_t block, int32_t nv, const float *m)
 {
     for (int32_t t = from; t < end; t++, m += M_TILE) {
-        const place p = tile_place(j, t);
+        const place p = tile_place(j->x.rows, j->x.cols, t);
         const int32_t rows = least(EDGE, j->oh - p.row), cols = least(EDGE, j->ow - p.col);
         float *y = j->y.data + p.image * j->y.image + p.row * j->y.row + p.col * j->y.pixel;
         for (int32_t v = 0; v < nv; v++) {
@@ -264,6 +153,11 @@ static void write_tiles(const job *j, int32_t from, int32_t end, int32_t block, 
 
 /* -- Work ----------------------------------------------------------------------------------------------------------- */
 
+static void read_group(const job *j, int32_t group, float *values)
+{
+    read_tiles(values, j->tile, j->pixel, &j->x, tile_start(j->tiles, j->groups, group), tile_start(j->tiles, j->groups, group + 1));
+}
+
 /* Part = the filter's parts, then (where V are shared) the groups. */
 static void prepare_part(void *context, int32_t part, int32_t thread)
 {
@@ -271,7 +165,7 @@ static void prepare_part(void *context, int32_t part, int32_t thread)
     const job *j = context;
     const int32_t filter = j->blocks * up(j->ci, VL);
     if (part < filter) filter_part(j, part);
-    else read_tiles(j, part - filter, j->values + (size_t)(part - filter) * j->v);
+    else read_group(j, part - filter, j->values + (size_t)(part - filter) * j->v);
 }
 
 /* Part = (channels, group), the last one fastest. */
@@ -281,7 +175,7 @@ static void run_part(void *context, int32_t part, int32_t thread)
     const int32_t group = part % j->groups, channels = part / j->groups;
     const int32_t from = tile_start(j->tiles, j->groups, group), end = tile_start(j->tiles, j->groups, group + 1);
     float *values = j->values + (size_t)(j->shared ? group : thread) * j->v, *m = j->products + (size_t)thread * j->m;
-    if (!j->shared) read_tiles(j, group, values);
+    if (!j->shared) read_group(j, group, values);
     const int32_t last = tile_start(j->blocks, j->channel_parts, channels + 1);
     for (int32_t b = tile_start(j->blocks, j->channel_parts, channels); b < last; b++) {
         const int32_t nv = j->co - b * BLOCK > VL ? 2 : 1;
@@ -302,14 +196,14 @@ static void size_group(job *j, int32_t group)
 static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
 {
     const int forward = direction == EX_CONV_FORWARD;
-    j->n = s->n;
-    j->ci = forward ? s->ci : s->co, j->h = forward ? s->h : s->oh, j->width = forward ? s->w : s->ow;
+    j->ci = forward ? s->ci : s->co;
     j->co = forward ? s->co : s->ci, j->oh = forward ? s->oh : s->h, j->ow = forward ? s->ow : s->w;
-    j->first_row = forward ? -s->padding[0] : s->padding[0] - 2;
-    j->first_col = forward ? -s->padding[1] : s->padding[1] - 2;
+    j->x.channels = j->ci, j->x.h = forward ? s->h : s->oh, j->x.w = forward ? s->w : s->ow;
+    j->x.row = forward ? -s->padding[0] : s->padding[0] - 2;    /* what tap 0 of output 0 reads */
+    j->x.col = forward ? -s->padding[1] : s->padding[1] - 2;
+    j->x.rows = up(j->oh, EDGE), j->x.cols = up(j->ow, EDGE);
     j->flip = !forward;
-    j->rows = up(j->oh, EDGE), j->cols = up(j->ow, EDGE);
-    j->tiles = j->n * j->rows * j->cols;
+    j->tiles = s->n * j->x.rows * j->x.cols;
     j->blocks = up(j->co, BLOCK);
     j->filter = POSITIONS * ((size_t)j->ci * BLOCK + PAD);
     j->pixel = round_up((size_t)j->ci, VL);
@@ -328,38 +222,45 @@ static size_t zero_floats(const job *j) { return round_up(j->pixel, 16); }
 /* -- The rule ----------------------------------------------------------------------------------------------------- */
 
 /* The time of both ways for each pair of channels, in multiplications of the direct kernels. Direct: 9 an output. Winograd:
- * 36 times `product` for a tile, whole tiles at the borders too; reading (writing) one is shared by all channels written
- * (read); the filter is paid once a call, dearer where it leaves the caches. Measured on one thread of a Zen 5, direct
- * -> Winograd forward, GFLOP/s (bench/conv_bench.c):
+ * 36 times `product` for a tile, whole tiles at the borders too; whole vectors of reading (writing) it, shared by all channels
+ * written (read); and once a call the filter, dearer where it leaves the caches, or the sums of a weight gradient. Measured
+ * on one thread of a Zen 5, direct->Winograd, GFLOP/s (bench/conv_bench.c):
  *
- *     one image     64->64 @28     @16       @14       @8        @7        @4       16->16 @28  @14       256->256 @8
- *     avx512        225->612   219->499   221->389   204->287   193->225   140->92   168->284   154->179   180->184
- *     avx2          113->351   108->300   106->233   102->203    90->156    83->69   112->214   105->151    76->95
- *     portable       40->122    41->117    41->92     40->82     39->63     35->35    42->91     40->66     34->38
- *     64 images     64->64 @14    @8       @7         @4        32->32 @16   @7      16->16 @16  @7       128->128 @4
- *     avx512        217->391   233->612   222->506   213->599   209->476   225->387  175->296   178->243   184->381 */
+ *     forward, one image     64->64 @28   @16       @14       @8        @7        @4        16->16 @28  @14       256->256 @8
+ *       avx512               225->612     219->499  221->389  204->287  193->225  140->92   168->284    154->179  180->184
+ *       avx2                 113->351     108->300  106->233  102->203  90->156   83->69    112->214    105->151  76->95
+ *       portable             40->122      41->117   41->92    40->82    39->63    35->35    42->91      40->66    34->38
+ *     forward, 64 images     64->64 @14   @8        @7        @4        32->32 @16  @7        16->16 @16  @7        128->128 @4
+ *       avx512               217->391     233->612  222->506  213->599  209->476    225->387  175->296    178->243  184->381
+ *     weights, one image     64->64 @28   @16       @14       @8        16->16 @28  @14       @8          128->128 @14
+ *       avx512               181->539     177->417  174->323  181->184  139->229    159->142  138->101    189->294
+ *     weights, 64 images     64->64 @8    @7        @4        32->32 @16  @14       @8        16->16 @16  @14
+ *       avx512               190->555     183->430  194->597  187->317    189->295  207->461  150->200    147->173 */
+static const struct costs { double product, transform, filter, large_filter, sums; } costs =
 #if defined(__AVX512F__)
-static const struct costs { double product, transform, filter, large_filter; } costs = { 1.2, 9, 190, 360 };
+    { 1.2, 9, 190, 360, 450 };
 #elif defined(__AVX2__)
-static const struct costs { double product, transform, filter, large_filter; } costs = { 1.0, 9, 115, 310 };
+    { 1.0, 9, 115, 310, 450 };
 #else
-static const struct costs { double product, transform, filter, large_filter; } costs = { 1.1, 9, 100, 380 };
+    { 1.1, 9, 100, 380, 450 };
 #endif
 static const double margin = 1.05, large_filter = 128.0 * 128;    /* pairs of channels, of which each has 36 floats */
 
 int EX_SUFFIXED(ex_winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s)
 {
-    if (!ex_conv_winograd_fits(s) || direction == EX_CONV_GRAD_WEIGHT) return 0;
-    job j = { 0 };
-    plan(&j, direction, s);
-    const double tile = POSITIONS * (costs.product + costs.transform / j.ci + costs.transform / j.co);
-    const double filter = (double)j.ci * j.co > large_filter ? costs.large_filter : costs.filter;
-    return 9.0 * j.n * j.oh * j.ow > margin * (tile * j.tiles + filter);
+    if (!ex_conv_winograd_fits(s)) return 0;
+    job j = {0};
+    plan(&j, direction == EX_CONV_GRAD_INPUT ? direction : EX_CONV_FORWARD, s);
+    const double pairs = (double)j.ci * j.co, lanes = (double)round_up((size_t)j.ci, VL) + (double)round_up((size_t)j.co, VL);
+    const double tile = POSITIONS * (costs.product + costs.transform * lanes / pairs);
+    const double once = direction == EX_CONV_GRAD_WEIGHT ? costs.sums : pairs > large_filter ? costs.large_filter : costs.filter;
+    return 9.0 * s->n * j.oh * j.ow > margin * (tile * j.tiles + once);
 }
 
 /* A smaller batch may share V where a larger one does not: room for both. */
 size_t EX_SUFFIXED(ex_winograd_scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads)
 {
+    if (direction == EX_CONV_GRAD_WEIGHT) return EX_SUFFIXED(ex_winograd_weight_scratch)(s);
     job j = {0};
     plan(&j, direction, s);
     size_t values = (size_t)(j.shared ? j.groups : threads) * j.v, most = (size_t)threads * j.m;
@@ -376,10 +277,11 @@ static void run(job *j, ex_team *team, void *scratch)
 {
     j->u = scratch;
     j->added = j->u + filter_floats(j);
-    j->zeros = j->added + bias_floats(j);
-    j->products = j->zeros + zero_floats(j);
+    float *zeros = j->added + bias_floats(j);
+    j->products = zeros + zero_floats(j);
     j->values = j->products + (size_t)(team ? ex_team_size(team) : 1) * j->m;
-    memset(j->zeros, 0, zero_floats(j) * sizeof(float));
+    memset(zeros, 0, zero_floats(j) * sizeof(float));
+    j->x.zeros = zeros;
     for (int32_t c = 0; c < j->blocks * BLOCK; c++) j->added[c] = j->bias && c < j->co ? j->bias[c * j->bias_step] : 0;
     ex_team_run(team, j->blocks * up(j->ci, VL) + (j->shared ? j->groups : 0), prepare_part, j);
     ex_team_run(team, j->channel_parts * j->groups, run_part, j);
@@ -388,7 +290,7 @@ static void run(job *j, ex_team *team, void *scratch)
 void EX_SUFFIXED(ex_winograd_forward)(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const float *bias, ptrdiff_t bias_step,
                                       const ex_conv_shape *s, ex_team *team, void *scratch)
 {
-    job j = { .y = y, .x = x, .w = w, .bias = bias, .bias_step = bias_step };
+    job j = { .y = y, .x.image = x, .w = w, .bias = bias, .bias_step = bias_step };
     plan(&j, EX_CONV_FORWARD, s);
     run(&j, team, scratch);
 }
@@ -396,7 +298,7 @@ void EX_SUFFIXED(ex_winograd_forward)(ex_conv_image y, ex_conv_image x, ex_conv_
 void EX_SUFFIXED(ex_winograd_grad_input)(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, const ex_conv_shape *s,
                                          ex_team *team, void *scratch)
 {
-    job j = { .y = dx, .x = dy, .w = { w.data, w.in, w.out, w.row, w.col } };
+    job j = { .y = dx, .x.image = dy, .w = { w.data, w.in, w.out, w.row, w.col } };
     plan(&j, EX_CONV_GRAD_INPUT, s);
     run(&j, team, scratch);
 }

@@ -198,16 +198,17 @@ static void dense_puts_copies_around_operators_in_lua(void **state)
 
 enum { WIDE = 32, MAP = 16, IMAGES = 4 };
 
-/* The input gradient of a 3x3 convolution of WIDE channels and its output, by a plan with these passes. */
-static void convolve(const char *passes, const char *kernel, float *got[2])
+/* The output and the gradients of a 3x3 convolution of WIDE channels, by a plan with these passes. */
+static void convolve(const char *passes, const char *kernel, float *got[3])
 {
     ex_graph *g = ex_graph_new();
-    const ex_attr attr[] = { { "padding", 2, { 1, 1 } }, { "size", 2, { MAP, MAP } } };
+    const ex_attr attr[] = { { "padding", 2, { 1, 1 } }, { "size", 2, { MAP, MAP } } }, taps[] = { attr[0], { "kernel", 2, { 3, 3 } } };
     const int32_t x = add_input(g, "x", LIST(EX_BATCH, WIDE, MAP, MAP)), w = add_param(g, "w", LIST(WIDE, WIDE, 3, 3));
     const int32_t out[] = { add_node_with(g, "y", "conv2d", LIST(x, w), 1, attr),
-                            add_node_with(g, "dx", "conv2d_grad_input", LIST(x, w), 2, attr) };
-    ex_plan *p = plan_for(g, 2, out, 0, NULL, IMAGES, 0, passes, NULL);
-    for (int32_t i = 0; i < 2; i++) {
+                            add_node_with(g, "dx", "conv2d_grad_input", LIST(x, w), 2, attr),
+                            add_node_with(g, "dw", "conv2d_grad_weight", LIST(x, x), 2, taps) };
+    ex_plan *p = plan_for(g, 3, out, 0, NULL, IMAGES, 1, passes, NULL);
+    for (int32_t i = 0; i < 3; i++) {
         ex_plan_node_info info;
         OK(ex_plan_node(p, i, &info));
         assert_string_equal(info.kernel, kernel);
@@ -215,6 +216,7 @@ static void convolve(const char *passes, const char *kernel, float *got[2])
     bind_random(p, "x", LIST(IMAGES, WIDE, MAP, MAP));
     run_ok(p, IMAGES, 0);
     for (int32_t i = 0; i < 2; i++) got[i] = read_output(p, i, LIST(IMAGES, WIDE, MAP, MAP));
+    got[2] = read_output(p, 2, LIST(WIDE, WIDE, 3, 3));
     ex_plan_free(p);
     ex_graph_free(g);
 }
@@ -222,11 +224,11 @@ static void convolve(const char *passes, const char *kernel, float *got[2])
 static void winograd_changes_kernels_and_rounding_alone(void **state)
 {
     (void)state;
-    float *fast[2], *exact[2];
+    float *fast[3], *exact[3];
     convolve(NULL, "winograd", fast);
     convolve("-winograd", "direct", exact);
-    for (int32_t i = 0; i < 2; i++) {
-        const int32_t n = IMAGES * WIDE * MAP * MAP;
+    for (int32_t i = 0; i < 3; i++) {
+        const int32_t n = i < 2 ? IMAGES * WIDE * MAP * MAP : WIDE * WIDE * 9;
         assert_memory_not_equal(fast[i], exact[i], sizeof(float) * n);
         assert_close(fast[i], exact[i], n, 2 * EX_WINOGRAD_ERROR);    /* the bound, and as much for the direct kernels */
         free(fast[i]);
