@@ -62,7 +62,8 @@ end
 function Plan.new(g, options)
   local output, outputs = ids(g, options.outputs)
   local guard, guards = ids(g, options.guards)
-  local how = ffi.new("ex_plan_options", { batch = options.batch or 1, training = options.training and 1 or 0, passes = options.passes or passes_off() })
+  local how = ffi.new("ex_plan_options", { batch = options.batch or 1, training = options.training and 1 or 0,
+                                           passes = options.passes or passes_off() })
   local threads = options.team or Plan.team()
   local self = { threads = threads, names = {}, shapes = {}, slots = {} }   -- threads: kept alive with the plan
   for i, v in ipairs(options.outputs or {}) do
