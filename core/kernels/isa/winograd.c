@@ -313,15 +313,16 @@ static size_t zero_floats(const job *j) { return round_up(j->pixel, 16); }
  *       avx512               217->391     233->612  222->506  213->599  209->476    225->387  175->296    178->243  184->381
  *     weights, one image     64->64 @28   @16       @14       @8        16->16 @28  @14       @8          128->128 @14
  *       avx512               181->539     177->417  174->323  181->184  139->229    159->142  138->101    189->294
+ *     (256->256, one image, two threads, avx512: @14 279->243, @8 188->195: the filter's 9 MB pass through memory)
  *     weights, 64 images     64->64 @8    @7        @4        32->32 @16  @14       @8        16->16 @16  @14
  *       avx512               190->555     183->430  194->597  187->317    189->295  207->461  150->200    147->173 */
 static const struct costs { double product, transform, filter, large_filter, sums; } costs =
 #if defined(__AVX512F__)
-    { 1.2, 9, 190, 360, 450 };
+    { 1.2, 9, 190, 1000, 450 };
 #elif defined(__AVX2__)
-    { 1.0, 9, 115, 310, 450 };
+    { 1.0, 9, 115, 800, 450 };
 #else
-    { 1.1, 9, 100, 380, 450 };
+    { 1.1, 9, 100, 800, 450 };
 #endif
 static const double margin = 1.05, large_filter = 128.0 * 128;    /* pairs of channels, of which each has 36 floats */
 
