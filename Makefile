@@ -78,6 +78,11 @@ $(BUILD)/tests/%.t: tests/%_test.c $(TESTLIB) $(BUILD)/libexeunt.a
 	@echo "  CC   $<"
 	$(Q)$(CC) $(ALLC) -MMD -MP -MT $@ -MF $(@:.t=.d) -rdynamic -o $@ $< $(TESTLIB) $(WHOLE) -lcmocka $(LIBS)
 
+$(BUILD)/bench/%: bench/%.c $(BUILD)/libexeunt.a
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	$(Q)$(CC) $(ALLC) -o $@ $< $(WHOLE) $(LIBS)
+
 .SECONDARY: $(TESTLIB)
 
 -include $(OBJ:.o=.d) $(VMOBJ:.o=.d) $(TESTLIB:.o=.d) $(CTESTS:.t=.d)

@@ -1,6 +1,8 @@
-/* conv_bench.c: how fast the convolution kernels are, in GFLOP/s (padding multiplications counted, best of many runs).
+/* conv_bench.c: how fast the convolution kernels are, in GFLOP/s (padding multiplications counted, best of many runs), and
+ * Winograd's beside the direct ones, both timed in turn, in the same unit; * where the committed rule takes Winograd's.
  * It times kernels alone, on memory that is already warm; a network's time is bench/train.lua's business.
- * Build and run: make build/bench/conv_bench && build/bench/conv_bench [THREADS [ISA [SECONDS PER NUMBER [PART OF A CASE'S NAME]]]] */
+ * Build and run: make build/bench/conv_bench && build/bench/conv_bench [THREADS [ISA [SECONDS PER NUMBER [PART OF A CASE'S NAME]]]]
+ * The cases named "rule: ..." run only when asked for by a part of their name. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +28,10 @@ static const bench benches[] = {
     CONV("128->128 @7, one image", 1, 128, 7, 128, 3, 1, 1, 1),
 };
 
+/* What Winograd's rule was fitted to: all channels x maps x images. */
+static const int32_t channels[] = { 8, 16, 32, 64, 128, 256 }, maps[] = { 32, 28, 16, 14, 8, 7, 4 }, images[] = { 1, 64 };
+#define COUNT(list) ((int)(sizeof list / sizeof *list))
+
 static float *numbers(size_t n)
 {
     float *p = ex_alloc(n * sizeof *p);
@@ -48,17 +54,49 @@ static void run(const call *c, ex_conv_direction d, ex_team *team)
     else k->grad_weight(c->w, c->x, c->y, c->s, team, c->scratch);
 }
 
-static double best(const call *c, ex_conv_direction d, ex_team *team, double seconds)
+/* The least time of each of n calls, made in turn. */
+static void best(double *least, const call *c, int n, ex_conv_direction d, ex_team *team, double seconds)
 {
-    double least = 1e9;
+    for (int k = 0; k < n; k++) least[k] = 1e9;
     const double start = ex_clock();
-    for (int i = 0; i < 5 || ex_clock() - start < seconds; i++) {
-        double t = ex_clock();
-        run(c, d, team);
-        t = ex_clock() - t;
-        if (t < least) least = t;
+    for (int i = 0; i < 5 || ex_clock() - start < seconds; i++)
+        for (int k = 0; k < n; k++) {
+            double t = ex_clock();
+            run(&c[k], d, team);
+            t = ex_clock() - t;
+            if (t < least[k]) least[k] = t;
+        }
+}
+
+static void measure(const char *name, const ex_conv_shape *s, ex_team *team, double seconds)
+{
+    const ex_conv_kernels *k = ex_kernels_current()->conv;
+    const int32_t ci = s->ci / s->groups;
+    const size_t x = (size_t)s->n * (size_t)s->h * (size_t)s->w * (size_t)s->ci, y = (size_t)s->n * (size_t)s->oh * (size_t)s->ow * (size_t)s->co;
+    ex_conv_shape shape[2] = { *s, *s };
+    shape[1].winograd = 1;
+    call c[2] = { { &shape[0], { numbers(x), (ptrdiff_t)s->h * s->w * s->ci, s->w * s->ci, s->ci },
+                    { numbers(y), (ptrdiff_t)s->oh * s->ow * s->co, s->ow * s->co, s->co },
+                    { numbers((size_t)s->kh * (size_t)s->kw * (size_t)ci * (size_t)s->co), 1, s->co, (ptrdiff_t)s->kw * ci * s->co, (ptrdiff_t)ci * s->co, NULL }, NULL } };
+    c[1] = c[0];
+    c[1].s = &shape[1];
+    const double flop = 2.0 * s->n * s->oh * s->ow * s->co * ci * s->kh * s->kw;
+    printf("%-26s", name);
+    for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++) {
+        const int n = ex_conv_winograd_fits(s) ? 2 : 1;
+        double least[2];
+        for (int i = 0; i < n; i++) c[i].scratch = ex_alloc(k->scratch(d, &shape[i], ex_team_size(team)) + 64);
+        best(least, c, n, d, team, seconds * n);
+        printf(" %8.1f", flop / least[0] * 1e-9);
+        if (n > 1) printf(" %8.1f%c", flop / least[1] * 1e-9, k->winograd_pays(d, s) ? '*' : ' ');
+        else printf(" %8s ", "-");
+        fflush(stdout);
+        for (int i = 0; i < n; i++) ex_free(c[i].scratch);
     }
-    return least;
+    printf("\n");
+    ex_free(c[0].x.data);
+    ex_free(c[0].y.data);
+    ex_free(c[0].w.data);
 }
 
 int main(int count, char **argument)
@@ -66,27 +104,16 @@ int main(int count, char **argument)
     ex_team *team = ex_team_new(count > 1 ? atoi(argument[1]) : 2);
     if (!team || ex_isa_select(count > 2 ? argument[2] : NULL) != EX_OK) { fprintf(stderr, "%s\n", ex_error_message()); return 1; }
     const double seconds = count > 3 ? atof(argument[3]) : 0.2;
-    printf("%-26s %9s %9s %9s   GFLOP/s, %s, %d threads\n", "", "forward", "input", "weight", ex_isa_name(), ex_team_size(team));
-    for (size_t i = 0; i < sizeof benches / sizeof *benches; i++) {
-        if (count > 4 && !strstr(benches[i].name, argument[4])) continue;
-        const ex_conv_shape *s = &benches[i].s;
-        const int32_t ci = s->ci / s->groups;
-        const size_t x = (size_t)s->n * (size_t)s->h * (size_t)s->w * (size_t)s->ci, y = (size_t)s->n * (size_t)s->oh * (size_t)s->ow * (size_t)s->co;
-        call c = { s, { numbers(x), (ptrdiff_t)s->h * s->w * s->ci, s->w * s->ci, s->ci },
-                   { numbers(y), (ptrdiff_t)s->oh * s->ow * s->co, s->ow * s->co, s->co },
-                   { numbers((size_t)s->kh * (size_t)s->kw * (size_t)ci * (size_t)s->co), 1, s->co, (ptrdiff_t)s->kw * ci * s->co, (ptrdiff_t)ci * s->co, NULL }, NULL };
-        const double flop = 2.0 * s->n * s->oh * s->ow * s->co * ci * s->kh * s->kw;
-        printf("%-26s", benches[i].name);
-        for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++) {
-            c.scratch = ex_alloc(ex_kernels_current()->conv->scratch(d, s, ex_team_size(team)) + 64);
-            printf(" %9.1f", flop / best(&c, d, team, seconds) * 1e-9);
-            fflush(stdout);
-            ex_free(c.scratch);
-        }
-        printf("\n");
-        ex_free(c.x.data);
-        ex_free(c.y.data);
-        ex_free(c.w.data);
+    const char *part = count > 4 ? argument[4] : "";
+    printf("%-26s %8s %8s  %8s %8s  %8s %8s    GFLOP/s, %s, %d threads\n", "", "forward", "winograd", "input", "winograd", "weight", "winograd", ex_isa_name(), ex_team_size(team));
+    for (int i = 0; i < COUNT(benches); i++)
+        if (strstr(benches[i].name, part)) measure(benches[i].name, &benches[i].s, team, seconds);
+    for (int i = 0; i < COUNT(images) * COUNT(channels) * COUNT(maps); i++) {
+        const int32_t n = images[i / COUNT(maps) / COUNT(channels)], c = channels[i / COUNT(maps) % COUNT(channels)], h = maps[i % COUNT(maps)];
+        char name[64];
+        snprintf(name, sizeof name, "rule: %d->%d @%d, %d", c, c, h, n);
+        const bench b = CONV(name, n, c, h, c, 3, 1, 1, 1);
+        if (count > 4 && strstr(name, part)) measure(name, &b.s, team, seconds);
     }
     ex_team_free(team);
     return 0;

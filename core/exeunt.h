@@ -175,7 +175,7 @@ typedef struct ex_plan ex_plan;
 typedef struct ex_plan_options {
     int32_t batch;                          /* the largest n that a run may have */
     int32_t training;                       /* 0: leaves are constants between changes (fold, pack once) */
-    const char *passes;                     /* "-fold_bn,-inplace": passes off; NULL: EXEUNT_PASSES or none off */
+    const char *passes;                     /* "-fold_bn,-in_place": passes off; NULL: EXEUNT_PASSES or none off */
 } ex_plan_options;
 
 typedef struct ex_plan_node_info {

@@ -13,25 +13,27 @@
 
 typedef struct pass_line {
     const char *name;
-    ex_pass run;                            /* NULL: memory.c asks for it by name */
+    ex_pass run;                            /* NULL: mark does the work, or memory.c asks for it by name */
     int inference, training;                /* which purposes it serves */
+    void (*mark)(ex_graph *g, int32_t batch);   /* changes attributes alone, in place, for the batch that rules are asked for */
 } pass_line;
 
 /* In the order in which they run. */
 static const pass_line pass_table[] = {
-    { "dead", ex_pass_dead, 1, 1 },
-    { "fold_bn", ex_pass_fold_bn, 1, 0 },
-    { "fuse_bn", ex_pass_fuse_bn, 0, 1 },
-    { "merge", ex_pass_merge, 1, 1 },
-    { "dead", ex_pass_dead, 1, 1 },         /* what nobody reads would keep its makers from being fused */
-    { "fuse_stats", ex_pass_fuse_stats, 0, 1 },
-    { "fuse_conv", ex_pass_fuse_conv, 1, 1 },
-    { "pack_conv", ex_pass_pack_conv, 1, 0 },
-    { "fuse_norm", ex_pass_fuse_norm, 0, 1 },
-    { "fuse_pool", ex_pass_fuse_pool, 0, 1 },
-    { "fuse_update", ex_pass_fuse_update, 0, 1 },
-    { "dead", ex_pass_dead, 1, 1 },
-    { "in_place", NULL, 1, 1 },
+    { "dead", ex_pass_dead, 1, 1, NULL },
+    { "fold_bn", ex_pass_fold_bn, 1, 0, NULL },
+    { "fuse_bn", ex_pass_fuse_bn, 0, 1, NULL },
+    { "merge", ex_pass_merge, 1, 1, NULL },
+    { "dead", ex_pass_dead, 1, 1, NULL },         /* what nobody reads would keep its makers from being fused */
+    { "fuse_stats", ex_pass_fuse_stats, 0, 1, NULL },
+    { "fuse_conv", ex_pass_fuse_conv, 1, 1, NULL },
+    { "winograd", NULL, 1, 1, ex_pass_winograd },
+    { "pack_conv", ex_pass_pack_conv, 1, 0, NULL },
+    { "fuse_norm", ex_pass_fuse_norm, 0, 1, NULL },
+    { "fuse_pool", ex_pass_fuse_pool, 0, 1, NULL },
+    { "fuse_update", ex_pass_fuse_update, 0, 1, NULL },
+    { "dead", ex_pass_dead, 1, 1, NULL },
+    { "in_place", NULL, 1, 1, NULL },
 };
 enum { PASSES = sizeof pass_table / sizeof *pass_table };
 
@@ -123,7 +125,9 @@ static ex_status transform(ex_plan *p, const ex_graph *g, const char *switches)
     for (int i = 0; i < PASSES; i++) {
         const pass_line *line = &pass_table[i];
         int serves = p->training ? line->training : line->inference;
-        if (line->run && serves && !is_off(switches, line->name) && apply(p, line->run)) return EX_FAILED;
+        if (!serves || is_off(switches, line->name)) continue;
+        if (line->run && apply(p, line->run)) return EX_FAILED;
+        if (line->mark) line->mark(p->graph, p->training ? p->batch : 1);   /* inference: the same bits for any batch */
     }
     return apply(p, ex_pass_dense);
 }

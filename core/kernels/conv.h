@@ -8,7 +8,11 @@
  * strides are free, and those of the filter too. Each output of forward and grad_input is one chain of additions in
  * the order kh, kw, channel: its bits depend on neither batch, position, nor threads. grad_weight adds its partial
  * sums in part order. The epilogue is done while sums are in registers, in the order in which operators of their own
- * would do it, so that fusing changes no bit of y. They allocate nothing, check nothing and never fail. */
+ * would do it, so that fusing changes no bit of y. They allocate nothing, check nothing and never fail.
+ *
+ * Where a shape says so, 3x3 kernels multiply by Winograd's F(4x4, 3x3) and F(3x3, 4x4) (isa/winograd.h): a quarter of the
+ * multiplications, the same promises about bits, and more rounding: with operands drawn at random the largest error of
+ * a tensor stays below EX_WINOGRAD_ERROR of its largest number: it is 3e-6 on the tests' shapes (the direct kernels: 2e-6). */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -19,7 +23,16 @@ typedef struct ex_conv_shape {
     int32_t co, oh, ow;                     /* output */
     int32_t kh, kw, groups;
     int32_t stride[2], padding[2], dilation[2];
+    int32_t winograd;                       /* 1: by Winograd's method; only where ex_conv_winograd_fits */
 } ex_conv_shape;
+
+#define EX_WINOGRAD_ERROR 1e-5              /* measured up to 512 channels: tests/core/kernels/conv_test.c */
+
+static inline int ex_conv_winograd_fits(const ex_conv_shape *s)
+{
+    return s->kh == 3 && s->kw == 3 && s->groups == 1 && s->stride[0] == 1 && s->stride[1] == 1 && s->dilation[0] == 1
+        && s->dilation[1] == 1;
+}
 
 /* Images in memory: distances in floats; channels are neighbours. */
 typedef struct ex_conv_image {
@@ -50,6 +63,8 @@ typedef struct ex_conv_epilogue {
 
 typedef struct ex_conv_kernels {
     const char *name;
+    /* Whether s by Winograd is the faster one, for s->n images: a committed rule, in isa/winograd.c. */
+    int (*winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s);
     /* Bytes of scratch that a call needs, for up to s->n images. */
     size_t (*scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads);
     /* Bytes that forward needs besides where moments are wanted; scratch is then one block of both. */

@@ -56,3 +56,28 @@ static inline void vf_store_part(float *p, vf v, vmask m)
     for (int32_t i = 0; i < m; i++) p[i] = v[i];
 }
 #endif
+
+/* The pairs of a and b, lane by lane: a0 b0 a1 b1 ... of their lower and of their upper halves. */
+#if defined(__AVX512F__)
+static inline vf vf_zip_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23); }
+static inline vf vf_zip_high(vf a, vf b) { return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31); }
+#elif defined(__AVX2__)
+static inline vf vf_zip_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
+static inline vf vf_zip_high(vf a, vf b) { return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
+#else
+static inline vf vf_zip_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 4, 1, 5); }
+static inline vf vf_zip_high(vf a, vf b) { return __builtin_shufflevector(a, b, 2, 6, 3, 7); }
+#endif
+
+/* Lane c of row r becomes lane r of row c. */
+static inline void vf_transpose(vf row[VL])
+{
+    for (int n = 1; n < VL; n *= 2) {
+        vf next[VL];
+        for (int i = 0; i < VL / 2; i++) {
+            next[2 * i] = vf_zip_low(row[i], row[i + VL / 2]);
+            next[2 * i + 1] = vf_zip_high(row[i], row[i + VL / 2]);
+        }
+        memcpy(row, next, sizeof next);
+    }
+}

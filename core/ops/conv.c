@@ -12,19 +12,21 @@
  *     conv2d_pack        w -> the filter as forward reads it, for images of H,W = size; what is in it is the kernels' business
  *     conv2d_packed      conv2d_fused with such a filter in the place of w, whose kH,kW and O are attributes
  *
- * The arithmetic is kernels/conv.h's. It refuses unbatched images, and makes no second derivatives. */
+ * winograd = 1 asks for fewer multiplications and more rounding (kernels/conv.h): plans set it where that is faster. The
+ * arithmetic is kernels/conv.h's. It refuses unbatched images, and makes no second derivatives. */
 #include "op.h"
 #include "../base/error.h"
 #include "../kernels/kernels.h"
 #include "../tensor/tensor.h"
 
-enum { STRIDE, PADDING, DILATION, GROUPS, SIZE };   /* SIZE: of the image or of the kernel */
+enum { STRIDE, PADDING, DILATION, GROUPS, WINOGRAD, SIZE };   /* SIZE: of the image or of the kernel */
 /* ACTIVATION: ex_conv_activation; RESIDUAL: 1: the last input is one */
-enum { ACTIVATION = GROUPS + 1, RESIDUAL, KERNEL, CHANNELS };
+enum { ACTIVATION = WINOGRAD + 1, RESIDUAL, KERNEL, CHANNELS };
 enum { LARGEST = 1 << 24 };                         /* of any attribute: sums of a few stay in 32 bits */
 
 #define CONV_ATTR { .name = "stride", .count = 2, .value = { 1, 1 } }, { .name = "padding", .count = 2 }, \
-    { .name = "dilation", .count = 2, .value = { 1, 1 } }, { .name = "groups", .count = 1, .value = { 1 } }
+    { .name = "dilation", .count = 2, .value = { 1, 1 } }, { .name = "groups", .count = 1, .value = { 1 } }, \
+    { .name = "winograd", .count = 1 }
 static const ex_attr_spec forward_attr[] = { CONV_ATTR, { 0 } };
 #define FUSED_ATTR CONV_ATTR, { .name = "activation", .count = 1 }, { .name = "residual", .count = 1 }
 static const ex_attr_spec fused_attr[] = { FUSED_ATTR, { 0 } };
@@ -46,7 +48,8 @@ static ex_status whole(const char *what, const double *value, int32_t count, int
 static ex_status read_attributes(const ex_numbers *attr, const char *size, ex_conv_shape *g)
 {
     if (whole("stride", attr[STRIDE], 2, 1) || whole("padding", attr[PADDING], 2, 0)
-        || whole("dilation", attr[DILATION], 2, 1) || whole("groups", attr[GROUPS], 1, 1)) return EX_FAILED;
+        || whole("dilation", attr[DILATION], 2, 1) || whole("groups", attr[GROUPS], 1, 1) || whole("winograd", attr[WINOGRAD], 1, 0))
+        return EX_FAILED;
     if (size && whole(size, attr[SIZE], 2, 1)) return EX_FAILED;
     for (int32_t i = 0; i < 2; i++) {
         g->stride[i] = (int32_t)attr[STRIDE][i];
@@ -54,6 +57,7 @@ static ex_status read_attributes(const ex_numbers *attr, const char *size, ex_co
         g->dilation[i] = (int32_t)attr[DILATION][i];
     }
     g->groups = (int32_t)attr[GROUPS][0];
+    g->winograd = (int32_t)attr[WINOGRAD][0];
     return EX_OK;
 }
 
@@ -62,6 +66,8 @@ static ex_status complete(ex_conv_shape *g)
 {
     if (g->ci % g->groups) return ex_fail("groups: got %d, which does not divide the input's %d channels", g->groups, g->ci);
     if (g->co % g->groups) return ex_fail("groups: got %d, which does not divide the output's %d channels", g->groups, g->co);
+    if (g->winograd && (g->winograd > 1 || !ex_conv_winograd_fits(g)))
+        return ex_fail("winograd: got %d, expected 0, or 1 for a 3x3 kernel with stride, dilation and groups of 1", g->winograd);
     const int32_t size[2] = { g->h, g->w }, kernel[2] = { g->kh, g->kw };
     int32_t out[2];
     for (int32_t i = 0; i < 2; i++) {
@@ -290,8 +296,32 @@ static size_t scratch_weight(const ex_signature *s, int32_t batch, int32_t threa
     return ex_kernels_current()->conv->scratch(EX_CONV_GRAD_WEIGHT, &g, threads);
 }
 
+static int32_t faster(const ex_conv_shape *g, ex_conv_direction d)
+{
+    return ex_kernels_current()->conv->winograd_pays(d, g) ? WINOGRAD : EX_NONE;
+}
+
+static int32_t faster_forward(const ex_signature *s, int32_t batch)
+{
+    const ex_conv_shape g = signature_forward(s, batch);
+    return faster(&g, EX_CONV_FORWARD);
+}
+
+static int32_t faster_input(const ex_signature *s, int32_t batch)
+{
+    const ex_conv_shape g = signature_input(s, batch);
+    return faster(&g, EX_CONV_GRAD_INPUT);
+}
+
+static int32_t faster_weight(const ex_signature *s, int32_t batch)
+{
+    const ex_conv_shape g = signature_weight(s, batch);
+    return faster(&g, EX_CONV_GRAD_WEIGHT);
+}
+
 static const char *word(const ex_conv_shape *g)
 {
+    if (g->winograd) return "winograd";
     return g->groups > 1 && g->ci == g->groups && g->co == g->groups ? "depthwise" : "direct";
 }
 
@@ -414,12 +444,12 @@ static ex_status gradient(ex_builder *b, const ex_node_ref *node, const int32_t 
 static const ex_op conv2d = {
     .name = "conv2d", .about = "convolution of images (N,C,H,W) with weights (O,C/groups,kH,kW) and an optional bias (O)",
     .min_inputs = 2, .max_inputs = 3, .outputs = 1, .attr = forward_attr, .infer = infer_forward, .forward = forward,
-    .gradient = gradient, .macs = macs_forward, .scratch = scratch_forward, .kernel = kernel_forward,
+    .gradient = gradient, .macs = macs_forward, .scratch = scratch_forward, .faster = faster_forward, .kernel = kernel_forward,
 };
 static const ex_op conv2d_fused = {
     .name = "conv2d_fused", .about = "made by plans: conv2d, plus a residual if the last input is one, then 0 nothing, 1 relu or 2 relu6",
     .min_inputs = 2, .max_inputs = 4, .outputs = 1, .attr = fused_attr, .in_place = 1 << 2 | 1 << 3, .infer = infer_fused,
-    .forward = forward_fused, .macs = macs_forward, .scratch = scratch_forward, .kernel = kernel_forward,
+    .forward = forward_fused, .macs = macs_forward, .scratch = scratch_forward, .faster = faster_forward, .kernel = kernel_forward,
 };
 static const ex_op conv2d_pack = {
     .name = "conv2d_pack", .about = "made by plans: the weights of a convolution in the order in which it reads them",
@@ -433,17 +463,17 @@ static const ex_op conv2d_packed = {
 static const ex_op conv2d_stats = {
     .name = "conv2d_stats", .about = "made by plans: conv2d, and mean, biased and unbiased variance of each of its channels",
     .min_inputs = 2, .max_inputs = 3, .outputs = 4, .attr = forward_attr, .infer = infer_stats, .forward = forward_stats,
-    .macs = macs_forward, .scratch = scratch_stats, .kernel = kernel_forward,
+    .macs = macs_forward, .scratch = scratch_stats, .faster = faster_forward, .kernel = kernel_forward,
 };
 static const ex_op conv2d_grad_input = {
     .name = "conv2d_grad_input", .about = "the gradient of conv2d towards its images of the given size",
     .min_inputs = 2, .max_inputs = 2, .outputs = 1, .attr = input_attr, .infer = infer_input, .forward = grad_input,
-    .macs = macs_input, .scratch = scratch_input, .kernel = kernel_input,
+    .macs = macs_input, .scratch = scratch_input, .faster = faster_input, .kernel = kernel_input,
 };
 static const ex_op conv2d_grad_weight = {
     .name = "conv2d_grad_weight", .about = "the gradient of conv2d towards its weights of the given kernel size",
     .min_inputs = 2, .max_inputs = 2, .outputs = 1, .attr = weight_attr, .infer = infer_weight, .forward = grad_weight,
-    .macs = macs_weight, .scratch = scratch_weight, .kernel = kernel_weight,
+    .macs = macs_weight, .scratch = scratch_weight, .faster = faster_weight, .kernel = kernel_weight,
 };
 
 const ex_op *const ex_ops_conv[] = { &conv2d, &conv2d_fused, &conv2d_pack, &conv2d_packed, &conv2d_stats,

@@ -1,6 +1,6 @@
 -- infer.lua: a network's inference plans. A session is the network's graph with the vote, compiled for a largest batch:
 -- outputs 1..E are the exits' logits (n, K), output E + 1 the weighted vote (with one exit the vote is that exit).
--- Sessions are kept in the network, one for each largest batch, until its graph or the thread team changes; parameters that
+-- Sessions are kept in the network, one for each largest batch, until its graph, the thread team or Plan.exact changes; parameters that
 -- training changes are seen by the plans themselves. It scores nothing and knows no data sets.
 
 local core = require "exeunt.core"
@@ -32,9 +32,9 @@ end
 
 -- session(net, batch): the session for a largest batch, made when it is not there yet.
 function infer.session(net, batch)
-  local team, kept = Plan.team(), net.sessions
-  if not kept or kept.graph ~= net.graph or kept.exits ~= net.exits or kept.team ~= team then
-    kept = { graph = net.graph, exits = net.exits, team = team }
+  local team, exact, kept = Plan.team(), Plan.exact(), net.sessions
+  if not kept or kept.graph ~= net.graph or kept.exits ~= net.exits or kept.team ~= team or kept.exact ~= exact then
+    kept = { graph = net.graph, exits = net.exits, team = team, exact = exact }
     net.sessions = kept
   end
   kept[batch] = kept[batch] or build(net, batch)

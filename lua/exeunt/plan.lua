@@ -33,6 +33,24 @@ function Plan.threads(n)
   return C.ex_team_size(Plan.team())
 end
 
+-- -- Exactness -----------------------------------------------------------------------------------------------------
+
+-- Plan.exact([on]) -> whether plans keep to the kernels of least rounding. With on: sets it, for plans made from now on.
+-- Off at first, unless EXEUNT_PASSES has -winograd: then 3x3 convolutions multiply by Winograd's method where that is faster.
+local exact = ((os.getenv "EXEUNT_PASSES" or "") .. ","):find("-winograd,", 1, true) ~= nil
+
+function Plan.exact(on)
+  if on ~= nil then exact = on end
+  return exact
+end
+
+-- The passes to leave out: those of the environment too, which ones given to C would hide.
+local function passes_off()
+  if not exact then return nil end
+  local others = os.getenv "EXEUNT_PASSES"
+  return others and others ~= "" and others .. ",-winograd" or "-winograd"
+end
+
 -- -- Making --------------------------------------------------------------------------------------------------------
 
 local function ids(g, values)
@@ -46,7 +64,8 @@ end
 function Plan.new(g, options)
   local output, outputs = ids(g, options.outputs)
   local guard, guards = ids(g, options.guards)
-  local how = ffi.new("ex_plan_options", { batch = options.batch or 1, training = options.training and 1 or 0, passes = options.passes })
+  local how = ffi.new("ex_plan_options", { batch = options.batch or 1, training = options.training and 1 or 0,
+                                           passes = options.passes or passes_off() })
   local threads = options.team or Plan.team()
   local self = { threads = threads, names = {}, shapes = {}, slots = {} }   -- threads: kept alive with the plan
   for i, v in ipairs(options.outputs or {}) do

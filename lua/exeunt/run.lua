@@ -108,7 +108,8 @@ end
 
 local function environment()
   return { version = ffi.string(C.ex_version()), luajit = system.luajit, libraries = ffi.string(C.ex_library_versions()),
-           cpu = ffi.string(C.ex_cpu_model()), isa = ffi.string(C.ex_isa_name()), threads = Plan.threads() }
+           cpu = ffi.string(C.ex_cpu_model()), isa = ffi.string(C.ex_isa_name()), threads = Plan.threads(),
+           exact = Plan.exact() }
 end
 
 local function knobs_document(declared, values)

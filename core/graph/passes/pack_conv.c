@@ -3,12 +3,12 @@
  *
  *     conv2d or conv2d_fused (x, w, ...)  ->  conv2d_packed(x, conv2d_pack(w), ...)
  *
- * It runs after fuse_conv. Numbers keep their bits. Linear layers read their weights as they lie and need none. */
+ * It runs after fuse_conv, and after winograd, whose mark says in what form the filter is read. Numbers keep their bits. Linear layers read their weights as they lie and need none. */
 #include <string.h>
 #include "passes.h"
 #include "../../base/memory.h"
 
-enum { OWN = 4 };                           /* stride, padding, dilation, groups: first in all these operators */
+enum { OWN = 5 };                           /* stride, padding, dilation, groups, winograd: first in all these operators */
 
 static int packable(const ex_graph *g, const ex_node *node, const char *constant)
 {

@@ -18,6 +18,8 @@ ex_graph *ex_pass_fuse_pool(const ex_graph *g, int32_t *map);   /* training: an 
 ex_graph *ex_pass_fuse_update(const ex_graph *g, int32_t *map); /* training: the optimiser's steps of all parameters in one */
 ex_graph *ex_pass_dense(const ex_graph *g, int32_t *map);       /* row-major operands for operators written in Lua */
 
+void ex_pass_winograd(ex_graph *g, int32_t batch);              /* in place: marks what kernels of fewer multiplications do faster */
+
 /* What passes share: a new graph with g's leaves copied; the node that makes `value` if it is an `op`, else NULL; and a node
  * appended under a name made from `owner`. */
 ex_graph *ex_pass_begin(const ex_graph *g, int32_t *map);

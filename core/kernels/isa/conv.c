@@ -426,6 +426,7 @@ static int depthwise(const ex_conv_shape *s) { return s->groups > 1 && s->ci == 
 static size_t scratch(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads)
 {
     if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_scratch)(direction, s, threads);
+    if (s->winograd) return EX_SUFFIXED(ex_winograd_scratch)(direction, s, threads);
     if (direction == EX_CONV_GRAD_WEIGHT) return EX_SUFFIXED(ex_conv_weight_scratch)(s, threads);
     job j = {0};
     plan(&j, direction, s);
@@ -436,6 +437,7 @@ static size_t scratch(ex_conv_direction direction, const ex_conv_shape *s, int32
 static size_t moments_scratch(const ex_conv_shape *s)
 {
     if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_moments_scratch)(s);
+    if (s->winograd) return EX_SUFFIXED(ex_winograd_moments_scratch)(s);
     int32_t most = 0;
     for (int32_t n = 1; n <= s->n; n = n < ENOUGH_PARTS || n == s->n ? n + 1 : s->n)
         for (int32_t as_flat = 0; as_flat < 2; as_flat++) {
@@ -452,6 +454,7 @@ static size_t moments_scratch(const ex_conv_shape *s)
 static size_t packed_bytes(const ex_conv_shape *s)
 {
     if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_packed_bytes)(s);
+    if (s->winograd) return EX_SUFFIXED(ex_winograd_packed_bytes)(s);
     job j = {0};
     plan(&j, EX_CONV_FORWARD, s);
     return packed_floats(&j) * sizeof(float);
@@ -460,6 +463,7 @@ static size_t packed_bytes(const ex_conv_shape *s)
 static void pack(float *packed, ex_conv_filter w, const ex_conv_shape *s, ex_team *team)
 {
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_pack)(packed, w, s); return; }
+    if (s->winograd) { EX_SUFFIXED(ex_winograd_pack)(packed, w, s, team); return; }
     job j = { .w = w, .w_group = w.out * (s->co / s->groups) };
     plan(&j, EX_CONV_FORWARD, s);
     pack_filter(&j, packed, team);
@@ -469,6 +473,7 @@ static void forward(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex
                     ex_team *team, void *memory)
 {
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_forward)(y, x, w, e, s, team, memory); return; }
+    if (s->winograd) { EX_SUFFIXED(ex_winograd_forward)(y, x, w, e, s, team, memory); return; }
     ex_conv_shape f = flat(s, &x, &y);
     if (e->residual.data && f.h != s->h && e->residual.row != e->residual.pixel * s->w) f = *s;
     const int one = s->n == 1 && s->h == 1 && s->w == 1 && s->kh == 1 && s->kw == 1 && !s->padding[0] && !s->padding[1];
@@ -486,6 +491,7 @@ static void grad_input(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, con
                        void *memory)
 {
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_grad_input)(dx, dy, w, s, team, memory); return; }
+    if (s->winograd) { EX_SUFFIXED(ex_winograd_grad_input)(dx, dy, w, s, team, memory); return; }
     const ex_conv_shape f = flat(s, &dx, &dy);
     job j = { .y = dx, .x = dy, .w = { w.data, w.in, w.out, w.row, w.col, NULL }, .w_group = w.out * (s->co / s->groups) };
     plan(&j, EX_CONV_GRAD_INPUT, &f);
@@ -496,6 +502,7 @@ static void grad_weight(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, co
                         void *memory)
 {
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_grad_weight)(dw, x, dy, s, team, memory); return; }
+    if (s->winograd) { EX_SUFFIXED(ex_winograd_weight)(dw, x, dy, s, team, memory); return; }
     const ex_conv_shape f = flat(s, &x, &dy);
     EX_SUFFIXED(ex_conv_weight)(dw, x, dy, &f, team, memory);
 }
@@ -504,7 +511,8 @@ static void grad_weight(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, co
 #define EX_TEXT(x) EX_TEXT_(x)
 
 const ex_conv_kernels EX_SUFFIXED(ex_conv_kernels) = {
-    .name = EX_TEXT(EX_ISA_SUFFIX), .scratch = scratch, .moments_scratch = moments_scratch,
+    .name = EX_TEXT(EX_ISA_SUFFIX), .winograd_pays = EX_SUFFIXED(ex_winograd_pays), .scratch = scratch,
+    .moments_scratch = moments_scratch,
     .packed_bytes = packed_bytes, .pack = pack, .forward = forward,
     .grad_input = grad_input, .grad_weight = grad_weight,
 };

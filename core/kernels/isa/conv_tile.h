@@ -118,6 +118,9 @@ EX_INLINE void tile(const int R, const int P, const int NV, const int weight, co
 #define TILES(X) TILES_6(X)
 #endif
 
+/* conv_weight.c's, by rows, columns and vectors - 1: weight gradients. */
+extern tile_function *const EX_SUFFIXED(ex_weight_tiles)[5][TILE + 1][2];
+
 /* A block of `columns` in a run of `total` > 0: equal blocks of at most TILE, the first ones larger by one. */
 static inline int32_t tile_blocks(int32_t total) { return total > TILE ? (total + TILE - 1) / TILE : 1; }
 static inline int32_t tile_start(int32_t total, int32_t blocks, int32_t b)

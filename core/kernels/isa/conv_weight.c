@@ -62,7 +62,7 @@ static void plan(job *j, const ex_conv_shape *s)
     static void tile_##R##_##P##_2(const tile_args *t) { tile(R, P, 2, 1, t); }
 TILES(WEIGHT_TILE)
 #define WEIGHT_ENTRY(R, P) [R][P] = { tile_##R##_##P##_1, tile_##R##_##P##_2 },
-static tile_function *const weight_tile[5][TILE + 1][2] = { TILES(WEIGHT_ENTRY) };
+tile_function *const EX_SUFFIXED(ex_weight_tiles)[5][TILE + 1][2] = { TILES(WEIGHT_ENTRY) };
 
 /* Some rows of some images: where their pixels are. */
 typedef struct chunk {
@@ -101,7 +101,7 @@ static void add_chunk(const job *j, const chunk *c, float *sums, int32_t split)
                     R = tile_rows(P, least(kh + R0, s->kh) - k);
                     t.x = c->x.data + k * t.x_row + kw * s->dilation[1] * c->x.pixel + from;
                     t.y = sums + k * t.y_row + ((ptrdiff_t)kw * j->ci + from) * j->co + b * BLOCK;
-                    weight_tile[R][P][nv - 1](&t);
+                    EX_SUFFIXED(ex_weight_tiles)[R][P][nv - 1](&t);
                 }
             }
     }

@@ -64,7 +64,7 @@ end
 local function chosen()
   return {
     isa = text(C.ex_isa_name()), isas = text(C.ex_isa_available()), blis = text(C.ex_blis_kernels()),
-    threads = require("exeunt.plan").threads(), jit = require("jit").status() and "on" or "off",
+    threads = require("exeunt.plan").threads(), exact = require("exeunt.plan").exact(), jit = require("jit").status() and "on" or "off",
   }
 end
 
@@ -122,6 +122,7 @@ end
 
 local function chosen_rows(c)
   return { { "kernels", ("%s (this CPU can run: %s)"):format(c.isa, c.isas) }, { "BLIS kernels", c.blis },
+           { "convolutions", c.exact and "exact: direct kernels alone" or "by Winograd where that is faster (--exact: never)" },
            { "threads", c.threads }, { "Lua compiler", c.jit }, { "program", system.program }, { "engine's files", paths.root } }
 end
 
@@ -151,8 +152,10 @@ function doctor.main(args)
   local parser = usage.parser("doctor", "Shows the machine as the engine sees it, what it chose, and what is missing.")
   parser:flag("--json", "Print one JSON document.")
   usage.threads(parser)
+  usage.exact(parser)
   local given = usage.parse("doctor", parser, args)
   usage.use_threads(given.threads)
+  usage.use_exact(given.exact)
   local m, c, list, vs = machine(), chosen(), parts(), versions()
   local parts_table = parts_text(list)
   usage.write(io.stdout, given.json and as_json(m, c, list, vs) or

@@ -140,6 +140,7 @@ local function parser()
     usage.whole("--steps", 1, 100000)):argname "N"
   p:flag("--json", "Print one JSON document instead of the tables.")
   usage.threads(p)
+  usage.exact(p)
   return p
 end
 
@@ -147,6 +148,7 @@ function command.main(args)
   local given = usage.parse("plan", parser(), args)
   if given.steps and not given.profile then usage.fail("plan: --steps says how long to profile: give --profile too") end
   usage.use_threads(given.threads)
+  usage.use_exact(given.exact)
   require("exeunt.signals").install "now"
   local knobs = {}
   for _, knob in ipairs(require("exeunt.cli.run").knobs(given.knobs)) do knobs[knob[1]] = knob[2] end

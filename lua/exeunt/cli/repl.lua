@@ -7,8 +7,10 @@ local command = { about = "a Lua prompt with the engine at hand", usage = "" }
 function command.main(args)
   local parser = usage.parser("repl", "A Lua prompt with the engine at hand as `ex`. Without a terminal, runs what it reads.")
   usage.threads(parser)
+  usage.exact(parser)
   local given = usage.parse("repl", parser, args)
   usage.use_threads(given.threads)
+  usage.use_exact(given.exact)
   local interactive = require("exeunt.system").tty(0) and require("exeunt.system").tty(1)
   return require("exeunt.repl").run { interactive = interactive, debug = given.debug }
 end

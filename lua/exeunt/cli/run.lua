@@ -22,6 +22,7 @@ local function parser()
   p:argument("knobs", "Settings that the recipe has, as knob=value: epochs=2, widths=32,64."):args "*":argname "knob=value"
   p:option("--seed", "The seed of everything random, 420 if not given.", nil, usage.whole("--seed", 0, 2 ^ 53)):argname "N"
   usage.threads(p)
+  usage.exact(p)
   p:option("--out", "The run's folder; runs/RECIPE-TIME-SEED if not given."):argname "DIR"
   p:flag("--resume", "Go on with an interrupted run.")
   p:flag("--json", "Print one JSON document instead of the report.")
@@ -31,6 +32,7 @@ end
 function command.main(args)
   local given = usage.parse("run", parser(), args)
   local knobs = command.knobs(given.knobs)
+  usage.use_exact(given.exact)
   require("exeunt.signals").install "now"   -- a training puts "step" in its place while it lasts
   return require("exeunt.run").command {
     recipe = given.recipe, knobs = knobs, seed = given.seed, threads = given.threads, out = given.out,

@@ -46,6 +46,15 @@ function usage.use_threads(n)
   if n then require("exeunt.plan").threads(n) end
 end
 
+-- The option --exact, where a command computes with networks.
+function usage.exact(parser)
+  parser:flag("--exact", "Convolve with the kernels of least rounding, never by Winograd's method, which is faster.")
+end
+
+function usage.use_exact(on)
+  if on then require("exeunt.plan").exact(true) end
+end
+
 -- Writes a result; a full disk or a closed pipe is an error.
 function usage.write(stream, text)
   local ok, message = stream:write(text)

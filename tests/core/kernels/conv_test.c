@@ -1,5 +1,6 @@
 /* conv_test.c: the convolution kernels of every instruction set that this CPU has: by hand, against the definition over
- * generated geometries, and their promises about bits: the same for any team and for any epilogue. */
+ * generated geometries; and Winograd's, with a bound of their own, and the promises about bits: the same for any team, batch
+ * and position, and for any epilogue. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -124,8 +125,8 @@ static ex_conv_filter filter_of(block *b, const ex_conv_shape *s, int pytorch)
     return f;
 }
 
-/* The largest error, as a share of the terms in a sum, of which rounding costs a little each; counts writes into the gaps as infinite. */
-static double image_error(const block *want, ex_conv_image got, int32_t n, int32_t c, int32_t h, int32_t w, double terms)
+/* The largest error; writes into the gaps count as infinite. */
+static double image_worst(const block *want, ex_conv_image got, int32_t n, int32_t c, int32_t h, int32_t w)
 {
     double worst = 0;
     size_t numbers = 0;
@@ -137,10 +138,16 @@ static double image_error(const block *want, ex_conv_image got, int32_t n, int32
                     if (!(e <= worst)) worst = e;
                 }
     for (ptrdiff_t i = 0; i < got.image * n; i++) numbers += !isnan(got.data[i]);
-    return numbers == (size_t)n * (size_t)c * (size_t)h * (size_t)w ? worst / (terms + 8) : INFINITY;
+    return numbers == (size_t)n * (size_t)c * (size_t)h * (size_t)w ? worst : INFINITY;
 }
 
-static double filter_error(const block *want, ex_conv_filter got, const ex_conv_shape *s, double terms)
+/* The same as a share of the terms in a sum, of which rounding costs a little each. */
+static double image_error(const block *want, ex_conv_image got, int32_t n, int32_t c, int32_t h, int32_t w, double terms)
+{
+    return image_worst(want, got, n, c, h, w) / (terms + 8);
+}
+
+static double filter_worst(const block *want, ex_conv_filter got, const ex_conv_shape *s)
 {
     double worst = 0;
     size_t k = 0;
@@ -151,7 +158,12 @@ static double filter_error(const block *want, ex_conv_filter got, const ex_conv_
                     const double e = fabs(got.data[o * got.out + i * got.in + h * got.row + w * got.col] - want->exact[k++]);
                     if (!(e <= worst)) worst = e;
                 }
-    return worst / (terms + 8);
+    return worst;
+}
+
+static double filter_error(const block *want, ex_conv_filter got, const ex_conv_shape *s, double terms)
+{
+    return filter_worst(want, got, s) / (terms + 8);
 }
 
 typedef struct problem {
@@ -255,9 +267,8 @@ static float activate(float a, ex_conv_activation kind)
 }
 
 /* y has the bits of a convolution with a bias, an addition and an activation, one after the other. */
-static void check_epilogue(uint32_t i, ex_team *team)
+static void check_epilogue(uint32_t i, ex_conv_shape s, ex_team *team)
 {
-    const ex_conv_shape s = geometry(i);
     const int32_t gap = i % 3 ? 0 : (int32_t)(i % 4);
     const ex_conv_activation kind = (ex_conv_activation)(i % EX_CONV_ACTIVATION_COUNT);
     problem p = pose(&s, gap, i % 2);
@@ -287,9 +298,8 @@ static void check_epilogue(uint32_t i, ex_team *team)
 }
 
 /* A filter packed for another number of images gives the same bits, and is all that is read of it. */
-static void check_packed(uint32_t i, ex_team *team)
+static void check_packed(uint32_t i, ex_conv_shape s, ex_team *team)
 {
-    const ex_conv_shape s = geometry(i);
     const ex_conv_kernels *k = ex_kernels_current()->conv;
     ex_conv_shape one = s;
     one.n = 1;
@@ -315,9 +325,8 @@ static void check_packed(uint32_t i, ex_team *team)
  * up to SUMMED deviations, none larger than a channel's range, in float before they go on in double. */
 enum { SUMMED = 512 };
 
-static void check_moments(uint32_t i, ex_team *team)
+static void check_moments(uint32_t i, ex_conv_shape s, ex_team *team)
 {
-    const ex_conv_shape s = geometry(i);
     const size_t co = (size_t)s.co;
     problem p = pose(&s, i % 3 ? 0 : (int32_t)(i % 4), i % 2);
     for (size_t c = 0; c < co; c++) p.b[c] += 300;
@@ -351,9 +360,9 @@ static void check_moments(uint32_t i, ex_team *team)
 static void epilogues(ex_team *team)
 {
     for (uint32_t i = 0; i < MAX_CASES; i++) {
-        check_epilogue(i, team);
-        check_moments(i, team);
-        check_packed(i, team);
+        check_epilogue(i, geometry(i), team);
+        check_moments(i, geometry(i), team);
+        check_packed(i, geometry(i), team);
     }
 }
 
@@ -369,6 +378,8 @@ static void a_nan_passes_every_activation(ex_team *team)
     dispose(&p);
 }
 
+static ex_team *pair, *three;
+
 static int use(const char *isa)
 {
     if (strstr(ex_isa_available(), isa) == NULL) { print_message("# this CPU has no %s\n", isa); return 0; }
@@ -377,7 +388,147 @@ static int use(const char *isa)
     return 1;
 }
 
-static ex_team *pair;
+/* -- Winograd --------------------------------------------------------------------------------------------- */
+
+/* Whole tiles, cut ones, less than one; each rest of the channels against a vector; few groups of tiles and many; 7 rows
+ * of padding; and shapes of real networks, the deepest of which round most. */
+static ex_conv_shape winograd_geometry(uint32_t i)
+{
+    static const ex_conv_shape real[] = {
+        SQUARE(1, 64, 20, 40, 3, 1, 1, 1, 1), SQUARE(3, 128, 7, 36, 3, 1, 1, 1, 1), SQUARE(1, 512, 4, 48, 3, 1, 1, 1, 1),
+        SQUARE(1, 48, 4, 512, 3, 1, 1, 1, 1), SQUARE(40, 16, 8, 16, 3, 1, 1, 1, 1), SQUARE(30, 17, 16, 5, 3, 1, 1, 1, 1),
+        SQUARE(1, 3, 64, 8, 3, 1, 1, 1, 1), SQUARE(2, 5, 1, 9, 3, 1, 1, 1, 1), SQUARE(2, 8, 3, 8, 3, 1, 7, 1, 1), SQUARE(2, 1, 9, 1, 3, 1, 2, 1, 1),
+    };
+    const uint32_t n = sizeof real / sizeof *real;
+    ex_conv_shape s = i < n ? real[i] : (ex_conv_shape){
+        .n = draw(i, 0, 1, 5), .ci = draw(i, 1, 1, 50), .h = draw(i, 2, 3, 19), .w = draw(i, 3, 3, 33), .co = draw(i, 4, 1, 70), .kh = 3,
+        .kw = 3, .groups = 1, .stride = { 1, 1 }, .padding = { draw(i, 5, 0, 3), draw(i, 6, 0, 3) }, .dilation = { 1, 1 } };
+    s.winograd = 1;
+    return finish(s);
+}
+
+enum { WINOGRAD_CASES = 50 };
+
+static double largest(const block *b)
+{
+    double most = 0;
+    for (size_t i = 0; i < b->size; i++) most = fmax(most, fabs(b->exact[i]));
+    return most;
+}
+
+static const char *const sets[] = { "avx512", "avx2", "portable" };
+enum { SETS = sizeof sets / sizeof *sets };
+
+/* What the definition makes of p, in p's own doubles; and how far the kernels are from it, as a share of the largest number. */
+static void define(problem *p, ex_conv_direction d, int bias)
+{
+    const ex_conv_shape *s = &p->s;
+    if (d == EX_CONV_FORWARD) naive_conv_forward(p->y.exact, p->x.exact, p->w.exact, bias ? p->bias.exact : NULL, s);
+    else if (d == EX_CONV_GRAD_INPUT) naive_conv_grad_input(p->x.exact, p->y.exact, p->w.exact, s);
+    else naive_conv_grad_weight(p->w.exact, p->x.exact, p->y.exact, s);
+}
+
+static double relative_error(const problem *p, ex_conv_direction d)
+{
+    const ex_conv_shape *s = &p->s;
+    if (d == EX_CONV_FORWARD) return image_worst(&p->y, p->yi, s->n, s->co, s->oh, s->ow) / largest(&p->y);
+    if (d == EX_CONV_GRAD_INPUT) return image_worst(&p->x, p->xi, s->n, s->ci, s->h, s->w) / largest(&p->x);
+    return filter_worst(&p->w, p->wf, s) / largest(&p->w);
+}
+
+static void winograd_keeps_its_bound(void **state)
+{
+    (void)state;
+    double most[SETS] = {0};
+    for (uint32_t i = 0; i < WINOGRAD_CASES; i++) {
+        const ex_conv_shape s = winograd_geometry(i);
+        for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++) {
+            problem p = pose(&s, i % 3 ? 0 : (int32_t)(i % 4), i % 2);
+            define(&p, d, i % 5 != 0);
+            for (int k = 0; k < SETS; k++) {
+                if (!use(sets[k])) continue;
+                solve(&p, d, k < 2 ? pair : NULL, i % 5 != 0);
+                const double error = relative_error(&p, d);
+                if (!(error < EX_WINOGRAD_ERROR)) describe("winograd", i, &s, error);
+                assert_true(error < EX_WINOGRAD_ERROR);
+                most[k] = fmax(most[k], error);
+            }
+            dispose(&p);
+        }
+    }
+    for (int k = 0; k < SETS; k++) print_message("# largest error of Winograd, %s: %.1e\n", sets[k], most[k]);
+}
+
+/* Images [first, first + n) of a problem alone, for any team: the bits of the whole one. */
+static void same_bits(problem *whole, ex_conv_direction d, int32_t first, int32_t n, ex_team *team)
+{
+    const int forward = d == EX_CONV_FORWARD;
+    problem part = *whole;
+    part.s.n = n;
+    part.xi.data += first * part.xi.image;
+    part.yi.data += first * part.yi.image;
+    ex_conv_image *out = forward ? &part.yi : &part.xi;
+    const size_t floats = (size_t)(out->image * n);
+    const float *want = out->data;
+    out->data = malloc(floats * sizeof(float));
+    solve(&part, d, team, 1);
+    assert_memory_equal(out->data, want, floats * sizeof(float));
+    free(out->data);
+}
+
+static void bits(int winograd)
+{
+    for (uint32_t i = 0; i < 16; i++) {
+        ex_conv_shape s = winograd_geometry(i + 4);
+        s.n = i % 3 == 2 ? 23 : 5;
+        s.winograd = winograd;
+        for (ex_conv_direction d = EX_CONV_FORWARD; d <= EX_CONV_GRAD_INPUT; d++) {
+            problem p = pose(&s, 0, i % 2);
+            solve(&p, d, NULL, 1);
+            same_bits(&p, d, 0, s.n, pair);
+            same_bits(&p, d, 0, s.n, three);
+            same_bits(&p, d, 2, 1, pair);
+            same_bits(&p, d, 1, 3, NULL);
+            dispose(&p);
+        }
+        problem p = pose(&s, 0, i % 2);
+        const size_t bytes = p.w.size * sizeof(float);
+        float *want = malloc(bytes);
+        solve(&p, EX_CONV_GRAD_WEIGHT, NULL, 0);
+        memcpy(want, p.wf.data, bytes);
+        for (int k = 0; k < 2; k++) {
+            memset(p.wf.data, 0, bytes);
+            solve(&p, EX_CONV_GRAD_WEIGHT, k ? three : pair, 0);
+            assert_memory_equal(p.wf.data, want, bytes);
+        }
+        free(want);
+        dispose(&p);
+    }
+}
+
+/* The rule asks only for what the kernels can do, and never for fewer images what it refuses for more. */
+static void rule(void)
+{
+    const ex_conv_kernels *k = ex_kernels_current()->conv;
+    for (uint32_t i = 0; i < MAX_CASES; i++) {
+        ex_conv_shape s = geometry(i);
+        for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++)
+            if (k->winograd_pays(d, &s)) {
+                assert_true(ex_conv_winograd_fits(&s));
+                s.n *= 2;
+                assert_true(k->winograd_pays(d, &s));
+            }
+    }
+    const ex_conv_shape large = finish((ex_conv_shape)SQUARE(64, 64, 28, 64, 3, 1, 1, 1, 1)), strided = finish((ex_conv_shape)SQUARE(64, 64, 28, 64, 3, 2, 1, 1, 1)),
+                        first = finish((ex_conv_shape)SQUARE(64, 1, 28, 64, 3, 1, 1, 1, 1)), tiny = finish((ex_conv_shape)SQUARE(1, 512, 2, 512, 3, 1, 1, 1, 1));
+    assert_true(k->winograd_pays(EX_CONV_FORWARD, &large));
+    assert_true(k->winograd_pays(EX_CONV_GRAD_INPUT, &large));
+    assert_true(k->winograd_pays(EX_CONV_GRAD_WEIGHT, &large));
+    assert_false(k->winograd_pays(EX_CONV_FORWARD, &strided));
+    assert_false(k->winograd_pays(EX_CONV_FORWARD, &first));
+    assert_false(k->winograd_pays(EX_CONV_FORWARD, &tiny));
+}
+
 
 static void avx512_definition(void **state) { (void)state; if (use("avx512")) against_definition(pair); }
 static void avx2_definition(void **state) { (void)state; if (use("avx2")) against_definition(pair); }
@@ -386,9 +537,34 @@ static void avx512_epilogues(void **state) { (void)state; if (use("avx512")) { e
 static void avx2_epilogues(void **state) { (void)state; if (use("avx2")) { epilogues(pair); a_nan_passes_every_activation(pair); } }
 static void portable_epilogues(void **state) { (void)state; if (use("portable")) { epilogues(pair); a_nan_passes_every_activation(pair); } }
 
+static void every_set(void (*check)(void))
+{
+    for (int i = 0; i < SETS; i++) if (use(sets[i])) check();
+}
+
+/* As many as there are activations, with and without bias, without residual, with one apart and in place. */
+enum { EPILOGUES = 60 };
+
+static void winograd_epilogues(void)
+{
+    for (uint32_t i = 0; i < EPILOGUES; i++) {
+        check_epilogue(i, winograd_geometry(i), i % 2 ? pair : three);
+        check_moments(i, winograd_geometry(i), i % 2 ? pair : three);
+        check_packed(i, winograd_geometry(i), i % 2 ? pair : three);
+    }
+}
+
+static void winograd_bits(void) { bits(1); }
+static void direct_bits(void) { bits(0); }
+static void the_bits_of_winograd(void **state) { (void)state; every_set(winograd_bits); }
+static void the_epilogues_of_winograd(void **state) { (void)state; every_set(winograd_epilogues); }
+static void the_bits_of_direct_kernels(void **state) { (void)state; every_set(direct_bits); }
+static void the_rule(void **state) { (void)state; every_set(rule); }
+
 int main(void)
 {
     pair = ex_team_new(2);
+    three = ex_team_new(3);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(portable_definition),
         cmocka_unit_test(avx2_definition),
@@ -396,8 +572,14 @@ int main(void)
         cmocka_unit_test(portable_epilogues),
         cmocka_unit_test(avx2_epilogues),
         cmocka_unit_test(avx512_epilogues),
+        cmocka_unit_test(winograd_keeps_its_bound),
+        cmocka_unit_test(the_bits_of_winograd),
+        cmocka_unit_test(the_epilogues_of_winograd),
+        cmocka_unit_test(the_bits_of_direct_kernels),
+        cmocka_unit_test(the_rule),
     };
     const int failed = cmocka_run_group_tests_name("convolution kernels", tests, NULL, NULL);
     ex_team_free(pair);
+    ex_team_free(three);
     return failed;
 }

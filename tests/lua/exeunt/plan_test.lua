@@ -52,6 +52,31 @@ function TestPlan.test_it_describes_itself()
   lu.assertStrContains(tostring(p), "batch up to 8")
 end
 
+-- The kernel of a 3x3 convolution of `maps`, in a plan for this batch.
+local function kernel_of(maps, batch, training)
+  local g = Graph.new()
+  local y = g:node("y", "conv2d", { g:input("x", { -1, 64, maps, maps }), g:parameter("w", tensor.zeros { 64, 64, 3, 3 }) },
+                   { padding = { 1, 1 } })
+  local nodes = Plan.new(g, { outputs = { y }, batch = batch, training = training }):nodes()
+  return nodes[#nodes].kernel                                  -- before it, at inference, its weights are packed
+end
+
+function TestPlan.test_exact_plans_convolve_directly()
+  lu.assertEquals(kernel_of(14, 64, true), "winograd")
+  Plan.exact(true)
+  local ok, kernel = pcall(kernel_of, 14, 64, true)
+  Plan.exact(false)
+  lu.assertEquals({ ok, kernel }, { true, "direct" })
+  lu.assertEquals(kernel_of(14, 64, true), "winograd")
+end
+
+-- Inference has the same bits for any batch, so its kernels may not depend on it; a training's do.
+function TestPlan.test_kernels_of_inference_do_not_depend_on_the_batch()
+  lu.assertEquals({ kernel_of(4, 1, false), kernel_of(4, 64, false) }, { "direct", "direct" })
+  lu.assertEquals({ kernel_of(14, 1, false), kernel_of(14, 64, false) }, { "winograd", "winograd" })
+  lu.assertEquals({ kernel_of(4, 1, true), kernel_of(4, 64, true) }, { "direct", "winograd" })
+end
+
 function TestPlan.test_an_interrupt_is_an_error_of_its_own_kind()
   local _, p = affine()
   p:bind("x", tensor { { 1, 1 } })

@@ -23,12 +23,20 @@ function TestDoctor.test_json()
   lu.assertEquals({ result.code, result.err }, { 0, "" })
   local doc = cjson.decode(result.out)
   lu.assertEquals(doc.chosen.isa, core.ffi.string(core.C.ex_isa_name()))
+  lu.assertEquals(doc.chosen.exact, false)
   lu.assertEquals(doc.chosen.blis, core.ffi.string(core.C.ex_blis_kernels()))
   lu.assertEquals(doc.machine.cpus, core.C.ex_cpu_count())
   lu.assertEquals(doc.versions.exeunt, core.ffi.string(core.C.ex_version()))
   lu.assertStrMatches(doc.versions.BLIS, "%d.*")
   lu.assertTrue(#doc.parts >= 6)
   for _, part in ipairs(doc.parts) do lu.assertEquals(type(part.found), "boolean") end
+end
+
+function TestDoctor.test_exact()
+  lu.assertStrContains(command.run("doctor").out, "by Winograd where that is faster")
+  lu.assertStrContains(command.run("doctor --exact").out, "exact: direct kernels alone")
+  local result = command.shell "EXEUNT_PASSES=-merge,-winograd ${EXEUNT:-./exeunt} doctor"
+  lu.assertStrContains(result.out, "exact: direct kernels alone")
 end
 
 -- What is missing is named with the command that gets it; only what every command needs makes doctor fail.

@@ -1,0 +1,419 @@
+/* winograd.c: 3x3 convolutions of stride 1 with a quarter of the multiplications: Winograd's F(4x4, 3x3), forward and input
+ * gradient (winograd.h; the weight gradient is winograd_weight.c's).
+ *
+ *     y = A' [ sum over channels of (G g G') * (B' d B) ] A        d: 6x6 pixels, g: 3x3 taps, y: 4x4 pixels
+ *
+ * The product in brackets is by element, so over all tiles it is 36 matrix products, one for each position of a tile:
+ * M[tile][k][co] = sum over ci of V[tile][k][ci] * U[k][ci][co].
+ *
+ * A group of tiles has its V and M in a core's L2 cache. Where there are many groups a part of the work is a group, with
+ * a V of its own; where there are few, all V are made first, and a part is some channels of a group. Every output is
+ * one chain of operations that neither grouping nor place changes: its bits depend on neither batch, position, nor threads.
+ * It does no other kernel size, stride or dilation, and no groups. */
+#include "winograd.h"
+#include "conv_moments.h"
+#include "conv_parts.h"
+#include "conv_isa.h"
+#include "../../base/team.h"
+
+enum { BLOCK = 2 * VL, M_TILE = POSITIONS * BLOCK + PAD, V_BYTES = 160 << 10, MOST = 2 * TILE, FEW_GROUPS = 16 };
+
+typedef struct job {
+    grid x;                                 /* what is read */
+    ex_conv_image y;                        /* what is written */
+    ex_conv_filter w;                       /* out: distance of written channels, in: of read ones */
+    ex_conv_epilogue e;
+    int32_t ci, co, oh, ow;                 /* channels read, written; rows and columns written */
+    int flip;                               /* the input gradient turns the filter around */
+    int32_t tiles;                          /* of all images */
+    int32_t blocks, channel_parts, groups, group;   /* group: most tiles in one */
+    int shared;                             /* all V first */
+    size_t filter, pixel, tile, v, m;       /* floats: of a block in U; of a tile's channels; of a tile in V; of V; of M */
+    const float *u;                         /* the filter */
+    float *to_pack, *added, *values, *products;
+    double *moments;                        /* of each group: 2 x co; NULL: not wanted */
+} job;
+
+/* -- The filter: U[block][position][ci][lanes of the block] ---------------------------------------------------- */
+
+/* One vector of written channels of VL read ones: taps[tap][ci][lane], zeros where there is no channel. */
+static void gather_taps(vf taps[9][VL], const job *j, int32_t c0, int32_t o0)
+{
+    const int32_t read = least(VL, j->ci - c0), lanes = least(VL, j->co - o0);
+    const vmask first = vf_first(lanes);
+    for (int32_t t = 0; t < 9; t++) {
+        const int32_t from = j->flip ? 8 - t : t;
+        const float *w = j->w.data + from / 3 * j->w.row + from % 3 * j->w.col + c0 * j->w.in + o0 * j->w.out;
+        if (j->w.out == 1) {
+            for (int32_t c = 0; c < read; c++) taps[t][c] = vf_load_part(w + c * j->w.in, first);
+        } else if (j->w.in == 1) {
+            const vmask some = vf_first(read);
+            for (int32_t v = 0; v < VL; v++) taps[t][v] = v < lanes ? vf_load_part(w + v * j->w.out, some) : (vf){0};
+            vf_transpose(taps[t]);
+        } else {
+            for (int32_t c = 0; c < read; c++)
+                for (int32_t v = 0; v < VL; v++) taps[t][c][v] = v < lanes ? w[c * j->w.in + v * j->w.out] : 0;
+        }
+    }
+}
+
+/* Part = (block, VL read channels), the last one fastest. */
+static void filter_part(const job *j, int32_t part)
+{
+    const int32_t slices = up(j->ci, VL), block = part / slices, c0 = part % slices * VL;
+    const int32_t left = j->co - block * BLOCK, nv = left > VL ? 2 : 1;
+    const size_t width = (size_t)nv * VL, position = (size_t)j->ci * width + PAD;
+    for (int32_t v = 0; v < nv; v++) {
+        vf taps[9][VL];
+        gather_taps(taps, j, c0, block * BLOCK + v * VL);
+        float *u = j->to_pack + (size_t)block * j->filter + (size_t)c0 * width + (size_t)v * VL;
+        for (int32_t c = 0; c < least(VL, j->ci - c0); c++, u += width) {
+            vf g[9], e[3 * REACH], out[REACH];
+            UNROLL for (int t = 0; t < 9; t++) g[t] = taps[t][c];
+            UNROLL for (int i = 0; i < 3; i++) filter_line(e + i, 3, g + i, 3);
+            UNROLL for (int i = 0; i < REACH; i++) {
+                filter_line(out, 1, e + i * 3, 1);
+                UNROLL for (int k = 0; k < REACH; k++) vf_store(u + (size_t)(i * REACH + k) * position, out[k]);
+            }
+        }
+    }
+}
+
+/* -- The products: M[tile][position][lanes of a block] -------------------------------------------------------------- */
+
+EX_INLINE void product(const int P, const int NV, const tile_args *t)
+{
+    vf a[TILE][2];
+    UNROLL for (int p = 0; p < P; p++)
+        UNROLL for (int v = 0; v < NV; v++) a[p][v] = (vf){0};
+    tile_sum(a, 1, P, NV, 0, t);
+    UNROLL for (int p = 0; p < P; p++)
+        UNROLL for (int v = 0; v < NV; v++) vf_store(t->y + p * t->y_col + v * VL, a[p][v]);
+}
+
+#define TILES_OF_6(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#define TILES_OF_14(X) TILES_OF_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define TILES_OF_ONE(X) TILES_OF_14(X)
+#else
+#define TILES_OF_ONE(X) TILES_OF_6(X)
+#endif
+#define PRODUCT(P) \
+    static void product_##P##_1(const tile_args *t) { product(P, 1, t); } \
+    static void product_##P##_2(const tile_args *t) { product(P, 2, t); }
+TILES_OF_ONE(PRODUCT)
+#define PRODUCT_ENTRY(P) [P] = { product_##P##_1, product_##P##_2 },
+static tile_function *const products[TILE + 1][2] = { TILES_OF_ONE(PRODUCT_ENTRY) };
+
+static void multiply(const job *j, int32_t tiles, const float *values, int32_t block, int32_t nv, float *m)
+{
+    const int32_t blocks = tile_blocks(tiles);
+    tile_args t = { .x_col = (ptrdiff_t)j->tile, .w_k = nv * VL, .y_col = M_TILE, .outer = 1, .inner = 1, .len = j->ci, .last = VL };
+    t.w = j->u + (size_t)block * j->filter;
+    for (int32_t k = 0; k < POSITIONS; k++, t.w += (ptrdiff_t)j->ci * t.w_k + PAD)
+        for (int32_t b = 0; b < blocks; b++) {
+            const int32_t from = tile_start(tiles, blocks, b), P = tile_start(tiles, blocks, b + 1) - from;
+            t.x = values + (size_t)k * j->pixel + (size_t)from * j->tile;
+            t.y = m + k * BLOCK + from * M_TILE;
+            products[P][nv - 1](&t);
+        }
+}
+
+/* One vector of channels of a tile, of which `rows` x `cols` pixels are in the image: A' m A, and the epilogue. */
+EX_INLINE void write_tile(const job *j, float *y, int32_t rows, int32_t cols, const float *m, vf bias, const float *residual, int32_t lanes)
+{
+    const ptrdiff_t pixel = j->y.pixel, residual_pixel = j->e.residual.pixel;
+    const vmask first = vf_first(lanes);
+    vf e[EDGE * REACH];
+    UNROLL for (int k = 0; k < REACH; k++) {
+        vf line[REACH];
+        UNROLL for (int i = 0; i < REACH; i++) line[i] = vf_load(m + (i * REACH + k) * BLOCK);
+        write_line(e + k, REACH, line, 1);
+    }
+    UNROLL for (int i = 0; i < EDGE; i++) {
+        vf out[EDGE];
+        if (i == rows) break;
+        write_line(out, 1, e + i * REACH, 1);
+        if (cols == EDGE && lanes == VL) epilogue_store(y, pixel, out, 1, EDGE, bias, residual, residual_pixel, j->e.activation, 1, first);
+        else UNROLL for (int k = 0; k < EDGE; k++)
+            if (k < cols)
+                epilogue_store(y + k * pixel, 0, out + k, 1, 1, bias, residual ? residual + k * residual_pixel : NULL, 0, j->e.activation, 0, first);
+        y += j->y.row;
+        if (residual) residual += j->e.residual.row;
+    }
+}
+
+/* -- Moments: a part is a group of tiles; its pixels, fewer than 512, are summed in float --------------------------- */
+
+typedef struct sums { vf shift, sum, square; } sums;        /* about the group's first pixel */
+
+/* A tile that has been written and is in the cache. */
+EX_INLINE void add_tile(sums *s, const job *j, const float *y, int32_t rows, int32_t cols, vmask first)
+{
+    for (int32_t i = 0; i < rows; i++, y += j->y.row)
+        for (int32_t k = 0; k < cols; k++) {
+            const vf from = vf_load_part(y + k * j->y.pixel, first) - s->shift;
+            s->sum += from;
+            s->square += from * from;
+        }
+}
+
+/* How many pixels lie in the tiles before this one. */
+static double pixels_before(const job *j, int32_t tile)
+{
+    const place p = tile_place(j->x.rows, j->x.cols, tile);
+    return ((double)p.image * j->oh + p.row) * j->ow + (double)least(EDGE, j->oh - p.row) * p.col;
+}
+
+static double group_pixels(const job *j, int32_t group)
+{
+    return pixels_before(j, tile_start(j->tiles, j->groups, group + 1)) - pixels_before(j, tile_start(j->tiles, j->groups, group));
+}
+
+static void put_moments(const job *j, int32_t group, int32_t channel, int32_t lanes, const sums *s)
+{
+    const double each = 1 / group_pixels(j, group);
+    double *mean = j->moments + (size_t)group * 2 * (size_t)j->co + channel, *square = mean + j->co;
+    for (int32_t v = 0; v < lanes; v++) {
+        const double sum = s->sum[v];
+        mean[v] = s->shift[v] + sum * each;
+        square[v] = s->square[v] - sum * sum * each;
+    }
+}
+
+static void join_moments(const job *j)
+{
+    const int32_t co = j->co;
+    double count = 0, *mean = j->e.moments;
+    memset(mean, 0, 2 * (size_t)co * sizeof *mean);
+    for (int32_t g = 0; g < j->groups; g++) {
+        const double *part = j->moments + (size_t)g * 2 * (size_t)co, pixels = group_pixels(j, g);
+        moments_join(mean, mean + co, count, part, part + co, pixels, co);
+        count += pixels;
+    }
+}
+
+/* -- Work ----------------------------------------------------------------------------------------------------------- */
+
+static void prefetch_residual(const job *j, place p, int32_t block, int32_t nv)
+{
+    const ex_conv_image *r = &j->e.residual;
+    const float *from = r->data + p.image * r->image + p.row * r->row + p.col * r->pixel + block * BLOCK;
+    for (int32_t i = least(EDGE, j->oh - p.row); i > 0; i--, from += r->row) epilogue_prefetch(from, r->pixel, least(EDGE, j->ow - p.col), nv);
+}
+
+/* The tiles of a group, of one block of channels. The residual is asked for a tile ahead. */
+static void write_group(const job *j, int32_t group, int32_t block, int32_t nv, const float *m)
+{
+    const ex_conv_image *r = &j->e.residual;
+    const int32_t from = tile_start(j->tiles, j->groups, group), end = tile_start(j->tiles, j->groups, group + 1);
+    sums s[2];
+    place next = tile_place(j->x.rows, j->x.cols, from);
+    for (int32_t t = from; t < end; t++, m += M_TILE) {
+        const place p = next;
+        next = tile_place(j->x.rows, j->x.cols, least(t + 1, end - 1));
+        const int32_t rows = least(EDGE, j->oh - p.row), cols = least(EDGE, j->ow - p.col);
+        float *y = j->y.data + p.image * j->y.image + p.row * j->y.row + p.col * j->y.pixel + block * BLOCK;
+        const float *residual = r->data ? r->data + p.image * r->image + p.row * r->row + p.col * r->pixel + block * BLOCK : NULL;
+        if (residual) prefetch_residual(j, next, block, nv);
+        for (int32_t v = 0; v < nv; v++) {
+            const int32_t c = block * BLOCK + v * VL, lanes = least(VL, j->co - c);
+            write_tile(j, y + v * VL, rows, cols, m + v * VL, vf_load(j->added + c), residual ? residual + v * VL : NULL, lanes);
+            if (!j->moments) continue;
+            if (t == from) s[v] = (sums){ .shift = vf_load_part(y + v * VL, vf_first(lanes)) };
+            add_tile(&s[v], j, y + v * VL, rows, cols, vf_first(lanes));
+        }
+    }
+    for (int32_t v = 0; v < nv && j->moments; v++) {
+        const int32_t c = block * BLOCK + v * VL;
+        put_moments(j, group, c, least(VL, j->co - c), &s[v]);
+    }
+}
+
+static void read_group(const job *j, int32_t group, float *values)
+{
+    read_tiles(values, j->tile, j->pixel, &j->x, tile_start(j->tiles, j->groups, group), tile_start(j->tiles, j->groups, group + 1));
+}
+
+static int32_t filter_parts(const job *j) { return j->blocks * up(j->ci, VL); }
+
+/* Part = the filter's parts (where it is not there yet), then (where V are shared) the groups. */
+static void prepare_part(void *context, int32_t part, int32_t thread)
+{
+    (void)thread;
+    const job *j = context;
+    const int32_t filter = j->to_pack ? filter_parts(j) : 0;
+    if (part < filter) filter_part(j, part);
+    else read_group(j, part - filter, j->values + (size_t)(part - filter) * j->v);
+}
+
+/* Part = (channels, group), the last one fastest. */
+static void run_part(void *context, int32_t part, int32_t thread)
+{
+    const job *j = context;
+    const int32_t group = part % j->groups, channels = part / j->groups;
+    const int32_t from = tile_start(j->tiles, j->groups, group), end = tile_start(j->tiles, j->groups, group + 1);
+    float *values = j->values + (size_t)(j->shared ? group : thread) * j->v, *m = j->products + (size_t)thread * j->m;
+    if (!j->shared) read_group(j, group, values);
+    const int32_t last = tile_start(j->blocks, j->channel_parts, channels + 1);
+    for (int32_t b = tile_start(j->blocks, j->channel_parts, channels); b < last; b++) {
+        const int32_t nv = j->co - b * BLOCK > VL ? 2 : 1;
+        multiply(j, end - from, values, b, nv, m);
+        write_group(j, group, b, nv, m);
+    }
+}
+
+static void size_group(job *j, int32_t group)
+{
+    j->group = group;
+    j->groups = up(j->tiles, group);
+    j->tile = POSITIONS * j->pixel + PAD;
+    j->v = (size_t)group * j->tile;
+    j->m = (size_t)group * M_TILE;
+}
+
+static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
+{
+    const int forward = direction == EX_CONV_FORWARD;
+    j->ci = forward ? s->ci : s->co;
+    j->co = forward ? s->co : s->ci, j->oh = forward ? s->oh : s->h, j->ow = forward ? s->ow : s->w;
+    j->x.channels = j->ci, j->x.h = forward ? s->h : s->oh, j->x.w = forward ? s->w : s->ow;
+    j->x.row = forward ? -s->padding[0] : s->padding[0] - 2;    /* what tap 0 of output 0 reads */
+    j->x.col = forward ? -s->padding[1] : s->padding[1] - 2;
+    j->x.rows = up(j->oh, EDGE), j->x.cols = up(j->ow, EDGE);
+    j->flip = !forward;
+    j->tiles = s->n * j->x.rows * j->x.cols;
+    j->blocks = up(j->co, BLOCK);
+    j->filter = POSITIONS * ((size_t)j->ci * BLOCK + PAD);
+    j->pixel = round_up((size_t)j->ci, VL);
+    const size_t each = POSITIONS * j->pixel * sizeof(float) * TILE;
+    const int32_t fit = V_BYTES / each > MOST / TILE ? MOST / TILE : V_BYTES / each < 1 ? 1 : (int32_t)(V_BYTES / each);
+    size_group(j, fit * TILE);
+    j->shared = j->groups < FEW_GROUPS;
+    if (j->shared) size_group(j, TILE);
+    j->channel_parts = j->shared ? least(up(FEW_GROUPS, j->groups), j->blocks) : 1;
+}
+
+static size_t filter_floats(const job *j) { return (size_t)j->blocks * j->filter; }
+static size_t bias_floats(const job *j) { return round_up((size_t)j->blocks * BLOCK, 16); }
+static size_t zero_floats(const job *j) { return round_up(j->pixel, 16); }
+
+/* -- The rule ----------------------------------------------------------------------------------------------------- */
+
+/* The time of both ways for each pair of channels, in multiplications of the direct kernels. Direct: 9 an output. Winograd:
+ * 36 times `product` for a tile, whole tiles at the borders too; whole vectors of reading (writing) it, shared by all channels
+ * written (read); and once a call the filter, dearer where it leaves the caches, or the sums of a weight gradient. Measured
+ * on one thread of a Zen 5, direct->Winograd, GFLOP/s (bench/conv_bench.c):
+ *
+ *     forward, one image     64->64 @28   @16       @14       @8        @7        @4        16->16 @28  @14       256->256 @8
+ *       avx512               225->612     219->499  221->389  204->287  193->225  140->92   168->284    154->179  180->184
+ *       avx2                 113->351     108->300  106->233  102->203  90->156   83->69    112->214    105->151  76->95
+ *       portable             40->122      41->117   41->92    40->82    39->63    35->35    42->91      40->66    34->38
+ *     forward, 64 images     64->64 @14   @8        @7        @4        32->32 @16  @7        16->16 @16  @7        128->128 @4
+ *       avx512               217->391     233->612  222->506  213->599  209->476    225->387  175->296    178->243  184->381
+ *     weights, one image     64->64 @28   @16       @14       @8        16->16 @28  @14       @8          128->128 @14
+ *       avx512               181->539     177->417  174->323  181->184  139->229    159->142  138->101    189->294
+ *     (256->256, one image, two threads, avx512: @14 279->243, @8 188->195: the filter's 9 MB pass through memory)
+ *     weights, 64 images     64->64 @8    @7        @4        32->32 @16  @14       @8        16->16 @16  @14
+ *       avx512               190->555     183->430  194->597  187->317    189->295  207->461  150->200    147->173 */
+static const struct costs { double product, transform, filter, large_filter, sums; } costs =
+#if defined(__AVX512F__)
+    { 1.2, 9, 190, 1000, 450 };
+#elif defined(__AVX2__)
+    { 1.0, 9, 115, 800, 450 };
+#else
+    { 1.1, 9, 100, 800, 450 };
+#endif
+static const double margin = 1.05, large_filter = 128.0 * 128;    /* pairs of channels, of which each has 36 floats */
+
+int EX_SUFFIXED(ex_winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s)
+{
+    if (!ex_conv_winograd_fits(s)) return 0;
+    job j = {0};
+    plan(&j, direction == EX_CONV_GRAD_INPUT ? direction : EX_CONV_FORWARD, s);
+    const double pairs = (double)j.ci * j.co, lanes = (double)round_up((size_t)j.ci, VL) + (double)round_up((size_t)j.co, VL);
+    const double tile = POSITIONS * (costs.product + costs.transform * lanes / pairs);
+    const double once = direction == EX_CONV_GRAD_WEIGHT ? costs.sums : pairs > large_filter ? costs.large_filter : costs.filter;
+    return 9.0 * s->n * j.oh * j.ow > margin * (tile * j.tiles + once);
+}
+
+/* A smaller batch may share V where a larger one does not, and then has smaller groups: as many as that may be. */
+static job shared_groups(const job *j)
+{
+    job few = *j;
+    if (j->shared) return few;
+    few.tiles = least(j->tiles, (FEW_GROUPS - 1) * j->group);
+    size_group(&few, TILE);
+    return few;
+}
+
+size_t EX_SUFFIXED(ex_winograd_scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads)
+{
+    if (direction == EX_CONV_GRAD_WEIGHT) return EX_SUFFIXED(ex_winograd_weight_scratch)(s);
+    job j = {0};
+    plan(&j, direction, s);
+    const job few = shared_groups(&j);
+    const size_t shared = (size_t)few.groups * few.v, own = j.shared ? 0 : (size_t)threads * j.v;
+    return (filter_floats(&j) + bias_floats(&j) + zero_floats(&j) + (shared > own ? shared : own) + (size_t)threads * j.m) * sizeof(float);
+}
+
+size_t EX_SUFFIXED(ex_winograd_moments_scratch)(const ex_conv_shape *s)
+{
+    job j = {0};
+    plan(&j, EX_CONV_FORWARD, s);
+    const job few = shared_groups(&j);
+    return 64 + (size_t)(few.groups > j.groups ? few.groups : j.groups) * 2 * (size_t)s->co * sizeof(double);
+}
+
+size_t EX_SUFFIXED(ex_winograd_packed_bytes)(const ex_conv_shape *s)
+{
+    job j = {0};
+    plan(&j, EX_CONV_FORWARD, s);
+    return filter_floats(&j) * sizeof(float);
+}
+
+/* The bias, zeros, M and V, the filter, moments. */
+static void run(job *j, ex_team *team, void *scratch)
+{
+    const size_t threads = (size_t)(team ? ex_team_size(team) : 1);
+    j->added = scratch;
+    float *zeros = j->added + bias_floats(j);
+    j->products = zeros + zero_floats(j);
+    j->values = j->products + threads * j->m;
+    float *end = j->values + (j->shared ? (size_t)j->groups : threads) * j->v;
+    j->u = j->w.packed;
+    if (!j->u) {
+        j->u = j->to_pack = end;
+        end += filter_floats(j);
+    }
+    if (j->e.moments) j->moments = (double *)(void *)((char *)scratch + round_up((size_t)((char *)end - (char *)scratch), 64));
+    memset(zeros, 0, zero_floats(j) * sizeof(float));
+    j->x.zeros = zeros;
+    for (int32_t c = 0; c < j->blocks * BLOCK; c++) j->added[c] = j->e.bias && c < j->co ? j->e.bias[c * j->e.bias_step] : 0;
+    ex_team_run(team, (j->to_pack ? filter_parts(j) : 0) + (j->shared ? j->groups : 0), prepare_part, j);
+    ex_team_run(team, j->channel_parts * j->groups, run_part, j);
+    if (j->moments) join_moments(j);
+}
+
+void EX_SUFFIXED(ex_winograd_pack)(float *packed, ex_conv_filter w, const ex_conv_shape *s, ex_team *team)
+{
+    job j = { .w = w, .to_pack = packed };
+    plan(&j, EX_CONV_FORWARD, s);
+    ex_team_run(team, filter_parts(&j), prepare_part, &j);
+}
+
+void EX_SUFFIXED(ex_winograd_forward)(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex_conv_epilogue *e,
+                                      const ex_conv_shape *s, ex_team *team, void *scratch)
+{
+    job j = { .y = y, .x.image = x, .w = w, .e = *e };
+    plan(&j, EX_CONV_FORWARD, s);
+    run(&j, team, scratch);
+}
+
+void EX_SUFFIXED(ex_winograd_grad_input)(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, const ex_conv_shape *s,
+                                         ex_team *team, void *scratch)
+{
+    job j = { .y = dx, .x.image = dy, .w = { w.data, w.in, w.out, w.row, w.col, NULL } };
+    plan(&j, EX_CONV_GRAD_INPUT, s);
+    run(&j, team, scratch);
+}
