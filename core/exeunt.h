@@ -42,7 +42,8 @@ const char *ex_error_message(void);         /* of the last failure on this threa
 const char *ex_nearest(const char *name, const char *const *names, int32_t n);
 const char *ex_version(void);               /* "0.1.0" */
 
-ex_status ex_isa_select(const char *isa);   /* "avx512", "avx2", "portable"; NULL: EXEUNT_ISA, else the best */
+/* "avx512", "avx2", "portable"; NULL: EXEUNT_ISA, else the best. Plans compiled for others refuse to run. */
+ex_status ex_isa_select(const char *isa);
 const char *ex_isa_name(void);              /* the kernel set in use */
 const char *ex_isa_available(void);         /* those this CPU can run, best first: "avx512 avx2 portable" */
 const char *ex_cpu_model(void);

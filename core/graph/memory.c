@@ -56,10 +56,11 @@ static int can_alias(const ex_plan *p, const ex_node *n)
     const ex_value *in = &p->graph->value[n->in[0]], *out = &p->graph->value[n->out[0]];
     if (in->shape.dtype != out->shape.dtype || ex_value_is_batched(in) != ex_value_is_batched(out)) return 0;
     if (in->tensor && out->root) return 0;  /* an output must not change when state is written */
-    if (ex_shape_same(&in->shape, &out->shape)) return in->layout == out->layout || in->tensor;
+    const int dense = runs_densely(&in->shape, p->place[n->in[0]].stride);
+    if (ex_shape_same(&in->shape, &out->shape)) return out->layout == EX_LAYOUT_DENSE ? dense : in->layout == EX_LAYOUT_NATURAL;
     ptrdiff_t stride[EX_MAX_DIMS];
     natural_strides(out, stride);
-    return runs_densely(&in->shape, p->place[n->in[0]].stride) && runs_densely(&out->shape, stride);
+    return dense && runs_densely(&out->shape, stride);
 }
 
 static void init_places(ex_plan *p)

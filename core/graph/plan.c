@@ -212,6 +212,7 @@ ex_plan *ex_plan_new(const ex_graph *g, int32_t outputs, const int32_t *output, 
     if (!p) return NULL;
     p->batch = options->batch;
     p->training = options->training;
+    p->isa = ex_isa_name();
     p->team = team;
     p->outputs = outputs;
     p->guards = guards;

@@ -29,6 +29,7 @@ struct ex_plan {
     ex_graph *graph;                        /* after the passes; owned */
     ex_team *team;                          /* borrowed */
     int32_t batch, training;
+    const char *isa;                        /* the kernels that scratch and packed weights are made for */
     int32_t steps, constants, commit_from;  /* [0, constants) constants, [.., commit_from) the step, [.., steps) state writes */
     ex_step *step;
     ex_place *place;                        /* by value */

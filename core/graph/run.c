@@ -25,6 +25,8 @@ static void refresh(ex_plan *p, int32_t n)
 
 static ex_status check_inputs(const ex_plan *p, int32_t n)
 {
+    if (strcmp(p->isa, ex_isa_name()))
+        return ex_fail("plan: compiled for the %s kernels, those in use are %s since: compile it again", p->isa, ex_isa_name());
     if (n < 1 || n > p->batch) return ex_fail("plan: a run of %d images, expected 1 to %d", n, p->batch);
     for (int32_t i = 0; i < p->slots; i++) {
         const ex_value *v = &p->graph->value[p->slot[i].value];

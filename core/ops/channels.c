@@ -9,7 +9,7 @@
 
 /* -- Maps ------------------------------------------------------------------------------------------------------- */
 
-typedef enum map_kind { FILL, SCALE, AFFINE, NORM_GRAD } map_kind;
+typedef enum map_kind { SCALE, AFFINE, NORM_GRAD } map_kind;
 
 typedef struct map {
     map_kind kind;
@@ -23,7 +23,6 @@ typedef struct map {
 static void map_channels(const map *m, float *const *p, const ptrdiff_t *s, int64_t pixels, int64_t c, int64_t channels)
 {
     switch (m->kind) {
-    case FILL: m->v->fill_rows(p[0], s[0], m->scale + c, pixels, channels); break;
     case SCALE: m->v->scale_rows(p[0], s[0], p[1], s[1], m->scale + c, pixels, channels); break;
     case AFFINE: {
         ex_norm_numbers k = { .center = m->center + c, .scale = m->scale + c, .offset = m->offset + c, .low = NAN, .high = NAN };
@@ -66,11 +65,6 @@ static void run_map(map *m, const ex_operand *y, const ex_operand *x, const ex_o
     m->step[2] = dy->stride[1];
     int64_t pixels = EX_LOOP_PART / m->channels;
     ex_loop_run_back(&l, team, pixels ? pixels : 1, map_body, m);
-}
-
-void ex_channels_fill(const ex_operand *y, const float *value, ex_team *team)
-{
-    run_map(&(map){ .kind = FILL, .scale = value }, y, y, y, team);
 }
 
 void ex_channels_scale(const ex_operand *y, const ex_operand *x, const float *scale, ex_team *team)

@@ -7,7 +7,6 @@
 #include "loop.h"
 
 /* Maps: y may be the same memory as x or dy. */
-void ex_channels_fill(const ex_operand *y, const float *value, ex_team *team);
 void ex_channels_scale(const ex_operand *y, const ex_operand *x, const float *scale, ex_team *team);
 /* y = (x - center) * scale + offset */
 void ex_channels_affine(const ex_operand *y, const ex_operand *x, const float *center, const float *scale, const float *offset,

@@ -1,6 +1,8 @@
 /* dense.c: an operator written in Lua that is not elementwise sees row-major operands in the logical order. Where a value
  * lies otherwise, a copy is put before it, and one after it for those who read its result. Values whose two orders
- * are the same (one channel, or one pixel) need none; elementwise operators take memory as it comes. */
+ * are the same (one channel, or one pixel) need none; elementwise operators take batches as they come. Values without a
+ * batch may be leaves, or stand for leaves, which lie in any order: they are always copied, and where such a leaf is
+ * row-major the plan makes an alias of the copy. */
 #include "passes.h"
 #include "../../base/memory.h"
 
@@ -8,6 +10,12 @@ static int orders_agree(const ex_shape *s)
 {
     if (s->ndim != 4) return 1;
     return s->dim[0] == EX_BATCH && (s->dim[1] == 1 || s->dim[2] * s->dim[3] == 1);
+}
+
+/* Elementwise on batches, which lie alike. */
+static int takes_any_order(const ex_graph *g, const ex_node *node)
+{
+    return (node->op->flags & EX_OP_ELEMENTWISE) && ex_value_is_batched(&g->value[node->in[0]]);
 }
 
 static ex_status copy_value(ex_graph *out, const char *owner, int32_t value, int32_t layout, int32_t *copy)
@@ -21,12 +29,12 @@ static ex_status dense_node(ex_graph *out, const ex_graph *g, int32_t n, int32_t
 {
     (void)context;
     const ex_node *node = &g->node[n];
-    if (!(node->op->flags & EX_OP_LUA) || (node->op->flags & EX_OP_ELEMENTWISE)) return ex_graph_copy_node(out, g, n, map);
+    if (!(node->op->flags & EX_OP_LUA) || takes_any_order(g, node)) return ex_graph_copy_node(out, g, n, map);
     int32_t in[EX_MAX_IN];
     for (int32_t i = 0; i < node->inputs; i++) {
         in[i] = map[node->in[i]];
         const ex_value *v = &out->value[in[i]];
-        int copied = v->kind != EX_VALUE_RESULT ? v->shape.ndim > 0 : !orders_agree(&v->shape);
+        int copied = ex_value_is_batched(v) ? !orders_agree(&v->shape) : v->shape.ndim > 0;
         if (copied && copy_value(out, node->name, in[i], EX_LAYOUT_DENSE, &in[i])) return EX_FAILED;
     }
     char fresh[512], *name = ex_strdup(node->name);

@@ -284,6 +284,26 @@ static void traffic_is_operands_and_results(void **state)
     ex_graph_free(g);
 }
 
+/* Scratch and packed weights are laid out for one set of kernels. */
+static void a_plan_for_other_kernels_is_refused(void **state)
+{
+    (void)state;
+    const char *before = ex_isa_name(), *other = strcmp(before, "portable") ? "portable" : "avx2";
+    if (!strstr(ex_isa_available(), other)) skip();
+    ex_graph *g = small_network();
+    int32_t fc = ex_graph_find(g, "fc");
+    ex_plan *p = plan_for(g, 1, &fc, 0, NULL, 4, 0, NULL, NULL);
+    bind_random(p, "images", LIST(4, 2, 6, 6));
+    run_ok(p, 4, 0);
+    OK(ex_isa_select(other));
+    assert_int_equal(ex_plan_run(p, 4, 0, 1), EX_FAILED);
+    expect_message(before);
+    OK(ex_isa_select(before));
+    run_ok(p, 4, 2);
+    ex_plan_free(p);
+    ex_graph_free(g);
+}
+
 static void misuse_is_refused(void **state)
 {
     (void)state;
@@ -333,6 +353,7 @@ int main(void)
         cmocka_unit_test(inputs_are_converted_whatever_their_order_and_type),
         cmocka_unit_test(a_profile_times_each_node), cmocka_unit_test(traffic_is_operands_and_results),
         cmocka_unit_test(operators_in_lua_are_waited_for), cmocka_unit_test(misuse_is_refused),
+        cmocka_unit_test(a_plan_for_other_kernels_is_refused),
     };
     return cmocka_run_group_tests_name("run", tests, NULL, NULL);
 }

@@ -112,6 +112,25 @@ function TestOp.test_images_come_in_the_logical_order()
   for i = 1, 2 do lu.assertEquals(plan:output(i):to_list(), { image, image }) end
 end
 
+-- A parameter lies as its tensor does (a convolution's weight as kH, kW, in, out; a transposed view in columns).
+function TestOp.test_parameters_come_in_the_logical_order()
+  local double = op.define { name = "test_double", elementwise = true, inputs = 2,
+                             forward = function(o, x, _, n) for i = 0, n - 1 do o[i] = x[1][i] + x[2][i] end end }
+  local leaf = require "exeunt.leaf"
+  local orders = { random({ 2, 3, 2, 4 }, 1), leaf.copy(random({ 2, 3, 2, 4 }, 1)), random({ 4, 3 }, 1):transpose(0, 1) }
+  for _, w in ipairs(orders) do
+    local g = Graph.new()
+    local p = g:parameter("w", w)
+    local held = g:node("held", "stop_gradient", { p })
+    local outputs = { weigh(g, "a", p), weigh(g, "b", held), double(g, "c", { p, held }), double(g, "d", { held, g:node("r", "relu", { p }) }) }
+    local plan = Plan.new(g, { outputs = outputs, training = true })
+    plan:run(1)
+    local steps = tensor.arange(0, w:count(), 1, "float32"):reshape(w.shape)
+    local expected = { w * steps, w * steps, w * 2, w + w:relu() }
+    for i, t in ipairs(expected) do lu.assertEquals(plan:output(i):to_list(), t:to_list()) end
+  end
+end
+
 function TestOp.test_an_error_inside_names_the_node_and_leaves_no_trace()
   local broken = op.define { name = "test_broken", forward = function() error("the user's mistake") end }
   local g, state = Graph.new(), tensor { 1, 2 }
