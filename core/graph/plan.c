@@ -24,12 +24,13 @@ static const pass_line pass_table[] = {
     { "fold_bn", ex_pass_fold_bn, 1, 0, NULL },
     { "fuse_bn", ex_pass_fuse_bn, 0, 1, NULL },
     { "merge", ex_pass_merge, 1, 1, NULL },
-    { "dead", ex_pass_dead, 1, 1, NULL },         /* what nobody reads would keep its makers from being fused */
+    { "dead", ex_pass_dead, 1, 1, NULL },   /* what nobody reads would keep its makers from being fused */
     { "fuse_stats", ex_pass_fuse_stats, 0, 1, NULL },
     { "fuse_conv", ex_pass_fuse_conv, 1, 1, NULL },
     { "winograd", NULL, 1, 1, ex_pass_winograd },
     { "pack_conv", ex_pass_pack_conv, 1, 0, NULL },
     { "fuse_norm", ex_pass_fuse_norm, 0, 1, NULL },
+    { "fuse_pool", ex_pass_fuse_pool, 0, 1, NULL },
     { "fuse_update", ex_pass_fuse_update, 0, 1, NULL },
     { "dead", ex_pass_dead, 1, 1, NULL },
     { "in_place", NULL, 1, 1, NULL },

@@ -152,9 +152,10 @@ static ex_status go_on(ex_plan *p)
     }
     const int bad = bad_guard(p);
     if (bad && p->checking) return blame(p, "the guard", p->bad, NULL);
-    if (bad) {                              /* the same step again, looking */
+    if (bad) {                              /* the same step again, looking; results may lie where inputs were copied to */
         p->checking = 1;
         p->cursor = 0;
+        take_inputs(p);
         ex_status status = check_leaves(p);
         return status ? status : go_on(p);
     }

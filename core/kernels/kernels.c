@@ -3,10 +3,10 @@
 #include "../base/cpu.h"
 
 static const ex_kernels tables[EX_ISA_COUNT] = {
-    [EX_ISA_PORTABLE] = { &ex_conv_kernels_portable, &ex_vector_kernels_portable, &ex_norm_kernels_portable },
+    [EX_ISA_PORTABLE] = { &ex_conv_kernels_portable, &ex_vector_kernels_portable, &ex_pool_kernels_portable, &ex_norm_kernels_portable },
 #if defined(__x86_64__)
-    [EX_ISA_AVX2] = { &ex_conv_kernels_avx2, &ex_vector_kernels_avx2, &ex_norm_kernels_avx2 },
-    [EX_ISA_AVX512] = { &ex_conv_kernels_avx512, &ex_vector_kernels_avx512, &ex_norm_kernels_avx512 },
+    [EX_ISA_AVX2] = { &ex_conv_kernels_avx2, &ex_vector_kernels_avx2, &ex_pool_kernels_avx2, &ex_norm_kernels_avx2 },
+    [EX_ISA_AVX512] = { &ex_conv_kernels_avx512, &ex_vector_kernels_avx512, &ex_pool_kernels_avx512, &ex_norm_kernels_avx512 },
 #endif
 };
 

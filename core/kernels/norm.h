@@ -7,7 +7,7 @@
  * elsewhere: found again from x, so that neither v nor a mask is kept. A NaN wins its window and passes the limits.
  * Whatever a window's rows and columns, pixels that no window covers are the caller's. Nothing here splits work. */
 #pragma once
-#include "vector.h"
+#include "pool.h"
 
 typedef struct ex_norm_numbers {            /* low, high: NAN for no limit */
     const float *center, *scale, *offset;   /* by channel */

@@ -22,9 +22,6 @@ typedef struct ex_sgd_numbers { float rate, scale, momentum, weight_decay; int32
  * rest: 1 - beta, taken in double: 1 - 0.999f is off by a part in 80,000. */
 typedef struct ex_adam_numbers { float rate, scale, beta1, beta2, rest1, rest2, eps, weight_decay, keep, root; } ex_adam_numbers;
 
-/* The taps of one pooling window inside the image: `rows` x `columns` pixels, so many floats apart. */
-typedef struct ex_window { int32_t rows, columns; ptrdiff_t row, column; } ex_window;
-
 typedef struct ex_vector_kernels {
     const char *name;
 
@@ -53,19 +50,6 @@ typedef struct ex_vector_kernels {
     /* sum += dy, product += dy (x - center) */
     void (*product_rows)(double *sum, double *product, const float *x, ptrdiff_t x_pixel, const float *dy, ptrdiff_t dy_pixel,
                          const float *center, ptrdiff_t pixels, ptrdiff_t channels);
-
-    /* -- Pooling ---------------------------------------------------------------------------------------------- */
-    void (*max_window)(float *y, const float *x, const ex_window *w, ptrdiff_t channels);
-    /* dx[first maximum] += dy; dx and x have strides of their own for the same window */
-    void (*max_window_grad)(float *dx, const ex_window *dx_window, const float *x, const ex_window *x_window, const float *y,
-                            const float *dy, ptrdiff_t channels);
-    void (*sum_window)(float *y, const float *x, const ex_window *w, float factor, ptrdiff_t channels);
-    void (*sum_window_grad)(float *dx, const ex_window *w, const float *dy, float factor, ptrdiff_t channels);
-    /* 2x2 windows at stride 2, a row of them: x0 and x1 are the two image rows */
-    void (*max_2x2)(float *y, ptrdiff_t y_pixel, const float *x0, const float *x1, ptrdiff_t x_pixel, ptrdiff_t pixels,
-                    ptrdiff_t channels);
-    void (*max_2x2_grad)(float *dx0, float *dx1, ptrdiff_t dx_pixel, const float *x0, const float *x1, ptrdiff_t x_pixel,
-                         const float *dy, ptrdiff_t dy_pixel, ptrdiff_t pixels, ptrdiff_t channels);
 
     /* -- Votes ------------------------------------------------------------------------------------------------ */
     /* out = vote + more, over the classes; gives the rank of `label` in it (see ex_subset_scores), `classes` where its own

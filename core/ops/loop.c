@@ -107,8 +107,8 @@ void ex_loop_walk(const ex_loop *l, int64_t begin, int64_t end, int32_t part, ex
     if (begin >= end) return;
     int32_t inner = l->ndim - 1;
     int64_t index[EX_MAX_DIMS], left = begin;
-    ptrdiff_t stride[EX_LOOP_OPERANDS];
-    char *data[EX_LOOP_OPERANDS];
+    ptrdiff_t stride[EX_LOOP_OPERANDS] = { 0 };
+    char *data[EX_LOOP_OPERANDS] = { NULL };
     for (int32_t i = inner; i >= 0; i--) {
         index[i] = left % l->dim[i];
         left /= l->dim[i];
@@ -192,7 +192,7 @@ static void gathered(const rows *r, char *const *data, const ptrdiff_t *stride, 
         }
         r->row(r->context, at, m);
         for (int32_t k = 0; k < r->written; k++) {
-            if (stride[k] == 1) continue;
+            if (at[k] != buffer[k]) continue;
             float *x = (float *)data[k] + from * stride[k];
             for (int64_t i = 0; i < m; i++) x[i * stride[k]] = buffer[k][i];
         }

@@ -85,13 +85,12 @@ static ex_status infer_grad_input(const ex_signature *s)
 
 static ex_status infer_add_grad(const ex_signature *s)
 {
-    static const char *const what[] = { "input", "result", "gradient", "mean", "var", "second gradient" };
+    static const char *const what[] = { "input", "result", "gradient", "mean", "var" };
     s->out[0] = s->in[0];
     if (ex_expect_norm_inputs(s, 3, 5, what) || check_act(s)) return EX_FAILED;
     for (int i = 1; i < 3; i++) s->out[i] = ex_per_channel(s->in[0].dim[1]);
-    for (int32_t i = 1; i < s->inputs; i += i == 2 ? 3 : 1)             /* 1, 2, 5 */
-        if (expect_shape(what[i], &s->in[i], &s->in[0])) return EX_FAILED;
-    return EX_OK;
+    if (expect_shape(what[1], &s->in[1], &s->in[0]) || expect_shape(what[2], &s->in[2], &s->in[0])) return EX_FAILED;
+    return s->inputs > 5 ? expect_shape("second gradient", &s->in[5], &s->in[0]) : EX_OK;
 }
 
 /* -- A walk over rows of windows ---------------------------------------------------------------------------------- */
@@ -301,8 +300,9 @@ static void set_kernel(walk *w, const ex_call *call)
 
 static void forward_act(const ex_call *call)
 {
-    const ex_operand *x = &call->in[0], *shortcut = call->inputs > 5 ? &call->in[5] : NULL;
-    walk w = { .kind = FORWARD, .o = { &call->out[0], x, shortcut ? shortcut : x, x, x }, .optional = shortcut != NULL };
+    int shortcut = call->inputs > 5;
+    const ex_operand *x = &call->in[0];
+    walk w = { .kind = FORWARD, .o = { &call->out[0], x, &call->in[shortcut ? 5 : 0], x, x }, .optional = shortcut };
     w.numbers = numbers_of(call);
     set_kernel(&w, call);
     set_affine(call, &w.numbers, 1);
@@ -322,7 +322,7 @@ static void forward_grad_input(const ex_call *call)
 {
     const ex_operand *x = &call->in[0], *in = call->in;
     walk w = { .kind = INPUT, .o = { &call->out[0], x, &in[1], x, x }, .numbers = numbers_of(call) };
-    double m = (double)(ex_operand_count(x) / x->dim[1]);
+    double m = (double)ex_operand_count(x) / x->dim[1];
     float *a = (float *)w.numbers.a, *b = (float *)w.numbers.b, *shift = (float *)w.numbers.shift;
     set_kernel(&w, call);
     set_affine(call, &w.numbers, 2);

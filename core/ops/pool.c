@@ -4,8 +4,10 @@
  *
  * where ceil_mode never starts a window outside image and left padding. Taps outside the image never count in a maximum
  * (NaN wins it); the average divides by the window with its padding unless count_include_pad is 0. A maximum's gradient
- * goes to the first of equal taps. Windows are clipped to the image, so no padded copy is made. Forward work is split
+ * goes to the first of equal taps; with act 1 (x is a relu's result) or 2 (a relu6's) it goes through that activation too.
+ * Windows are clipped to the image, so no padded copy is made. Forward work is split
  * over output rows, gradients over images: windows may overlap. */
+#include <math.h>
 #include <string.h>
 #include "loop.h"
 #include "../base/error.h"
@@ -13,10 +15,13 @@
 #include "../kernels/kernels.h"
 #include "../tensor/tensor.h"
 
-enum { KERNEL, STRIDE, PADDING, DILATION, CEIL };                     /* max_pool2d and its gradient */
+enum { KERNEL, STRIDE, PADDING, DILATION, CEIL, ACT };                /* max_pool2d; its gradient has the activation too */
 enum { AVG_CEIL = 3, AVG_INCLUDE, AVG_SIZE };                         /* avg_pool2d; its gradient has the size too */
 static const ex_attr_spec max_attr[] = { { .name = "kernel", .count = 2, .required = 1 }, { .name = "stride", .count = 2 },
     { .name = "padding", .count = 2 }, { .name = "dilation", .count = 2, .value = { 1, 1 } }, { .name = "ceil_mode", .count = 1 }, { 0 } };
+static const ex_attr_spec max_grad_attr[] = { { .name = "kernel", .count = 2, .required = 1 }, { .name = "stride", .count = 2 },
+    { .name = "padding", .count = 2 }, { .name = "dilation", .count = 2, .value = { 1, 1 } }, { .name = "ceil_mode", .count = 1 },
+    { .name = "act", .count = 1 }, { 0 } };
 static const ex_attr_spec avg_attr[] = { { .name = "kernel", .count = 2, .required = 1 }, { .name = "stride", .count = 2 },
     { .name = "padding", .count = 2 }, { .name = "ceil_mode", .count = 1 },
     { .name = "count_include_pad", .count = 1, .value = { 1 } }, { 0 } };
@@ -98,7 +103,9 @@ static ex_status expect_pooled(const ex_signature *s, const ex_shape *shape, con
 
 static ex_status infer_max_grad(const ex_signature *s)
 {
+    double act = s->attr[ACT][0];
     s->out[0] = s->in[0];
+    if (act != 0 && act != 1 && act != 2) return ex_fail("act: got %g, expected 0, 1 or 2", act);
     return expect_pooled(s, &s->in[0], &s->in[1], 0) || expect_pooled(s, &s->in[0], &s->in[2], 0) ? EX_FAILED : EX_OK;
 }
 
@@ -140,10 +147,11 @@ static float *pixel(const ex_operand *x, int32_t n, int32_t row, int32_t column)
 
 typedef struct pooling {
     geometry g;
-    const ex_vector_kernels *v;
+    const ex_pool_kernels *k;
     const ex_operand *x, *y, *dy, *dx;
     int average, include, dense;            /* dense: channels contiguous in all */
     int32_t lines;                          /* output rows (forward) or images (gradient) of a part */
+    ex_limits limits;                       /* of the activation (maximum's gradient) */
 } pooling;
 
 /* Channels in one call of a kernel: all of them, or one by one where they are not contiguous. */
@@ -164,8 +172,8 @@ static void pool_pixel(const pooling *p, int32_t n, int32_t oy, int32_t ox)
     for (int32_t c = 0; c < x->dim[1]; c += step) {
         const float *from = pixel(x, n, v.pixel, h.pixel) + c * x->stride[1];
         float *to = pixel(y, n, oy, ox) + c * y->stride[1];
-        if (p->average) p->v->sum_window(to, from, &w, average_factor(p, &v, &h), step);
-        else p->v->max_window(to, from, &w, step);
+        if (p->average) p->k->sum_window(to, from, &w, average_factor(p, &v, &h), step);
+        else p->k->max_window(to, from, &w, step);
     }
 }
 
@@ -186,7 +194,7 @@ static void pool_lines(void *context, int32_t part, int32_t thread)
         int32_t n = line / rows, oy = line % rows, ox = 0;
         if (is_2x2(p) && 2 * oy + 1 < x->dim[2]) {
             ox = x->dim[3] / 2;             /* windows wholly inside */
-            p->v->max_2x2(pixel(y, n, oy, 0), y->stride[3], pixel(x, n, 2 * oy, 0), pixel(x, n, 2 * oy + 1, 0), x->stride[3], ox,
+            p->k->max_2x2(pixel(y, n, oy, 0), y->stride[3], pixel(x, n, 2 * oy, 0), pixel(x, n, 2 * oy + 1, 0), x->stride[3], ox,
                           x->dim[1]);
         }
         for (; ox < y->dim[3]; ox++) pool_pixel(p, n, oy, ox);
@@ -196,8 +204,8 @@ static void pool_lines(void *context, int32_t part, int32_t thread)
 static void pool(const ex_call *call, int average)
 {
     const ex_operand *x = &call->in[0], *y = &call->out[0];
-    pooling p = { geometry_of(call->attr, average), ex_kernels_current()->vector, x, y, NULL, NULL, average,
-                  average && call->attr[AVG_INCLUDE][0] != 0, x->stride[1] == 1 && y->stride[1] == 1, 1 };
+    pooling p = { .g = geometry_of(call->attr, average), .k = ex_kernels_current()->pool, .x = x, .y = y, .average = average,
+                  .include = average && call->attr[AVG_INCLUDE][0] != 0, .dense = x->stride[1] == 1 && y->stride[1] == 1, .lines = 1 };
     int64_t width = (int64_t)y->dim[3] * y->dim[1], lines = y->dim[0] * (int64_t)y->dim[2];
     if (width < EX_LOOP_PART) p.lines = (int32_t)(EX_LOOP_PART / width);
     ex_team_run(call->team, (int32_t)((lines + p.lines - 1) / p.lines), pool_lines, &p);
@@ -230,11 +238,11 @@ static void grad_pixel(const pooling *p, int32_t n, int32_t oy, int32_t ox)
         float *at = pixel(dx, n, v.pixel, h.pixel) + c * dx->stride[1];
         const float *d = pixel(dy, n, oy, ox) + c * dy->stride[1];
         if (p->average) {
-            p->v->sum_window_grad(at, &to, d, average_factor(p, &v, &h), step);
+            p->k->sum_window_grad(at, &to, d, average_factor(p, &v, &h), step);
         } else {
             ex_window from = window_of(&p->g, p->x, &v, &h);
-            p->v->max_window_grad(at, &to, pixel(p->x, n, v.pixel, h.pixel) + c * p->x->stride[1], &from,
-                                  pixel(p->y, n, oy, ox) + c * p->y->stride[1], d, step);
+            p->k->max_window_grad(at, &to, pixel(p->x, n, v.pixel, h.pixel) + c * p->x->stride[1], &from,
+                                  pixel(p->y, n, oy, ox) + c * p->y->stride[1], d, p->limits, step);
         }
     }
 }
@@ -245,8 +253,8 @@ static void grad_image_2x2(const pooling *p, int32_t n)
     const ex_operand *x = p->x, *dx = p->dx, *dy = p->dy;
     int32_t rows = x->dim[2] / 2, columns = x->dim[3] / 2, height = x->dim[2], width = x->dim[3];
     for (int32_t oy = 0; oy < rows; oy++) {
-        p->v->max_2x2_grad(pixel(dx, n, 2 * oy, 0), pixel(dx, n, 2 * oy + 1, 0), dx->stride[3], pixel(x, n, 2 * oy, 0),
-                           pixel(x, n, 2 * oy + 1, 0), x->stride[3], pixel(dy, n, oy, 0), dy->stride[3], columns, x->dim[1]);
+        p->k->max_2x2_grad(pixel(dx, n, 2 * oy, 0), pixel(dx, n, 2 * oy + 1, 0), dx->stride[3], pixel(x, n, 2 * oy, 0),
+                           pixel(x, n, 2 * oy + 1, 0), x->stride[3], pixel(dy, n, oy, 0), dy->stride[3], p->limits, columns, x->dim[1]);
         for (int32_t r = 2 * oy; r < 2 * oy + 2; r++) zero_pixels(dx, n, r, 2 * columns, width - 2 * columns);
     }
     if (height > 2 * rows) zero_pixels(dx, n, height - 1, 0, width);
@@ -269,7 +277,7 @@ static void grad_images(void *context, int32_t part, int32_t thread)
 
 static void pool_grad(const ex_call *call, pooling *p)
 {
-    p->v = ex_kernels_current()->vector;
+    p->k = ex_kernels_current()->pool;
     p->dx = &call->out[0];
     p->dense = p->dx->stride[1] == 1 && p->dy->stride[1] == 1 && (p->average || (p->x->stride[1] == 1 && p->y->stride[1] == 1));
     int64_t width = (int64_t)p->dx->dim[3] * p->dx->dim[2] * p->dx->dim[1];
@@ -279,7 +287,9 @@ static void pool_grad(const ex_call *call, pooling *p)
 
 static void forward_max_grad(const ex_call *call)
 {
-    pool_grad(call, &(pooling){ .g = geometry_of(call->attr, 0), .x = &call->in[0], .y = &call->in[1], .dy = &call->in[2] });
+    double act = call->attr[ACT][0];
+    pool_grad(call, &(pooling){ .g = geometry_of(call->attr, 0), .x = &call->in[0], .y = &call->in[1], .dy = &call->in[2],
+                                .limits = { act == 0 ? NAN : 0.0f, act == 2 ? 6.0f : NAN } });
 }
 
 static void forward_avg_grad(const ex_call *call)
@@ -420,8 +430,8 @@ static const ex_op max_pool = {
     .name = "max_pool2d", .about = "max_pool2d(x; kernel, stride = kernel, padding, dilation, ceil_mode)", .min_inputs = 1, .max_inputs = 1,
     .outputs = 1, .attr = max_attr, .infer = infer_max, .forward = forward_max, .gradient = gradient_max, .kernel = kernel_max };
 static const ex_op max_pool_grad = {
-    .name = "max_pool2d_grad", .about = "max_pool2d_grad(x, y, dy; as max_pool2d): the first maximum of a window takes its gradient",
-    .min_inputs = 3, .max_inputs = 3, .outputs = 1, .attr = max_attr, .infer = infer_max_grad, .forward = forward_max_grad,
+    .name = "max_pool2d_grad", .about = "max_pool2d_grad(x, y, dy; as max_pool2d, act): the first maximum of a window takes its gradient",
+    .min_inputs = 3, .max_inputs = 3, .outputs = 1, .attr = max_grad_attr, .infer = infer_max_grad, .forward = forward_max_grad,
     .kernel = kernel_max };
 static const ex_op avg_pool = {
     .name = "avg_pool2d", .about = "avg_pool2d(x; kernel, stride = kernel, padding, ceil_mode, count_include_pad)", .min_inputs = 1,

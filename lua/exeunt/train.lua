@@ -197,13 +197,14 @@ function Training:save()
   self.saved = C.ex_clock()
 end
 
--- A signal: the state goes to the file and the training ends, with nothing lost.
+-- A signal: the state goes to the file (a finished training's is there) and the training ends, with nothing lost.
 function Training:stop(signal)
-  self:save()
+  local r = self.record
+  if not r.finished then self:save() end
   local where = self.keeper.last and ("; go on with --resume: " .. self.keeper.last .. " is written") or ""
-  local text = ("%s: stopped by %s in epoch %d after %d of %d batches%s"):format(
-    self.name, signal, self.record.epoch + 1, self.record.batch, self.batches, where)
-  error({ code = signal == "SIGTERM" and 143 or 130, message = text }, 0)
+  local at = r.finished and "after its last epoch" or
+             ("in epoch %d after %d of %d batches"):format(r.epoch + 1, r.batch, self.batches)
+  error({ code = signal == "SIGTERM" and 143 or 130, message = ("%s: stopped by %s %s%s"):format(self.name, signal, at, where) }, 0)
 end
 
 -- A step that failed has changed nothing: the files still hold the last good state.
@@ -374,6 +375,7 @@ function Training:run()
   end
   self.keeper:restore_best(self.net, was_pruned or self.record.pruned)
   self.listener:finish(self.record)
+  if context.folder and signals.requested() then self:stop(signals.requested()) end
   return fit.new(self)
 end
 

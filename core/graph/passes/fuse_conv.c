@@ -6,8 +6,8 @@
  *
  * Done where nobody else reads what lies between, in training as well: the gradient rules of the activations read their
  * result, which stays. The node takes the place of the last one, where the residual is there, and the layer's name. The
- * numbers keep their bits (conv.h). A depthwise convolution takes no residual: its work is too short to hide the wait for
- * it (64 channels at 14x14: 6 to 10 % slower than with the sum by itself; dense ones: from no change to 36 % faster).
+ * numbers keep their bits (conv.h). Measured in pairs, a sum in the epilogue takes 4 to 37 % off a dense block. Depthwise
+ * ones take none: two equal plans differ by up to 23 % there with where their memory lies, so no gain could be shown.
  * Batch norms are not its business: fold_bn has taken them away before. */
 #include <string.h>
 #include "passes.h"

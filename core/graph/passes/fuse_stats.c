@@ -2,9 +2,10 @@
  *
  *     batch_stats(conv2d(x, w, [b]))  ->  conv2d_stats(x, w, [b]): y, mean, var, unbiased var
  *
- * The convolution takes them of each part of its work while that is in the cache, so memory is read once less. That pays
- * a little where an image has PLANE pixels or more (3x3 at 16x16 to 32x32, convolution and batch norm together: 1 to 3 %),
- * and not below, where each image's own sums cost what they spare. The node takes the convolution's place and name; y
+ * The convolution takes them of each part of its work while that is in the cache, so memory is read once less. Measured in
+ * pairs, that takes 5 to 7 % off a block whose output is large for its arithmetic (1 -> 32 channels at 28x28, a 1x1 of
+ * 64 -> 256); elsewhere it is within 2 %, which is the noise. Images below PLANE pixels, where each one's own sums weigh
+ * more, are left alone: no gain was seen there. The node takes the convolution's place and name; y
  * keeps its bits, the statistics agree to rounding, since their shifts and parts are others. It runs after the passes that
  * look for batch_stats. */
 #include <string.h>

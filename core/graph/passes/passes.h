@@ -14,6 +14,7 @@ ex_graph *ex_pass_fuse_conv(const ex_graph *g, int32_t *map);   /* a residual an
 ex_graph *ex_pass_pack_conv(const ex_graph *g, int32_t *map);   /* inference: weights packed once, not at every call */
 ex_graph *ex_pass_fuse_stats(const ex_graph *g, int32_t *map);  /* training: batch statistics into the convolution before them */
 ex_graph *ex_pass_fuse_norm(const ex_graph *g, int32_t *map);   /* training: a batch norm and what follows it in one pass */
+ex_graph *ex_pass_fuse_pool(const ex_graph *g, int32_t *map);   /* training: an activation's gradient into a pooling's */
 ex_graph *ex_pass_fuse_update(const ex_graph *g, int32_t *map); /* training: the optimiser's steps of all parameters in one */
 ex_graph *ex_pass_dense(const ex_graph *g, int32_t *map);       /* row-major operands for operators written in Lua */
 

@@ -93,7 +93,8 @@ EX_INLINE void forward_windows(int rows, int columns, int add, const forward_in 
 static void forward(float *y, ptrdiff_t y_pixel, const float *x, const ex_window *w, const float *shortcut,
                     ptrdiff_t shortcut_pixel, const ex_norm_numbers *k, ptrdiff_t windows, ptrdiff_t channels)
 {
-    forward_in in = { y, x, shortcut, w, y_pixel, shortcut_pixel };
+    forward_in in = { NULL, x, shortcut, w, y_pixel, shortcut_pixel };
+    in.y = y;
     if (shortcut) forward_windows(1, 1, 1, &in, k, windows, channels);
     else if (w->rows == 1 && w->columns == 1) forward_windows(1, 1, 0, &in, k, windows, channels);
     else if (w->rows == 2 && w->columns == 2) forward_windows(2, 2, 0, &in, k, windows, channels);
@@ -238,7 +239,8 @@ EX_INLINE void input_windows(int rows, int columns, int small, const input_in *i
 static void grad_input(float *dx, const ex_window *to, const float *x, const ex_window *w, const float *dy, ptrdiff_t dy_pixel,
                        const ex_norm_numbers *k, ptrdiff_t windows, ptrdiff_t channels)
 {
-    input_in in = { dx, x, dy, to, w, dy_pixel };
+    input_in in = { NULL, x, dy, to, w, dy_pixel };
+    in.dx = dx;
     if (w->rows == 1 && w->columns == 1) input_windows(1, 1, 1, &in, k, windows, channels);
     else if (w->rows == 2 && w->columns == 2) input_windows(2, 2, 1, &in, k, windows, channels);
     else input_windows(w->rows, w->columns, 0, &in, k, windows, channels);
@@ -296,7 +298,8 @@ static void add_grad(double *sum, double *product, float *dz, ptrdiff_t dz_pixel
                      const float *y, ptrdiff_t y_pixel, const float *dy, ptrdiff_t dy_pixel, const float *more, ptrdiff_t more_pixel,
                      const ex_norm_numbers *k, ptrdiff_t pixels, ptrdiff_t channels)
 {
-    add_in in = { dz, x, y, dy, more, dz_pixel, x_pixel, y_pixel, dy_pixel, more_pixel };
+    add_in in = { NULL, x, y, dy, more, dz_pixel, x_pixel, y_pixel, dy_pixel, more_pixel };
+    in.dz = dz;
     if (more) add_pixels(1, sum, product, &in, k, pixels, channels);
     else add_pixels(0, sum, product, &in, k, pixels, channels);
 }

@@ -243,92 +243,6 @@ static void product_rows(double *sum, double *product, const float *x, ptrdiff_t
          pixels, channels);
 }
 
-/* -- Pooling -------------------------------------------------------------------------------------------------------- */
-
-static void max_window(float *y, const float *x, const ex_window *w, ptrdiff_t channels)
-{
-#define VECTOR(load, store) \
-    vf m = vf_set1(-INFINITY); \
-    for (int32_t r = 0; r < w->rows; r++) \
-        for (int32_t k = 0; k < w->columns; k++) m = larger(m, load(x + r * w->row + k * w->column + c)); \
-    store(y + c, m);
-    EACH_CHANNEL(VECTOR);
-#undef VECTOR
-}
-
-static void max_window_grad(float *dx, const ex_window *dx_window, const float *x, const ex_window *x_window, const float *y,
-                            const float *dy, ptrdiff_t channels)
-{
-#define VECTOR(load, store) \
-    vf m = load(y + c), d = load(dy + c); \
-    vm open = every_lane(); \
-    for (int32_t r = 0; r < x_window->rows; r++) \
-        for (int32_t k = 0; k < x_window->columns; k++) { \
-            vf a = load(x + r * x_window->row + k * x_window->column + c); \
-            float *to = dx + r * dx_window->row + k * dx_window->column + c; \
-            vm hit = (equals(a, m) | (is_nan(a) & is_nan(m))) & open; \
-            store(to, load(to) + keep(hit, d)); \
-            open &= opposite(hit); \
-        }
-    EACH_CHANNEL(VECTOR);
-#undef VECTOR
-}
-
-static void sum_window(float *y, const float *x, const ex_window *w, float factor, ptrdiff_t channels)
-{
-#define VECTOR(load, store) \
-    vf s = { 0 }; \
-    for (int32_t r = 0; r < w->rows; r++) \
-        for (int32_t k = 0; k < w->columns; k++) s += load(x + r * w->row + k * w->column + c); \
-    store(y + c, s * factor);
-    EACH_CHANNEL(VECTOR);
-#undef VECTOR
-}
-
-static void sum_window_grad(float *dx, const ex_window *w, const float *dy, float factor, ptrdiff_t channels)
-{
-#define VECTOR(load, store) \
-    vf d = load(dy + c) * factor; \
-    for (int32_t r = 0; r < w->rows; r++) \
-        for (int32_t k = 0; k < w->columns; k++) { \
-            float *to = dx + r * w->row + k * w->column + c; \
-            store(to, load(to) + d); \
-        }
-    EACH_CHANNEL(VECTOR);
-#undef VECTOR
-}
-
-static void max_2x2(float *y, ptrdiff_t y_pixel, const float *x0, const float *x1, ptrdiff_t x_pixel, ptrdiff_t pixels,
-                    ptrdiff_t channels)
-{
-#define VECTOR(load, store) \
-    const float *a = x0 + 2 * p * x_pixel + c, *b = x1 + 2 * p * x_pixel + c; \
-    store(y + p * y_pixel + c, larger(larger(larger(load(a), load(a + x_pixel)), load(b)), load(b + x_pixel)));
-    EACH_PIXEL(VECTOR)
-#undef VECTOR
-}
-
-static void max_2x2_grad(float *dx0, float *dx1, ptrdiff_t dx_pixel, const float *x0, const float *x1, ptrdiff_t x_pixel,
-                         const float *dy, ptrdiff_t dy_pixel, ptrdiff_t pixels, ptrdiff_t channels)
-{
-#define VECTOR(load, store) \
-    const float *xa = x0 + 2 * p * x_pixel + c, *xb = x1 + 2 * p * x_pixel + c; \
-    float *da = dx0 + 2 * p * dx_pixel + c, *db = dx1 + 2 * p * dx_pixel + c; \
-    vf a = load(xa), b = load(xa + x_pixel), e = load(xb), f = load(xb + x_pixel), d = loaded(load(dy + p * dy_pixel + c)); \
-    vm b_wins = beats(b, a); \
-    a = choose(b_wins, b, a); \
-    vm e_wins = beats(e, a); \
-    a = choose(e_wins, e, a); \
-    vm f_wins = beats(f, a), he = e_wins & opposite(f_wins), hb = b_wins & opposite(e_wins | f_wins); \
-    vm ha = opposite(b_wins | e_wins | f_wins); \
-    store(da, keep(ha, d)); \
-    store(da + dx_pixel, keep(hb, d)); \
-    store(db, keep(he, d)); \
-    store(db + dx_pixel, keep(f_wins, d));
-    EACH_PIXEL(VECTOR)
-#undef VECTOR
-}
-
 /* -- Votes ---------------------------------------------------------------------------------------------------------- */
 
 static int32_t vote_rank(double *out, const double *vote, const double *more, int32_t label, int32_t classes)
@@ -355,7 +269,5 @@ const ex_vector_kernels EX_SUFFIXED(ex_vector_kernels) = {
     .transpose = transpose,
     .fill_rows = fill_rows, .scale_rows = scale_rows,
     .sum_rows = sum_rows, .moment_rows = moment_rows, .product_rows = product_rows,
-    .max_window = max_window, .max_window_grad = max_window_grad, .sum_window = sum_window, .sum_window_grad = sum_window_grad,
-    .max_2x2 = max_2x2, .max_2x2_grad = max_2x2_grad,
     .vote_rank = vote_rank,
 };

@@ -145,6 +145,27 @@ static void a_loss_that_is_not_finite_names_its_maker_and_changes_nothing(void *
     stop(&t);
 }
 
+/* An input in another order is copied into the arena, where results take its place once it has been read. */
+static void a_replay_reads_copied_inputs_anew(void **state)
+{
+    (void)state;
+    const int32_t dim[] = { EX_BATCH, 3, 4, 4 }, bound[] = { 2, 3, 4, 4 };
+    ex_graph *g = ex_graph_new();
+    int32_t x = add_input(g, "x", 4, dim), factor = add_input(g, "factor", 0, NULL), y = x;
+    for (int i = 0; i < 3; i++) y = add_node(g, (char[]){ 'a', (char)('0' + i), 0 }, "tanh", LIST(y));
+    y = add_node(g, "large", "exp", LIST(add_node(g, "scaled", "mul", LIST(y, factor))));
+    int32_t norm = add_node(g, "norm", "global_norm", LIST(y));
+    ex_plan *p = plan_for(g, LIST(norm), LIST(norm), 2, 1, NULL, NULL);
+    ex_tensor *huge = tensor_of("factor", (float[]){ 1e9f }, 0, NULL);
+    bind_random(p, "x", 4, bound);
+    OK(ex_plan_bind(p, ex_plan_slot(p, "factor"), huge));
+    assert_int_equal(ex_plan_run(p, 2, 0, 0), EX_NOT_FINITE);
+    expect_message("made by 'large' (exp)");
+    ex_tensor_free(huge);
+    ex_plan_free(p);
+    ex_graph_free(g);
+}
+
 static void an_interrupt_leaves_no_trace(void **state)
 {
     (void)state;
@@ -308,7 +329,8 @@ int main(void)
         cmocka_unit_test(training_lowers_the_loss), cmocka_unit_test(a_partial_batch_counts_only_its_images),
         cmocka_unit_test(bits_do_not_depend_on_the_number_of_threads), cmocka_unit_test(a_warm_step_allocates_nothing),
         cmocka_unit_test(a_loss_that_is_not_finite_names_its_maker_and_changes_nothing),
-        cmocka_unit_test(an_interrupt_leaves_no_trace), cmocka_unit_test(inputs_are_converted_whatever_their_order_and_type),
+        cmocka_unit_test(a_replay_reads_copied_inputs_anew), cmocka_unit_test(an_interrupt_leaves_no_trace),
+        cmocka_unit_test(inputs_are_converted_whatever_their_order_and_type),
         cmocka_unit_test(a_profile_times_each_node), cmocka_unit_test(traffic_is_operands_and_results),
         cmocka_unit_test(operators_in_lua_are_waited_for), cmocka_unit_test(misuse_is_refused),
     };

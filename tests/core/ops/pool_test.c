@@ -242,6 +242,37 @@ static void gradients_everywhere(void **state)
     }
 }
 
+/* The gradient through an activation is that of the pooling, then that of the activation, bit by bit where no windows overlap. */
+static void gradients_through_an_activation(void **state)
+{
+    (void)state;
+    static const char *const act[] = { "relu", "relu6" }, *const mask[] = { "relu_grad", "relu6_grad" };
+    for (int i = 0; i < CASES; i++)
+        for (int a = 0; a < 2; a++) {
+            op_case c = pool_case("max_pool2d", i);
+            for (int64_t k = 0; k < c.in[0]->count; k++) c.in[0]->f[k] *= 5;
+            op_array *r = op_run1(&(op_case){ .op = act[a], .inputs = 1, .n = c.n, .in = { c.in[0] } });
+            op_free(c.in[0]);
+            c.in[0] = r;
+            op_array *y = op_run1(&c), *dy = op_random(8, -1, 1, y->shape, c.n);
+            op_case back = c;
+            back.op = "max_pool2d_grad";
+            back.inputs = 3;
+            back.in[1] = y;
+            back.in[2] = dy;
+            op_array *dr = op_run1(&back);
+            op_array *expected = op_run1(&(op_case){ .op = mask[a], .inputs = 2, .n = c.n, .in = { r, dr } });
+            back.attr[back.attrs++] = (ex_attr)OP_ATTR("act", a + 1);
+            op_array *got = op_run1(&back);
+            for (int64_t k = 0; k < got->count; k++) assert_true(got->f[k] == expected->f[k]);
+            op_assert_everywhere(&back, 1e-6);
+            back.attr[back.attrs - 1].value[0] = 4;
+            op_assert_refused(&back, "act: got 4, expected 0, 1 or 2");
+            op_array *all[] = { r, y, dy, dr, expected, got };
+            for (size_t k = 0; k < sizeof all / sizeof *all; k++) op_free(all[k]);
+        }
+}
+
 static void whole_images_and_their_gradient(void **state)
 {
     (void)state;
@@ -293,7 +324,7 @@ int main(void)
         cmocka_unit_test(maximum_by_hand), cmocka_unit_test(average_by_hand), cmocka_unit_test(first_of_equal_maxima_takes_the_gradient),
         cmocka_unit_test(a_nan_wins_and_takes_the_gradient), cmocka_unit_test(maximum_and_its_gradient),
         cmocka_unit_test(average_and_its_gradient), cmocka_unit_test(average_without_padding_in_the_count),
-        cmocka_unit_test(gradients_everywhere), cmocka_unit_test(whole_images_and_their_gradient),
+        cmocka_unit_test(gradients_everywhere), cmocka_unit_test(gradients_through_an_activation), cmocka_unit_test(whole_images_and_their_gradient),
         cmocka_unit_test(wrong_shapes_are_refused),
     };
     return cmocka_run_group_tests_name("pool", tests, NULL, NULL);

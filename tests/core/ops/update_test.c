@@ -173,7 +173,7 @@ static void groups_are_their_members(void **state)
         for (int m = 0; m < MEMBERS; m++) {
             member[m] = kind == 2 ? adam_case(shapes[m], 0.1f, 0.9, 0.99, 1e-8, 0.1, 1) : sgd_case(shapes[m], 0.1f, kind ? 0 : 0.9, 0, 0.01);
             for (int64_t i = 0; i < member[m].in[1]->count; i++) member[m].in[1]->f[i] *= (float)m + 1;
-            if (kind == 0) for (int64_t i = 0; i < member[m].in[4]->count; i++) member[m].in[4]->f[i] = (float)(i % 7);
+            for (int64_t i = 0; member[m].inputs == 5 && i < member[m].in[4]->count; i++) member[m].in[4]->f[i] = (float)(i % 7);
             for (int32_t i = 0; i < member[m].inputs; i++) before[m][i] = op_clone(member[m].in[i]);
         }
         op_case group = group_of(name[kind], member, kind == 2 ? 3 : 2);

@@ -77,8 +77,9 @@ TestFusion = {}
 
 for name, make in pairs(makers) do
   TestFusion["test_fuse_norm_on_" .. name] = function() agree(make, sgd, nil, "-fuse_norm") end
+  TestFusion["test_fuse_pool_on_" .. name] = function() agree(make, sgd, nil, "-fuse_pool", 0) end
   TestFusion["test_all_passes_on_" .. name] = function()
-    agree(make, sgd, 0.5, "-fuse_bn,-fuse_norm,-fuse_update,-merge,-in_place")
+    agree(make, sgd, 0.5, "-fuse_bn,-fuse_norm,-fuse_pool,-fuse_update,-merge,-in_place")
   end
 end
 

@@ -31,19 +31,19 @@ local function profiled(op, steps)
 end
 
 function TestProfile.test_what_it_counts()
-  local p, runs, plan = profiled("relu", 3)
+  local p, runs, plan = profiled("neg", 3)
   lu.assertEquals({ p.steps, p.n, p.step, p.timed_step, p.wait }, { 3, 2, 2, 2, 1 })
   lu.assertTrue(runs >= 6)                                     -- three of each kind, and some before them
   lu.assertAlmostEquals(p.images_per_s, 2 / 3, 1e-12)
   lu.assertAlmostEquals(p.flops, 2 * 6 * 2 / 2, 1e-12)         -- 6 MACs an image, 2 images, 2 seconds
   lu.assertTrue(p.peak_flops > 0)
-  local linear, relu = p.nodes[1], p.nodes[2]
-  lu.assertEquals({ linear.op, relu.op }, { "linear", "relu" })
+  local linear, neg = p.nodes[1], p.nodes[2]
+  lu.assertEquals({ linear.op, neg.op }, { "linear", "neg" })
   lu.assertAlmostEquals(linear.flops * linear.seconds, 2 * 6 * 2, 1e-6)
-  lu.assertAlmostEquals(relu.bandwidth * relu.seconds, 2 * relu.traffic / 4, 1e-6)
+  lu.assertAlmostEquals(neg.bandwidth * neg.seconds, 2 * neg.traffic / 4, 1e-6)
   lu.assertTrue(linear.best > 0 and linear.best <= linear.seconds)
   lu.assertNil(linear.bandwidth)
-  lu.assertNil(relu.flops)
+  lu.assertNil(neg.flops)
   lu.assertAlmostEquals(linear.share, linear.seconds / 2, 1e-15)
   plan:run(1)                                                  -- and no longer timed
   lu.assertEquals(plan:nodes()[1].seconds, 0)

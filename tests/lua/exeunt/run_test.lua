@@ -209,6 +209,18 @@ function TestRun:test_terminated_and_resumed()
   self:compare_with_resumed("TERM", 3, 143, "epochs=2 checkpoint_seconds=300")
 end
 
+-- After the last batch of a training there is no step left to stop after: what follows in the recipe does not begin.
+function TestRun:test_terminated_at_the_end_of_a_training()
+  local out = self.folder .. "/out"
+  local code, _, err = self:run(("epochs=2 --out '%s'"):format(out), "KILL='TERM 13'")
+  lu.assertEquals(code, 143, err)
+  lu.assertStrContains(err, "train1: stopped by SIGTERM after its last epoch; go on with --resume")
+  lu.assertNotStrContains(err, "train2")
+  code, _, err = self:run(("--resume --out '%s'"):format(out))
+  lu.assertEquals(code, 0, err)
+  lu.assertStrContains(err, "train1: finished earlier, taken from its file")
+end
+
 function TestRun:test_a_finished_run_resumed_says_the_same()
   local out = self.folder .. "/out"
   lu.assertEquals((self:run(("epochs=1 --out '%s'"):format(out))), 0)

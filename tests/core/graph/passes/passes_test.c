@@ -263,6 +263,39 @@ static void fuse_norm_takes_a_shortcut_along(void **state)
     }
 }
 
+/* -- fuse_pool ------------------------------------------------------------------------------------------------ */
+
+/* images -> scaled -> activation -> two poolings, one after the other or (side by side) both of the activation. */
+static void fuse_pool_takes_the_activation_along(void **state)
+{
+    (void)state;
+    static const char *const activation[] = { "relu", "relu6" };
+    for (int i = 0; i < 4; i++) {
+        ex_graph *g = ex_graph_new();
+        ex_attr overlapping[] = { { "kernel", 1, { 3 } }, { "stride", 1, { 2 } }, { "padding", 1, { 1 } } };
+        int32_t x = add_input(g, "images", LIST(EX_BATCH, 3, 6, 6)), k = add_param(g, "k", LIST(3, 3, 1, 1));
+        x = add_node(g, "act", activation[i % 2], LIST(add_node(g, "conv", "conv2d", LIST(x, k))));
+        int32_t pool = add_node_with(g, "pool", "max_pool2d", LIST(x), 3, overlapping);
+        x = add_node(g, "avg", "global_avg_pool", LIST(pool));
+        if (i >= 2) x = add_node(g, "both", "add", LIST(x, add_node(g, "all", "global_avg_pool", LIST(g->node[g->value[pool].node].in[0]))));
+        add_node(g, "loss", "softmax_cross_entropy", LIST(x, ex_graph_input(g, "labels", EX_INT32, LIST(EX_BATCH))));
+        int32_t of = k, dw;
+        OK(ex_graph_gradient(g, ex_graph_find(g, "loss"), 1, &of, &dw));
+        g->value[dw].root = 1;
+        ex_graph *fused = apply(ex_pass_fuse_pool, g), *out = apply(ex_pass_dead, fused);
+        assert_int_equal(nodes_of(out, "max_pool2d_grad"), 1);
+        assert_int_equal(nodes_of(out, "relu_grad") + nodes_of(out, "relu6_grad"), i >= 2);      /* behind a sum it stays */
+        for (int32_t n = 0; n < out->nodes; n++) {
+            if (strcmp(out->node[n].op->name, "max_pool2d_grad")) continue;
+            assert_true(out->node[n].attr[5][0] == (i >= 2 ? 0 : i + 1));
+            assert_true(out->node[n].attr[0][1] == 3 && out->node[n].attr[1][0] == 2 && out->node[n].attr[2][1] == 1);
+        }
+        ex_graph_free(out);
+        ex_graph_free(fused);
+        ex_graph_free(g);
+    }
+}
+
 /* -- fuse_update ---------------------------------------------------------------------------------------------- */
 
 /* Five parameters: three alike, one with another decay, one without a velocity. */
@@ -353,7 +386,7 @@ int main(void)
         cmocka_unit_test(folded_weights_follow_a_change_of_the_parameters),
         cmocka_unit_test(fuse_bn_changes_nodes_and_not_numbers), cmocka_unit_test(fuse_norm_takes_the_activation_along),
         cmocka_unit_test(fuse_norm_pools_where_windows_tile_and_nobody_else_looks), cmocka_unit_test(fuse_norm_takes_a_shortcut_along),
-        cmocka_unit_test(fuse_update_joins_what_is_alike), cmocka_unit_test(a_group_writes_its_parameters),
+        cmocka_unit_test(fuse_pool_takes_the_activation_along), cmocka_unit_test(fuse_update_joins_what_is_alike), cmocka_unit_test(a_group_writes_its_parameters),
         cmocka_unit_test(dense_puts_copies_around_operators_in_lua),
     };
     return cmocka_run_group_tests_name("passes", tests, NULL, NULL);
