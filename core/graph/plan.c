@@ -24,7 +24,7 @@ static const pass_line pass_table[] = {
     { "fold_bn", ex_pass_fold_bn, 1, 0, NULL },
     { "fuse_bn", ex_pass_fuse_bn, 0, 1, NULL },
     { "merge", ex_pass_merge, 1, 1, NULL },
-    { "dead", ex_pass_dead, 1, 1, NULL },         /* what nobody reads would keep its makers from being fused */
+    { "dead", ex_pass_dead, 1, 1, NULL },   /* what nobody reads would keep its makers from being fused */
     { "fuse_stats", ex_pass_fuse_stats, 0, 1, NULL },
     { "fuse_conv", ex_pass_fuse_conv, 1, 1, NULL },
     { "winograd", NULL, 1, 1, ex_pass_winograd },

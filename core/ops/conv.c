@@ -205,15 +205,21 @@ static ex_status infer_packed(const ex_signature *s)
     return expect_packed(&s->in[1], &g);
 }
 
+/* What is packed: the weight w of a convolution of one image. */
+static ex_status read_pack(const int32_t *w, const ex_numbers *attr, ex_conv_shape *g)
+{
+    *g = (ex_conv_shape){ .n = 1 };
+    if (read_attributes(attr, "size", g)) return EX_FAILED;
+    if ((int64_t)w[1] * g->groups > LARGEST) return ex_fail("groups: got %d for a weight of %d channels", g->groups, w[1]);
+    g->ci = w[1] * g->groups, g->h = (int32_t)attr[SIZE][0], g->w = (int32_t)attr[SIZE][1];
+    g->co = w[0], g->kh = w[2], g->kw = w[3];
+    return complete(g);
+}
+
 static ex_status infer_pack(const ex_signature *s)
 {
-    ex_conv_shape g = { .n = 1 };
-    if (expect_filter(&s->in[0]) || read_attributes(s->attr, "size", &g)) return EX_FAILED;
-    const int32_t *w = s->in[0].dim;
-    if ((int64_t)w[1] * g.groups > LARGEST) return ex_fail("groups: got %d for a weight of %d channels", g.groups, w[1]);
-    g.ci = w[1] * g.groups, g.h = (int32_t)s->attr[SIZE][0], g.w = (int32_t)s->attr[SIZE][1];
-    g.co = w[0], g.kh = w[2], g.kw = w[3];
-    if (complete(&g)) return EX_FAILED;
+    ex_conv_shape g;
+    if (expect_filter(&s->in[0]) || read_pack(s->in[0].dim, s->attr, &g)) return EX_FAILED;
     const size_t floats = ex_kernels_current()->conv->packed_bytes(&g) / sizeof(float);
     if (floats > INT32_MAX) return ex_fail("weight is too large to be packed");
     s->out[0] = (ex_shape){ .dtype = EX_FLOAT32, .ndim = 1, .dim = { (int32_t)floats } };
@@ -327,6 +333,12 @@ static const char *word(const ex_conv_shape *g)
 
 static const char *kernel_forward(const ex_signature *s) { const ex_conv_shape g = signature_forward(s, 1); return word(&g); }
 static const char *kernel_packed(const ex_signature *s) { const ex_conv_shape g = signature_packed(s, 1); return word(&g); }
+static const char *kernel_pack(const ex_signature *s)
+{
+    ex_conv_shape g;
+    read_pack(s->in[0].dim, s->attr, &g);
+    return word(&g);
+}
 static const char *kernel_input(const ex_signature *s) { const ex_conv_shape g = signature_input(s, 1); return word(&g); }
 static const char *kernel_weight(const ex_signature *s) { const ex_conv_shape g = signature_weight(s, 1); return word(&g); }
 
@@ -374,13 +386,9 @@ static void forward_packed(const ex_call *c)
 
 static void pack(const ex_call *c)
 {
-    const int32_t *w = c->in[0].dim, groups = (int32_t)c->attr[GROUPS][0];
-    ex_conv_shape g = { .n = 1 };
-    read_attributes(c->attr, "size", &g);
-    g.ci = w[1] * groups, g.h = (int32_t)c->attr[SIZE][0], g.w = (int32_t)c->attr[SIZE][1];
-    g.co = w[0], g.kh = w[2], g.kw = w[3];
-    complete(&g);
-    ex_kernels_current()->conv->pack(c->out[0].data, filter(&c->in[0]), &g, c->team);
+    ex_conv_shape g;
+    if (read_pack(c->in[0].dim, c->attr, &g) == EX_OK)      /* as when the node was made */
+        ex_kernels_current()->conv->pack(c->out[0].data, filter(&c->in[0]), &g, c->team);
 }
 
 static void set(const ex_operand *o, int32_t c, double value) { ((float *)o->data)[c * o->stride[0]] = (float)value; }
@@ -454,6 +462,7 @@ static const ex_op conv2d_fused = {
 static const ex_op conv2d_pack = {
     .name = "conv2d_pack", .about = "made by plans: the weights of a convolution in the order in which it reads them",
     .min_inputs = 1, .max_inputs = 1, .outputs = 1, .attr = input_attr, .infer = infer_pack, .forward = pack,
+    .kernel = kernel_pack,
 };
 static const ex_op conv2d_packed = {
     .name = "conv2d_packed", .about = "made by plans: conv2d_fused with packed weights",

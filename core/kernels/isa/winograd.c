@@ -9,6 +9,7 @@
  * A group of tiles has its V and M in a core's L2 cache. Where there are many groups a part of the work is a group, with
  * a V of its own; where there are few, all V are made first, and a part is some channels of a group. Every output is
  * one chain of operations that neither grouping nor place changes: its bits depend on neither batch, position, nor threads.
+ * Moments depend on the grouping, as conv_moments.h says. A packed filter is U.
  * It does no other kernel size, stride or dilation, and no groups. */
 #include "winograd.h"
 #include "conv_moments.h"

@@ -86,6 +86,7 @@ static float *infer(const char *passes, int32_t batch, const char *op, int32_t m
     ex_graph *g = residual_network();
     ex_plan *p = plan_for(g, 1, (int32_t[]){ ex_graph_find(g, "fc") }, 0, NULL, batch, 0, passes, NULL);
     assert_int_equal(by_winograd(p, op), marked);
+    assert_int_equal(by_winograd(p, "conv2d_pack"), strcmp(op, "conv2d_packed") ? 0 : marked);
     bind_random(p, "images", LIST(batch, WIDE, MAP, MAP));
     run_ok(p, batch, 0);
     float *got = read_output(p, 0, LIST(batch, WIDE, MAP, MAP));
