@@ -122,7 +122,8 @@ function TestOp.test_parameters_come_in_the_logical_order()
     local g = Graph.new()
     local p = g:parameter("w", w)
     local held = g:node("held", "stop_gradient", { p })
-    local outputs = { weigh(g, "a", p), weigh(g, "b", held), double(g, "c", { p, held }), double(g, "d", { held, g:node("r", "relu", { p }) }) }
+    local outputs = { weigh(g, "a", p), weigh(g, "b", held), double(g, "c", { p, held }),
+                      double(g, "d", { held, g:node("r", "relu", { p }) }) }
     local plan = Plan.new(g, { outputs = outputs, training = true })
     plan:run(1)
     local steps = tensor.arange(0, w:count(), 1, "float32"):reshape(w.shape)
