@@ -10,7 +10,9 @@ local nn = ex.nn
 
 local N, STEPS = 6, 3
 
-local function unit(out, after) return nn.sequential { nn.conv2d { out = out, kernel = 3, padding = 1 }, nn.batch_norm(), unpack(after) } end
+local function unit(out, after)
+  return nn.sequential { nn.conv2d { out = out, kernel = 3, padding = 1 }, nn.batch_norm(), unpack(after) }
+end
 
 -- One trunk of layers and a linear head, as a network with one exit.
 local function plain(input, layers)
@@ -34,7 +36,8 @@ local makers = {
   -- relu6, windows that leave rows over, windows that overlap, a batch norm without activation, a sum without one.
   mixed = function()
     return plain({ 2, 14, 15 }, {
-      unit(6, { nn.relu6(), nn.max_pool { kernel = { 3, 2 } } }), unit(9, { nn.relu(), nn.max_pool { kernel = 3, stride = 2, padding = 1 } }),
+      unit(6, { nn.relu6(), nn.max_pool { kernel = { 3, 2 } } }),
+      unit(9, { nn.relu(), nn.max_pool { kernel = 3, stride = 2, padding = 1 } }),
       unit(9, {}), nn.residual { body = unit(9, {}) }, nn.residual { body = unit(9, { nn.relu6() }), after = nn.relu6() },
     })
   end,
