@@ -1,5 +1,6 @@
 /* conv_bench.c: how fast the convolution kernels are, in GFLOP/s (padding multiplications counted, best of many runs), and
- * Winograd's beside the direct ones, both timed in turn, in the same unit; * where the committed rule takes Winograd's.
+ * Winograd's beside the direct ones, both timed in turn, in the same unit; * where the committed rule takes Winograd's. The
+ * first two columns: forward with packed filters, as at inference.
  * It times kernels alone, on memory that is already warm; a network's time is bench/train.lua's business.
  * Build and run: make build/bench/conv_bench && build/bench/conv_bench [THREADS [ISA [SECONDS PER NUMBER [PART OF A CASE'S NAME]]]]
  * The cases named "rule: ..." run only when asked for by a part of their name. */
@@ -68,31 +69,46 @@ static void best(double *least, const call *c, int n, ex_conv_direction d, ex_te
         }
 }
 
-static void measure(const char *name, const ex_conv_shape *s, ex_team *team, double seconds)
+/* Two columns: the direct kernels, and Winograd's where they fit. packed: the filter was packed before, as at inference. */
+static void compare(call *c, ex_conv_direction d, int packed, ex_team *team, double seconds)
 {
     const ex_conv_kernels *k = ex_kernels_current()->conv;
+    const ex_conv_shape *s = c->s;
+    const int n = ex_conv_winograd_fits(s) ? 2 : 1;
+    const double flop = 2.0 * s->n * s->oh * s->ow * s->co * (s->ci / s->groups) * s->kh * s->kw;
+    double least[2];
+    float *filter[2];
+    for (int i = 0; i < n; i++) {
+        filter[i] = ex_alloc(k->packed_bytes(c[i].s) + 64);
+        k->pack(filter[i], c[i].w, c[i].s, team);
+        c[i].w.packed = packed ? filter[i] : NULL;
+        c[i].scratch = ex_alloc(k->scratch(d, c[i].s, ex_team_size(team)) + 64);
+    }
+    best(least, c, n, d, team, seconds * n);
+    printf(" %8.1f", flop / least[0] * 1e-9);
+    if (n > 1) printf(" %8.1f%c", flop / least[1] * 1e-9, k->winograd_pays(d, s) ? '*' : ' ');
+    else printf(" %8s ", "-");
+    fflush(stdout);
+    for (int i = 0; i < n; i++) {
+        ex_free(c[i].scratch);
+        ex_free(filter[i]);
+    }
+}
+
+static void measure(const char *name, const ex_conv_shape *s, ex_team *team, double seconds)
+{
     const int32_t ci = s->ci / s->groups;
     const size_t x = (size_t)s->n * (size_t)s->h * (size_t)s->w * (size_t)s->ci, y = (size_t)s->n * (size_t)s->oh * (size_t)s->ow * (size_t)s->co;
-    ex_conv_shape shape[2] = { *s, *s };
-    shape[1].winograd = 1;
-    call c[2] = { { &shape[0], { numbers(x), (ptrdiff_t)s->h * s->w * s->ci, s->w * s->ci, s->ci },
+    ex_conv_shape winograd = *s;
+    winograd.winograd = 1;
+    call c[2] = { { s, { numbers(x), (ptrdiff_t)s->h * s->w * s->ci, s->w * s->ci, s->ci },
                     { numbers(y), (ptrdiff_t)s->oh * s->ow * s->co, s->ow * s->co, s->co },
                     { numbers((size_t)s->kh * (size_t)s->kw * (size_t)ci * (size_t)s->co), 1, s->co, (ptrdiff_t)s->kw * ci * s->co, (ptrdiff_t)ci * s->co, NULL }, NULL } };
     c[1] = c[0];
-    c[1].s = &shape[1];
-    const double flop = 2.0 * s->n * s->oh * s->ow * s->co * ci * s->kh * s->kw;
+    c[1].s = &winograd;
     printf("%-26s", name);
-    for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++) {
-        const int n = ex_conv_winograd_fits(s) ? 2 : 1;
-        double least[2];
-        for (int i = 0; i < n; i++) c[i].scratch = ex_alloc(k->scratch(d, &shape[i], ex_team_size(team)) + 64);
-        best(least, c, n, d, team, seconds * n);
-        printf(" %8.1f", flop / least[0] * 1e-9);
-        if (n > 1) printf(" %8.1f%c", flop / least[1] * 1e-9, k->winograd_pays(d, s) ? '*' : ' ');
-        else printf(" %8s ", "-");
-        fflush(stdout);
-        for (int i = 0; i < n; i++) ex_free(c[i].scratch);
-    }
+    compare(c, EX_CONV_FORWARD, 1, team, seconds);
+    for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++) compare(c, d, 0, team, seconds);
     printf("\n");
     ex_free(c[0].x.data);
     ex_free(c[0].y.data);
@@ -105,7 +121,7 @@ int main(int count, char **argument)
     if (!team || ex_isa_select(count > 2 ? argument[2] : NULL) != EX_OK) { fprintf(stderr, "%s\n", ex_error_message()); return 1; }
     const double seconds = count > 3 ? atof(argument[3]) : 0.2;
     const char *part = count > 4 ? argument[4] : "";
-    printf("%-26s %8s %8s  %8s %8s  %8s %8s    GFLOP/s, %s, %d threads\n", "", "forward", "winograd", "input", "winograd", "weight", "winograd", ex_isa_name(), ex_team_size(team));
+    printf("%-26s %8s %8s  %8s %8s  %8s %8s  %8s %8s    GFLOP/s, %s, %d threads\n", "", "packed", "winograd", "forward", "winograd", "input", "winograd", "weight", "winograd", ex_isa_name(), ex_team_size(team));
     for (int i = 0; i < COUNT(benches); i++)
         if (strstr(benches[i].name, part)) measure(benches[i].name, &benches[i].s, team, seconds);
     for (int i = 0; i < COUNT(images) * COUNT(channels) * COUNT(maps); i++) {

@@ -398,8 +398,9 @@ static void run(job *j, ex_team *team, void *scratch)
 
 void EX_SUFFIXED(ex_winograd_pack)(float *packed, ex_conv_filter w, const ex_conv_shape *s, ex_team *team)
 {
-    job j = { .w = w, .to_pack = packed };
+    job j = { .w = w };
     plan(&j, EX_CONV_FORWARD, s);
+    j.to_pack = packed;
     ex_team_run(team, filter_parts(&j), prepare_part, &j);
 }
 
