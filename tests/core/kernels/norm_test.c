@@ -18,10 +18,12 @@ static const float UNTOUCHED = 12345.5f;
 
 typedef struct room { float x[ROOM], dy[ROOM], y[ROOM], out[ROOM], number[6][CHANNELS]; } room;
 
+/* The macros name the variables that they declare. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define EACH_SET(k) \
     const char *isa_name; \
     const ex_norm_kernels *k; \
     for (int32_t isa_at = 0; (isa_name = op_isa(isa_at)) && ex_isa_select(isa_name) == EX_OK && (k = ex_kernels_current()->norm); isa_at++)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* Quarters of whole numbers: z is exact, so many taps of a window are equal. */
 static room *new_room(void)
@@ -67,9 +69,11 @@ static const struct { int32_t rows, columns; float low, high; } forms[] = {
 enum { FORMS = sizeof forms / sizeof *forms };
 
 /* Widths 1..18, then some more; few windows and more than a stretch. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define EACH_SIZE(c, windows) \
     for (ptrdiff_t c = 1; c <= CHANNELS; c += c < 18 ? 1 : 13) \
         for (ptrdiff_t windows = 1; windows <= WINDOWS; windows = windows * 9 + 10)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* A row of windows: x has one row of windows * columns pixels after the other. */
 static ex_window window_of(int form, ptrdiff_t windows, ptrdiff_t pixel)

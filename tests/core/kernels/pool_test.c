@@ -18,10 +18,12 @@ static const float UNTOUCHED = 12345.5f;
 
 typedef struct room { float x[2][ROW], dy[ROW], dx[2][ROW + CHANNELS], y[ROW]; } room;
 
+/* The macros name the variables that they declare. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define EACH_SET(k) \
     const char *isa_name; \
     const ex_pool_kernels *k; \
     for (int32_t isa_at = 0; (isa_name = op_isa(isa_at)) && ex_isa_select(isa_name) == EX_OK && (k = ex_kernels_current()->pool); isa_at++)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* Few different numbers: many taps are equal. */
 static void fill(room *r)
