@@ -79,8 +79,8 @@ static void compare(call *c, ex_conv_direction d, int packed, ex_team *team, dou
     double least[2];
     float *filter[2];
     for (int i = 0; i < n; i++) {
-        filter[i] = ex_alloc(k->packed_bytes(c[i].s) + 64);
-        k->pack(filter[i], c[i].w, c[i].s, team);
+        filter[i] = ex_alloc(k->packed_bytes(d == EX_CONV_GRAD_INPUT ? d : EX_CONV_FORWARD, c[i].s) + 64);
+        k->pack(filter[i], d == EX_CONV_GRAD_INPUT ? d : EX_CONV_FORWARD, c[i].w, c[i].s, team);
         c[i].w.packed = packed ? filter[i] : NULL;
         c[i].scratch = ex_alloc(k->scratch(d, c[i].s, ex_team_size(team)) + 64);
     }

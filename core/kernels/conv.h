@@ -44,7 +44,7 @@ typedef struct ex_conv_image {
 typedef struct ex_conv_filter {
     float *data;
     ptrdiff_t out, in, row, col;
-    const float *packed;                    /* forward: what `pack` made of it, read in its place; NULL: none */
+    const float *packed;                    /* what `pack` made of it for this direction, read in its place; NULL: none */
 } ex_conv_filter;
 
 typedef enum ex_conv_direction { EX_CONV_FORWARD, EX_CONV_GRAD_INPUT, EX_CONV_GRAD_WEIGHT, EX_CONV_DIRECTION_COUNT } ex_conv_direction;
@@ -69,16 +69,23 @@ typedef struct ex_conv_kernels {
     size_t (*scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads);
     /* Bytes that forward needs besides where moments are wanted; scratch is then one block of both. */
     size_t (*moments_scratch)(const ex_conv_shape *s);
-    /* A filter in the form in which forward reads it, for many calls whose shapes differ in n alone. A forward pass with
-     * w.packed reads neither w.data nor its strides, and needs packed_bytes less of scratch. */
-    size_t (*packed_bytes)(const ex_conv_shape *s);
-    void (*pack)(float *packed, ex_conv_filter w, const ex_conv_shape *s, ex_team *team);
+    /* A filter in the form in which forward or grad_input reads it, for many calls whose shapes differ in n alone. A call
+     * with w.packed reads neither w.data nor its strides, and needs packed_bytes less of scratch. */
+    size_t (*packed_bytes)(ex_conv_direction direction, const ex_conv_shape *s);
+    void (*pack)(float *packed, ex_conv_direction direction, ex_conv_filter w, const ex_conv_shape *s, ex_team *team);
     void (*forward)(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex_conv_epilogue *e, const ex_conv_shape *s,
                     ex_team *team, void *scratch);
     void (*grad_input)(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, const ex_conv_shape *s, ex_team *team,
                        void *scratch);
     void (*grad_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, ex_team *team,
                         void *scratch);
+    /* The weight gradient in pieces, for callers that go through a batch a few images at a time: add_sums makes the sums of
+     * s->n images on the calling thread (`more`: added to what is there), join_sums adds `parts` sets of them in order.
+     * sums_floats: of a set; sums_scratch: bytes that add_sums needs for up to s->n images. */
+    size_t (*sums_floats)(const ex_conv_shape *s);
+    size_t (*sums_scratch)(const ex_conv_shape *s);
+    void (*add_sums)(float *sums, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, int more, void *scratch);
+    void (*join_sums)(ex_conv_filter dw, const float *sums, int32_t parts, const ex_conv_shape *s, ex_team *team);
 } ex_conv_kernels;
 
 extern const ex_conv_kernels ex_conv_kernels_portable, ex_conv_kernels_avx2, ex_conv_kernels_avx512;

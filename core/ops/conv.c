@@ -186,7 +186,7 @@ static ex_status infer_stats(const ex_signature *s)
 
 static ex_status expect_packed(const ex_shape *p, const ex_conv_shape *g)
 {
-    const int32_t floats = (int32_t)(ex_kernels_current()->conv->packed_bytes(g) / sizeof(float));
+    const int32_t floats = (int32_t)(ex_kernels_current()->conv->packed_bytes(EX_CONV_FORWARD, g) / sizeof(float));
     if (ex_expect("packed weight", p, EX_FLOAT32, 1)) return EX_FAILED;
     return p->dim[0] == floats ? EX_OK : ex_fail("packed weight has %d numbers, expected %d", p->dim[0], floats);
 }
@@ -220,7 +220,7 @@ static ex_status infer_pack(const ex_signature *s)
 {
     ex_conv_shape g;
     if (expect_filter(&s->in[0]) || read_pack(s->in[0].dim, s->attr, &g)) return EX_FAILED;
-    const size_t floats = ex_kernels_current()->conv->packed_bytes(&g) / sizeof(float);
+    const size_t floats = ex_kernels_current()->conv->packed_bytes(EX_CONV_FORWARD, &g) / sizeof(float);
     if (floats > INT32_MAX) return ex_fail("weight is too large to be packed");
     s->out[0] = (ex_shape){ .dtype = EX_FLOAT32, .ndim = 1, .dim = { (int32_t)floats } };
     return EX_OK;
@@ -278,7 +278,7 @@ static size_t scratch_forward(const ex_signature *s, int32_t batch, int32_t thre
 static size_t scratch_packed(const ex_signature *s, int32_t batch, int32_t threads)
 {
     const ex_conv_shape g = signature_packed(s, batch);
-    return ex_kernels_current()->conv->scratch(EX_CONV_FORWARD, &g, threads) - ex_kernels_current()->conv->packed_bytes(&g);
+    return ex_kernels_current()->conv->scratch(EX_CONV_FORWARD, &g, threads) - ex_kernels_current()->conv->packed_bytes(EX_CONV_FORWARD, &g);
 }
 
 /* The moments, then the kernel's own. */
@@ -388,7 +388,7 @@ static void pack(const ex_call *c)
 {
     ex_conv_shape g;
     if (read_pack(c->in[0].dim, c->attr, &g) == EX_OK)      /* as when the node was made */
-        ex_kernels_current()->conv->pack(c->out[0].data, filter(&c->in[0]), &g, c->team);
+        ex_kernels_current()->conv->pack(c->out[0].data, EX_CONV_FORWARD, filter(&c->in[0]), &g, c->team);
 }
 
 static void set(const ex_operand *o, int32_t c, double value) { ((float *)o->data)[c * o->stride[0]] = (float)value; }

@@ -451,21 +451,27 @@ static size_t moments_scratch(const ex_conv_shape *s)
     return 64 + (size_t)most * 2 * (size_t)s->co * sizeof(double);
 }
 
-static size_t packed_bytes(const ex_conv_shape *s)
+static size_t packed_bytes(ex_conv_direction direction, const ex_conv_shape *s)
 {
     if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_packed_bytes)(s);
-    if (s->winograd) return EX_SUFFIXED(ex_winograd_packed_bytes)(s);
+    if (s->winograd) return EX_SUFFIXED(ex_winograd_packed_bytes)(direction, s);
     job j = {0};
-    plan(&j, EX_CONV_FORWARD, s);
+    plan(&j, direction, s);
     return packed_floats(&j) * sizeof(float);
 }
 
-static void pack(float *packed, ex_conv_filter w, const ex_conv_shape *s, ex_team *team)
+/* As the channels that `direction` writes (out) and reads (in) see it. */
+static ex_conv_filter towards(ex_conv_direction direction, ex_conv_filter w)
+{
+    return direction == EX_CONV_FORWARD ? w : (ex_conv_filter){ w.data, w.in, w.out, w.row, w.col, w.packed };
+}
+
+static void pack(float *packed, ex_conv_direction direction, ex_conv_filter w, const ex_conv_shape *s, ex_team *team)
 {
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_pack)(packed, w, s); return; }
-    if (s->winograd) { EX_SUFFIXED(ex_winograd_pack)(packed, w, s, team); return; }
-    job j = { .w = w, .w_group = w.out * (s->co / s->groups) };
-    plan(&j, EX_CONV_FORWARD, s);
+    if (s->winograd) { EX_SUFFIXED(ex_winograd_pack)(packed, direction, w, s, team); return; }
+    job j = { .w = towards(direction, w), .w_group = w.out * (s->co / s->groups) };
+    plan(&j, direction, s);
     pack_filter(&j, packed, team);
 }
 
@@ -493,7 +499,7 @@ static void grad_input(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, con
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_grad_input)(dx, dy, w, s, team, memory); return; }
     if (s->winograd) { EX_SUFFIXED(ex_winograd_grad_input)(dx, dy, w, s, team, memory); return; }
     const ex_conv_shape f = flat(s, &dx, &dy);
-    job j = { .y = dx, .x = dy, .w = { w.data, w.in, w.out, w.row, w.col, NULL }, .w_group = w.out * (s->co / s->groups) };
+    job j = { .y = dx, .x = dy, .w = towards(EX_CONV_GRAD_INPUT, w), .w_group = w.out * (s->co / s->groups) };
     plan(&j, EX_CONV_GRAD_INPUT, &f);
     run(&j, team, memory);
 }
@@ -507,6 +513,22 @@ static void grad_weight(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, co
     EX_SUFFIXED(ex_conv_weight)(dw, x, dy, &f, team, memory);
 }
 
+/* Depthwise and Winograd's have none yet. */
+static int in_pieces(const ex_conv_shape *s) { return !depthwise(s) && !s->winograd; }
+static size_t sums_floats(const ex_conv_shape *s) { return in_pieces(s) ? EX_SUFFIXED(ex_conv_weight_sums_floats)(s) : 0; }
+static size_t sums_scratch(const ex_conv_shape *s) { return in_pieces(s) ? EX_SUFFIXED(ex_conv_weight_sums_scratch)(s) : 0; }
+
+static void add_sums(float *sums, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, int more, void *memory)
+{
+    const ex_conv_shape f = flat(s, &x, &dy);
+    EX_SUFFIXED(ex_conv_weight_add_sums)(sums, x, dy, &f, more, memory);
+}
+
+static void join_sums(ex_conv_filter dw, const float *sums, int32_t parts, const ex_conv_shape *s, ex_team *team)
+{
+    EX_SUFFIXED(ex_conv_weight_join_sums)(dw, sums, parts, s, team);
+}
+
 #define EX_TEXT_(x) #x
 #define EX_TEXT(x) EX_TEXT_(x)
 
@@ -514,5 +536,6 @@ const ex_conv_kernels EX_SUFFIXED(ex_conv_kernels) = {
     .name = EX_TEXT(EX_ISA_SUFFIX), .winograd_pays = EX_SUFFIXED(ex_winograd_pays), .scratch = scratch,
     .moments_scratch = moments_scratch,
     .packed_bytes = packed_bytes, .pack = pack, .forward = forward,
-    .grad_input = grad_input, .grad_weight = grad_weight,
+    .grad_input = grad_input, .grad_weight = grad_weight, .sums_floats = sums_floats, .sums_scratch = sums_scratch,
+    .add_sums = add_sums, .join_sums = join_sums,
 };

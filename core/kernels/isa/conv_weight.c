@@ -107,17 +107,13 @@ static void add_chunk(const job *j, const chunk *c, float *sums, int32_t split)
     }
 }
 
-/* Part = (share of the images, group, split of the tiles), the last one fastest. */
-static void run_part(void *context, int32_t part, int32_t thread)
+/* The images [first, end) of a group and split, into one set of sums. */
+static void add_images(const job *j, float *sums, int32_t group, int32_t split, int32_t first, int32_t end, int more, float *strip)
 {
-    const job *j = context;
     const ex_conv_shape *s = j->s;
-    const int32_t split = part % j->splits, group = part / j->splits % s->groups, share = part / j->splits / s->groups;
-    const int32_t first = tile_start(s->n, j->shares, share), end = tile_start(s->n, j->shares, share + 1);
-    float *strip = j->strips + (size_t)thread * j->strip;
-    float *sums = j->share + (size_t)share * j->sums + (size_t)group * (j->sums / (size_t)s->groups);
     const float *images = j->x.data + (ptrdiff_t)group * j->ci;
-    chunk c = { .more = 0 };
+    chunk c = { .more = more };
+    sums += (size_t)group * (j->sums / (size_t)s->groups);
     for (int32_t image = first; image < end; image += j->images)
         for (int32_t row = 0; row < s->oh; row += j->rows, c.more = 1) {
             c.images = least(j->images, end - image);
@@ -132,6 +128,16 @@ static void run_part(void *context, int32_t part, int32_t thread)
             c.dy = j->dy.data + image * j->dy.image + row * j->dy.row + (ptrdiff_t)group * j->co;
             add_chunk(j, &c, sums, split);
         }
+}
+
+/* Part = (share of the images, group, split of the tiles), the last one fastest. */
+static void run_part(void *context, int32_t part, int32_t thread)
+{
+    const job *j = context;
+    const ex_conv_shape *s = j->s;
+    const int32_t split = part % j->splits, group = part / j->splits % s->groups, share = part / j->splits / s->groups;
+    const int32_t first = tile_start(s->n, j->shares, share), end = tile_start(s->n, j->shares, share + 1);
+    add_images(j, j->share + (size_t)share * j->sums, group, split, first, end, 0, j->strips + (size_t)thread * j->strip);
 }
 
 /* Part = (group, tap): adds the shares in order into dw. */
@@ -154,6 +160,13 @@ static void add_shares(void *context, int32_t part, int32_t thread)
         }
 }
 
+static void join(const job *j, ex_team *team)
+{
+    const int32_t taps = j->s->groups * j->s->kh * j->s->kw;
+    if (j->sums * (size_t)j->shares < 32768) team = NULL;
+    ex_team_run(team, taps, add_shares, (void *)(uintptr_t)j);
+}
+
 size_t EX_SUFFIXED(ex_conv_weight_scratch)(const ex_conv_shape *s, int32_t threads)
 {
     job j = {0};
@@ -171,8 +184,36 @@ void EX_SUFFIXED(ex_conv_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_ima
         && dw.col == (ptrdiff_t)s->ci * s->co && dw.row == s->kw * dw.col;
     if (in_place) j.share = dw.data;
     ex_team_run(team, j.shares * s->groups * j.splits, run_part, &j);
-    if (in_place) return;
-    const int32_t taps = s->groups * s->kh * s->kw;
-    if (j.sums * (size_t)j.shares < 32768) for (int32_t i = 0; i < taps; i++) add_shares(&j, i, 0);
-    else ex_team_run(team, taps, add_shares, &j);
+    if (!in_place) join(&j, team);
+}
+
+/* -- In pieces ------------------------------------------------------------------------------------------------- */
+
+size_t EX_SUFFIXED(ex_conv_weight_sums_floats)(const ex_conv_shape *s)
+{
+    return (size_t)s->kh * (size_t)s->kw * (size_t)(s->ci / s->groups) * (size_t)s->co;
+}
+
+size_t EX_SUFFIXED(ex_conv_weight_sums_scratch)(const ex_conv_shape *s)
+{
+    job j = {0};
+    plan(&j, s);
+    return j.strip * sizeof(float);
+}
+
+void EX_SUFFIXED(ex_conv_weight_add_sums)(float *sums, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, int more, void *scratch)
+{
+    job j = { .x = x, .dy = dy };
+    plan(&j, s);
+    j.splits = 1;
+    for (int32_t group = 0; group < s->groups; group++) add_images(&j, sums, group, 0, 0, s->n, more, scratch);
+}
+
+void EX_SUFFIXED(ex_conv_weight_join_sums)(ex_conv_filter dw, const float *sums, int32_t parts, const ex_conv_shape *s, ex_team *team)
+{
+    job j = { .dw = dw };
+    plan(&j, s);
+    j.shares = parts;
+    j.share = (float *)(uintptr_t)sums;     /* only read */
+    join(&j, team);
 }

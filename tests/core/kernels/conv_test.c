@@ -198,7 +198,7 @@ static void solve_with(problem *p, ex_conv_direction d, ex_team *team, const ex_
     const ex_conv_kernels *k = ex_kernels_current()->conv;
     const int32_t threads = team ? ex_team_size(team) : 1;
     const size_t bytes = k->scratch(d, &p->s, threads) + (e->moments ? k->moments_scratch(&p->s) : 0) -
-                         (p->wf.packed ? k->packed_bytes(&p->s) : 0);
+                         (p->wf.packed ? k->packed_bytes(d, &p->s) : 0);
     void *scratch = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
     memset(scratch, 0xff, bytes);           /* NaN: stale scratch shows */
     unsigned char *end = (unsigned char *)scratch + bytes;
@@ -213,6 +213,13 @@ static void solve_with(problem *p, ex_conv_direction d, ex_team *team, const ex_
 static void solve(problem *p, ex_conv_direction d, ex_team *team, int bias)
 {
     solve_with(p, d, team, &(ex_conv_epilogue){ .bias = bias ? p->b : NULL, .bias_step = 1 });
+}
+
+static double largest(const block *b)
+{
+    double most = 0;
+    for (size_t i = 0; i < b->size; i++) most = fmax(most, fabs(b->exact[i]));
+    return most;
 }
 
 static void describe(const char *what, uint32_t i, const ex_conv_shape *s, double error)
@@ -300,26 +307,60 @@ static void check_epilogue(uint32_t i, ex_conv_shape s, ex_team *team)
 }
 
 /* A filter packed for another number of images gives the same bits, and is all that is read of it. */
-static void check_packed(uint32_t i, ex_conv_shape s, ex_team *team)
+static void check_packed(uint32_t i, ex_conv_direction d, ex_conv_shape s, ex_team *team)
 {
     const ex_conv_kernels *k = ex_kernels_current()->conv;
     ex_conv_shape one = s;
     one.n = 1;
     problem p = pose(&s, 0, i % 2);
-    const size_t bytes = k->packed_bytes(&one);
-    assert_int_equal(bytes, k->packed_bytes(&s));
-    float *packed = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64), *want = malloc(p.y.size * sizeof *want);
+    const int forward = d == EX_CONV_FORWARD;
+    const size_t bytes = k->packed_bytes(d, &one), size = (forward ? p.y.size : p.x.size) * sizeof(float);
+    const float *got = forward ? p.yi.data : p.xi.data;
+    assert_int_equal(bytes, k->packed_bytes(d, &s));
+    float *packed = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64), *want = malloc(size);
     memset(packed, 0xa5, (bytes + 63) / 64 * 64 + 64);
-    k->pack(packed, p.wf, &one, team);
+    k->pack(packed, d, p.wf, &one, team);
     for (size_t b = 0; b < 64; b++) assert_int_equal(((unsigned char *)packed)[bytes + b], 0xa5);
-    solve(&p, EX_CONV_FORWARD, NULL, 1);
-    memcpy(want, p.yi.data, p.y.size * sizeof *want);
+    solve(&p, d, NULL, forward);
+    memcpy(want, got, size);
     p.wf = (ex_conv_filter){ .packed = packed };
-    solve(&p, EX_CONV_FORWARD, team, 1);
-    if (memcmp(want, p.yi.data, p.y.size * sizeof *want)) describe("packed", i, &s, 0);
-    assert_memory_equal(want, p.yi.data, p.y.size * sizeof *want);
+    solve(&p, d, team, forward);
+    if (memcmp(want, got, size)) describe("packed", i, &s, d);
+    assert_memory_equal(want, got, size);
     free(packed);
     free(want);
+    dispose(&p);
+}
+
+/* The weight gradient of a batch in two sets of sums, the first of them in two pieces, with scratch exactly as asked for. */
+static void check_pieces(uint32_t i, ex_conv_shape s, ex_team *team)
+{
+    const ex_conv_kernels *k = ex_kernels_current()->conv;
+    if (s.n < 3 || !k->sums_floats(&s)) return;
+    problem p = pose(&s, i % 3 ? 0 : (int32_t)(i % 4), i % 2);
+    const int32_t from[] = { 0, 1, s.n - 1, s.n };
+    const size_t floats = k->sums_floats(&s);
+    float *sums = malloc(2 * floats * sizeof *sums);
+    memset(sums, 0xff, 2 * floats * sizeof *sums);
+    for (int piece = 0; piece < 3; piece++) {
+        ex_conv_shape some = s;
+        some.n = from[piece + 1] - from[piece];
+        const size_t bytes = k->sums_scratch(&some);
+        char *scratch = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
+        memset(scratch, 0xff, (bytes + 63) / 64 * 64 + 64);
+        ex_conv_image x = p.xi, dy = p.yi;
+        x.data += from[piece] * x.image;
+        dy.data += from[piece] * dy.image;
+        k->add_sums(sums + (piece == 2 ? floats : 0), x, dy, &some, piece == 1, scratch);
+        for (size_t b = bytes; b < bytes + 64; b++) assert_int_equal((unsigned char)scratch[b], 0xff);
+        free(scratch);
+    }
+    k->join_sums(p.wf, sums, 2, &s, team);
+    naive_conv_grad_weight(p.w.exact, p.x.exact, p.y.exact, &s);
+    const double error = s.winograd ? filter_worst(&p.w, p.wf, &s) / largest(&p.w) : filter_error(&p.w, p.wf, &s, (double)s.n * s.oh * s.ow);
+    if (!(error < (s.winograd ? EX_WINOGRAD_ERROR : ROUNDING))) describe("weight gradient in pieces", i, &s, error);
+    assert_true(error < (s.winograd ? EX_WINOGRAD_ERROR : ROUNDING));
+    free(sums);
     dispose(&p);
 }
 
@@ -364,7 +405,9 @@ static void epilogues(ex_team *team)
     for (uint32_t i = 0; i < MAX_CASES; i++) {
         check_epilogue(i, geometry(i), team);
         check_moments(i, geometry(i), team);
-        check_packed(i, geometry(i), team);
+        check_packed(i, EX_CONV_FORWARD, geometry(i), team);
+        check_packed(i, EX_CONV_GRAD_INPUT, geometry(i), team);
+        check_pieces(i, geometry(i), team);
     }
 }
 
@@ -410,13 +453,6 @@ static ex_conv_shape winograd_geometry(uint32_t i)
 }
 
 enum { WINOGRAD_CASES = 50 };
-
-static double largest(const block *b)
-{
-    double most = 0;
-    for (size_t i = 0; i < b->size; i++) most = fmax(most, fabs(b->exact[i]));
-    return most;
-}
 
 static const char *const sets[] = { "avx512", "avx2", "portable" };
 enum { SETS = sizeof sets / sizeof *sets };
@@ -552,7 +588,9 @@ static void winograd_epilogues(void)
     for (uint32_t i = 0; i < EPILOGUES; i++) {
         check_epilogue(i, winograd_geometry(i), i % 2 ? pair : three);
         check_moments(i, winograd_geometry(i), i % 2 ? pair : three);
-        check_packed(i, winograd_geometry(i), i % 2 ? pair : three);
+        check_packed(i, EX_CONV_FORWARD, winograd_geometry(i), i % 2 ? pair : three);
+        check_packed(i, EX_CONV_GRAD_INPUT, winograd_geometry(i), i % 2 ? pair : three);
+        check_pieces(i, winograd_geometry(i), i % 2 ? pair : three);
     }
 }
 
