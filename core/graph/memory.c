@@ -9,6 +9,8 @@
 
 enum { ALIGN = 64 };
 
+static size_t round_up(size_t bytes) { return (bytes + ALIGN - 1) / ALIGN * ALIGN; }
+
 /* -- Strides ------------------------------------------------------------------------------------------------- */
 
 static void strides_in_order(ptrdiff_t *stride, const int32_t *dim, int32_t ndim, const int32_t *order)
@@ -117,7 +119,7 @@ static int same_place_fits(const ex_plan *p, int32_t in, int32_t out, int32_t s)
     const ex_value *a = &p->graph->value[in], *b = &p->graph->value[out];
     const ex_place *from = &p->place[p->place[in].group], *to = &p->place[out];
     if (to->group != out || p->graph->value[p->place[in].group].kind != EX_VALUE_RESULT) return 0;
-    if (from->last != s || from->first == s || p->step[s].constant) return 0;
+    if (from->last != s || from->first == s || p->step[s].constant || from->chain != to->chain) return 0;
     return ex_shape_same(&a->shape, &b->shape) && !memcmp(p->place[in].stride, to->stride, sizeof(ptrdiff_t) * (size_t)a->shape.ndim);
 }
 
@@ -182,17 +184,95 @@ static size_t pack(block *blocks, int32_t count, block **near)
     return total;
 }
 
-static size_t round_up(size_t bytes) { return (bytes + ALIGN - 1) / ALIGN * ALIGN; }
-
 static size_t scratch_of(const ex_plan *p, const ex_node *n)
 {
     if (!n->op->scratch || n->inputs > EX_MAX_IN) return 0;
     ex_shape in[EX_MAX_IN], out[EX_MAX_OUT];
-    for (int32_t i = 0; i < n->inputs; i++) in[i] = p->graph->value[n->in[i]].shape;
-    for (int32_t k = 0; k < n->outputs; k++) out[k] = p->graph->value[n->out[k]].shape;
-    ex_signature s = { .inputs = n->inputs, .outputs = n->outputs, .in = in, .out = out,
-                       .attr = (const ex_numbers *)n->attr, .attr_count = n->attr_count };
+    const ex_signature s = ex_plan_signature(p, n, in, out);
     return n->op->scratch(&s, p->batch, p->team ? ex_team_size(p->team) : 1);
+}
+
+/* -- Chains: what only a chain knows has room for a piece of each thread ------------------------------------------------ */
+
+/* A group belongs to a chain if all steps that touch it do, and it is neither leaf nor root. */
+static void find_local_groups(ex_plan *p)
+{
+    enum { UNSEEN = -2 };
+    const ex_graph *g = p->graph;
+    for (int32_t v = 0; v < g->values; v++) p->place[v].chain = UNSEEN;
+    for (int32_t s = 0; s < p->steps; s++) {
+        const ex_node *n = p->step[s].node;
+        for (int32_t i = 0; i < n->inputs + n->outputs; i++) {
+            ex_place *at = &p->place[p->place[i < n->inputs ? n->in[i] : n->out[i - n->inputs]].group];
+            at->chain = at->chain == UNSEEN || at->chain == p->step[s].chain ? p->step[s].chain : EX_NONE;
+        }
+    }
+    for (int32_t v = 0; v < g->values; v++) {
+        const ex_value *value = &g->value[v];
+        ex_place *at = &p->place[p->place[v].group];
+        if (value->root || value->kind != EX_VALUE_RESULT || !ex_value_is_batched(value) || at->chain == UNSEEN) at->chain = EX_NONE;
+    }
+}
+
+/* What a chain touches beside that is there while it runs: images of the batch pass through it in any order. */
+static void extend_lifetimes(ex_plan *p)
+{
+    for (int32_t c = 0; c < p->chains; c++)
+        for (int32_t s = p->chain[c].from; s < p->chain[c].to; s++) {
+            const ex_node *n = p->step[s].node;
+            for (int32_t i = 0; i < n->inputs + n->outputs; i++) {
+                ex_place *at = &p->place[p->place[i < n->inputs ? n->in[i] : n->out[i - n->inputs]].group];
+                if (at->chain != EX_NONE || at->first < 0) continue;
+                if (at->first > p->chain[c].from) at->first = p->chain[c].from;
+                if (at->last < p->chain[c].to - 1) at->last = p->chain[c].to - 1;
+            }
+        }
+}
+
+static void size_step(ex_plan *p, const ex_chain *c, ex_step *s)
+{
+    const ex_pieces *pieces = s->node->op->pieces;
+    ex_shape in[EX_MAX_IN], out[EX_MAX_OUT];
+    const ex_signature sig = ex_plan_signature(p, s->node, in, out);
+    s->shared_bytes = pieces ? pieces->shared(&sig, c->parts) : 0;
+    if (pieces) s->piece_bytes = pieces->scratch ? round_up(pieces->scratch(&sig, c->images)) : 0;
+    else s->piece_bytes = s->node->op->scratch ? round_up(s->node->op->scratch(&sig, c->images, 1)) : 0;
+}
+
+/* Places the chain's values and the scratch of its pieces among each other. */
+static void place_chain(ex_plan *p, int32_t number, block *blocks, block **near)
+{
+    ex_chain *c = &p->chain[number];
+    int32_t count = 0;
+    for (int32_t v = 0; v < p->graph->values; v++) {
+        ex_place *at = &p->place[v];
+        if (at->group != v || at->chain != number) continue;
+        at->bytes = round_up(ex_plan_value_bytes(p, v) / (size_t)p->batch * (size_t)c->images);
+        blocks[count++] = (block){ at->bytes, 0, at->first, at->last, &at->offset };
+    }
+    for (int32_t i = c->from; i < c->to; i++) {
+        ex_step *s = &p->step[i];
+        if (s->alias) continue;
+        size_step(p, c, s);
+        if (s->piece_bytes) blocks[count++] = (block){ s->piece_bytes, 0, i, i, &s->piece_offset };
+    }
+    c->bytes = pack(blocks, count, near);
+}
+
+/* The chains' blocks in the arena: of all threads, and what each step shares. */
+static int32_t collect_chains(ex_plan *p, block *blocks)
+{
+    int32_t count = 0;
+    const size_t threads = (size_t)(p->team ? ex_team_size(p->team) : 1);
+    for (int32_t k = 0; k < p->chains; k++) {
+        ex_chain *c = &p->chain[k];
+        if (c->bytes) blocks[count++] = (block){ c->bytes * threads, 0, c->from, c->to - 1, &c->offset };
+        for (int32_t i = c->from; i < c->to; i++) {
+            ex_step *s = &p->step[i];
+            if (s->shared_bytes) blocks[count++] = (block){ round_up(s->shared_bytes), 0, c->from, c->to - 1, &s->shared_offset };
+        }
+    }
+    return count;
 }
 
 static int32_t collect(ex_plan *p, block *blocks)
@@ -201,6 +281,11 @@ static int32_t collect(ex_plan *p, block *blocks)
     for (int32_t v = 0; v < p->graph->values; v++) {
         ex_place *at = &p->place[v];
         if (at->group != v || p->graph->value[v].tensor) continue;
+        if (at->chain != EX_NONE) {
+            const size_t all = at->bytes * (size_t)(p->team ? ex_team_size(p->team) : 1);
+            if (!p->chain[at->chain].sums) blocks[count++] = (block){ all, 0, at->first, at->last, &at->whole };
+            continue;
+        }
         at->bytes = ex_plan_value_bytes(p, v);
         if (at->first >= 0) blocks[count++] = (block){ round_up(at->bytes), 0, at->first, at->last, &at->offset };
     }
@@ -208,7 +293,8 @@ static int32_t collect(ex_plan *p, block *blocks)
         if (!p->graph->value[v].tensor) p->sum_bytes += round_up(ex_plan_value_bytes(p, v));
     for (int32_t s = 0; s < p->steps; s++) {
         ex_step *step = &p->step[s];
-        step->scratch_bytes = step->alias ? 0 : scratch_of(p, step->node);
+        const int pieces = step->chain != EX_NONE && p->chain[step->chain].sums;   /* never as a whole */
+        step->scratch_bytes = step->alias || pieces ? 0 : scratch_of(p, step->node);
         if (step->scratch_bytes) blocks[count++] = (block){ round_up(step->scratch_bytes), 0, s, s, &step->scratch_offset };
     }
     return count;
@@ -216,14 +302,18 @@ static int32_t collect(ex_plan *p, block *blocks)
 
 ex_status ex_plan_place(ex_plan *p, int in_place)
 {
-    size_t most = (size_t)p->graph->values + (size_t)p->steps + 1;
+    size_t most = (size_t)p->graph->values + 2 * (size_t)p->steps + (size_t)p->chains + 1;
     p->place = ex_alloc_zero(sizeof *p->place * most);
     block *blocks = ex_alloc_zero(sizeof *blocks * most), **near = ex_alloc_zero(sizeof *near * most);
     if (p->place && blocks && near) {
         init_places(p);
         lifetimes(p);
+        find_local_groups(p);
         if (in_place) share_in_place(p);
-        p->arena_bytes = pack(blocks, collect(p, blocks), near);
+        for (int32_t c = 0; c < p->chains; c++) place_chain(p, c, blocks, near);
+        extend_lifetimes(p);
+        const int32_t count = collect(p, blocks);
+        p->arena_bytes = pack(blocks, count + collect_chains(p, blocks + count), near);
         p->arena = ex_alloc_zero(p->arena_bytes ? p->arena_bytes : ALIGN);
     }
     ex_free(blocks);

@@ -13,7 +13,7 @@
 
 typedef struct pass_line {
     const char *name;
-    ex_pass run;                            /* NULL: mark does the work, or memory.c asks for it by name */
+    ex_pass run;                            /* NULL: mark does the work, or what comes after the passes asks for it by name */
     int inference, training;                /* which purposes it serves */
     void (*mark)(ex_graph *g, int32_t batch);   /* changes attributes alone, in place, for the batch that rules are asked for */
 } pass_line;
@@ -33,6 +33,7 @@ static const pass_line pass_table[] = {
     { "fuse_pool", ex_pass_fuse_pool, 0, 1, NULL },
     { "fuse_update", ex_pass_fuse_update, 0, 1, NULL },
     { "dead", ex_pass_dead, 1, 1, NULL },
+    { "chain", NULL, 1, 1, NULL },
     { "in_place", NULL, 1, 1, NULL },
 };
 enum { PASSES = sizeof pass_table / sizeof *pass_table };
@@ -144,7 +145,8 @@ static void fill_operands(ex_plan *p)
         *o = (ex_operand){ .dtype = value->shape.dtype, .ndim = value->shape.ndim };
         memcpy(o->dim, value->shape.dim, sizeof o->dim);
         memcpy(o->stride, at->stride, sizeof o->stride);
-        o->data = tensor ? tensor->data : p->arena + p->place[at->group].offset;
+        const ex_place *group = &p->place[at->group];
+        o->data = tensor ? tensor->data : p->arena + (group->chain == EX_NONE ? group->offset : group->whole);
     }
 }
 
@@ -219,7 +221,7 @@ ex_plan *ex_plan_new(const ex_graph *g, int32_t outputs, const int32_t *output, 
     p->output = copy_list(output, outputs);
     p->guard = copy_list(guard, guards);
     p->constants_version = -1;
-    if (!p->output || !p->guard || transform(p, g, switches) || ex_plan_schedule(p) ||
+    if (!p->output || !p->guard || transform(p, g, switches) || ex_plan_schedule(p, !is_off(switches, "chain")) ||
         ex_plan_place(p, !is_off(switches, "in_place")) || prepare_steps(p) || prepare_slots(p)) {
         ex_plan_free(p);
         return NULL;
@@ -237,6 +239,8 @@ void ex_plan_free(ex_plan *p)
     ex_free(p->arena);
     ex_free(p->place);
     ex_free(p->step);
+    ex_free(p->chain);
+    ex_free(p->thread_seconds);
     ex_free(p->output);
     ex_free(p->guard);
     ex_graph_free(p->graph);
@@ -313,10 +317,7 @@ static const char *kernel_of(const ex_plan *p, const ex_step *s)
     if (n->op->flags & EX_OP_LUA) return "lua";
     if (!n->op->kernel) return "simple";
     ex_shape in[EX_MAX_IN], out[EX_MAX_OUT];
-    for (int32_t i = 0; i < n->inputs && i < EX_MAX_IN; i++) in[i] = p->graph->value[n->in[i]].shape;
-    for (int32_t k = 0; k < n->outputs; k++) out[k] = p->graph->value[n->out[k]].shape;
-    ex_signature sig = { .inputs = n->inputs, .outputs = n->outputs, .in = in, .out = out,
-                         .attr = (const ex_numbers *)n->attr, .attr_count = n->attr_count };
+    const ex_signature sig = ex_plan_signature(p, n, in, out);
     return n->op->kernel(&sig);
 }
 
@@ -349,6 +350,11 @@ ex_status ex_plan_node(const ex_plan *p, int32_t i, ex_plan_node_info *info)
 
 ex_status ex_plan_profile(ex_plan *p, int32_t on)
 {
+    if (on && !p->thread_seconds) {
+        const size_t threads = (size_t)(p->team ? ex_team_size(p->team) : 1);
+        p->thread_seconds = ex_alloc_zero(sizeof(double) * threads * (size_t)(p->steps + 1));
+        if (!p->thread_seconds) return EX_FAILED;
+    }
     p->profile = on != 0;
     for (int32_t s = 0; s < p->steps; s++) p->step[s].seconds = 0;
     return EX_OK;

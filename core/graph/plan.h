@@ -8,6 +8,9 @@ typedef struct ex_place {
     size_t offset, bytes;                   /* in the arena, of the group (kept at its standing value) */
     ptrdiff_t stride[EX_MAX_DIMS];          /* elements */
     int32_t first, last;                    /* of the group: steps at which it is written first and read last */
+    int32_t chain;                          /* the chain that alone knows the group, or EX_NONE: `offset` is then where a piece of
+                                               `bytes` lies in each thread's share of the chain's memory */
+    size_t whole;                           /* in the arena: where all images lie when such a chain runs step by step */
 } ex_place;
 
 /* A node, compiled. Operands are copies of the plan's, ready for the call. */
@@ -16,8 +19,18 @@ typedef struct ex_step {
     ex_operand *in, *out;
     int32_t alias, commit, constant;
     size_t scratch_offset, scratch_bytes;
+    int32_t chain;                          /* EX_NONE: it runs alone */
+    size_t shared_offset, shared_bytes;     /* in a chain: what all pieces share, in the arena */
+    size_t piece_offset, piece_bytes;       /* in a chain: scratch of a piece, in a thread's share of its memory */
     double seconds;
 } ex_step;
+
+/* Steps [from, to) that run one after another on a few images at a time (chain.c). */
+typedef struct ex_chain {
+    int32_t from, to, images, parts;        /* images in a piece; parts of the largest batch */
+    int32_t sums;                           /* 1: some step adds over images */
+    size_t offset, bytes;                   /* of the threads' shares in the arena, one after another; of one share */
+} ex_chain;
 
 typedef struct ex_slot {
     int32_t value;
@@ -32,6 +45,8 @@ struct ex_plan {
     const char *isa;                        /* the kernels that scratch and packed weights are made for */
     int32_t steps, constants, commit_from;  /* [0, constants) constants, [.., commit_from) the step, [.., steps) state writes */
     ex_step *step;
+    int32_t chains;
+    ex_chain *chain;
     ex_place *place;                        /* by value */
     ex_operand *operand;                    /* by value */
     ex_operand *step_operands;              /* all steps' in and out */
@@ -46,6 +61,7 @@ struct ex_plan {
     int32_t n, cursor, checking, paused, done, stale;   /* stale: operands must be copied to the steps again */
     double constants_version;               /* sum of the leaves' versions when the constants last ran; -1: never */
     int32_t profile;
+    double *thread_seconds;                 /* while profiling: of each thread, of each step of a chain */
     double seed, at, runs;
     double paused_at;                       /* while profiling: when the operator written in Lua began */
 };
@@ -54,5 +70,13 @@ struct ex_plan {
 ex_status ex_plan_place(ex_plan *p, int in_place);   /* strides, aliases, in-place results, lifetimes, offsets, the arena */
 size_t ex_plan_value_bytes(const ex_plan *p, int32_t value);
 
+/* chain.c */
+ex_status ex_plan_chain(ex_plan *p, int32_t *node, int32_t count);   /* orders the nodes and finds chains: from, to count from node[0] */
+ex_signature ex_plan_signature(const ex_plan *p, const ex_node *n, ex_shape *in, ex_shape *out);  /* for up to EX_MAX_IN inputs */
+
+/* chain_run.c */
+int ex_chain_serves(const ex_plan *p, const ex_chain *c);   /* whether it runs in pieces for p->n images, or step by step */
+ex_status ex_chain_run(ex_plan *p, const ex_chain *c, ex_status (*check)(ex_plan *p, const ex_step *s, const ex_operand *out));
+
 /* schedule.c */
-ex_status ex_plan_schedule(ex_plan *p);              /* order of steps: constants, nodes, state writes */
+ex_status ex_plan_schedule(ex_plan *p, int chains);  /* order of steps: constants, nodes, state writes */

@@ -109,10 +109,10 @@ static ex_status blame(ex_plan *p, const char *kind, const char *name, const cha
                       p->at, p->bad, value, kind, name, op ? " (" : "", op ? op : "", op ? ")" : "");
 }
 
-static ex_status check_step(ex_plan *p, const ex_step *s)
+static ex_status check_step(ex_plan *p, const ex_step *s, const ex_operand *out)
 {
     for (int32_t k = 0; k < s->node->outputs; k++)
-        if (!is_finite(&s->out[k])) return blame(p, "made by", s->node->name, s->node->op->name);
+        if (!is_finite(&out[k])) return blame(p, "made by", s->node->name, s->node->op->name);
     return EX_OK;
 }
 
@@ -141,6 +141,13 @@ static ex_status go_on(ex_plan *p)
     for (; p->cursor < p->commit_from; p->cursor++) {
         ex_step *s = &p->step[p->cursor];
         if (ex_interrupted()) return ex_fail_as(EX_INTERRUPTED, "interrupted");
+        const ex_chain *chain = s->chain == EX_NONE ? NULL : &p->chain[s->chain];
+        if (chain && p->cursor == chain->from && ex_chain_serves(p, chain)) {
+            ex_status status = ex_chain_run(p, chain, p->checking ? check_step : NULL);
+            if (status) return status;
+            p->cursor = chain->to - 1;
+            continue;
+        }
         if ((s->node->op->flags & EX_OP_LUA) && !p->paused) {
             p->paused = 1;
             p->paused_at = p->profile ? ex_clock() : 0;
@@ -149,7 +156,7 @@ static ex_status go_on(ex_plan *p)
         if (!p->paused) timed_node(p, s);
         else if (p->profile) s->seconds += ex_clock() - p->paused_at;
         p->paused = 0;
-        ex_status status = p->checking ? check_step(p, s) : EX_OK;
+        ex_status status = p->checking ? check_step(p, s, s->out) : EX_OK;
         if (status) return status;
     }
     const int bad = bad_guard(p);

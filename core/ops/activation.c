@@ -55,16 +55,16 @@ static ex_status gradient_relu6(ex_builder *b, const ex_node_ref *node, const in
 static const char *kernel(const ex_signature *s) { (void)s; return "vector"; }
 
 static const ex_op relu = {
-    .name = "relu", .about = "relu(x): max(x, 0)", .min_inputs = 1, .max_inputs = 1, .outputs = 1, .in_place = 1, .infer = infer,
-    .forward = forward_relu, .gradient = gradient_relu, .kernel = kernel };
+    .name = "relu", .about = "relu(x): max(x, 0)", .min_inputs = 1, .max_inputs = 1, .outputs = 1, .flags = EX_OP_BY_IMAGE,
+    .in_place = 1, .infer = infer, .forward = forward_relu, .gradient = gradient_relu, .kernel = kernel };
 static const ex_op relu_grad = {
-    .name = "relu_grad", .about = "relu_grad(y, dy): dy where y > 0", .min_inputs = 2, .max_inputs = 2, .outputs = 1, .in_place = 3,
-    .infer = infer, .forward = forward_relu_grad, .kernel = kernel };
+    .name = "relu_grad", .about = "relu_grad(y, dy): dy where y > 0", .min_inputs = 2, .max_inputs = 2, .outputs = 1,
+    .flags = EX_OP_BY_IMAGE, .in_place = 3, .infer = infer, .forward = forward_relu_grad, .kernel = kernel };
 static const ex_op relu6 = {
-    .name = "relu6", .about = "relu6(x): min(max(x, 0), 6)", .min_inputs = 1, .max_inputs = 1, .outputs = 1, .in_place = 1,
-    .infer = infer, .forward = forward_relu6, .gradient = gradient_relu6, .kernel = kernel };
+    .name = "relu6", .about = "relu6(x): min(max(x, 0), 6)", .min_inputs = 1, .max_inputs = 1, .outputs = 1,
+    .flags = EX_OP_BY_IMAGE, .in_place = 1, .infer = infer, .forward = forward_relu6, .gradient = gradient_relu6, .kernel = kernel };
 static const ex_op relu6_grad = {
     .name = "relu6_grad", .about = "relu6_grad(y, dy): dy where 0 < y < 6", .min_inputs = 2, .max_inputs = 2, .outputs = 1,
-    .in_place = 3, .infer = infer, .forward = forward_relu6_grad, .kernel = kernel };
+    .flags = EX_OP_BY_IMAGE, .in_place = 3, .infer = infer, .forward = forward_relu6_grad, .kernel = kernel };
 
 const ex_op *const ex_ops_activation[] = { &relu, &relu_grad, &relu6, &relu6_grad, NULL };

@@ -14,7 +14,7 @@
  *
  * winograd = 1 asks for fewer multiplications and more rounding (kernels/conv.h): plans set it where that is faster. The
  * arithmetic is kernels/conv.h's. It refuses unbatched images, and makes no second derivatives. */
-#include "op.h"
+#include "moments.h"
 #include "../base/error.h"
 #include "../kernels/kernels.h"
 #include "../tensor/tensor.h"
@@ -423,6 +423,140 @@ static void grad_weight(const ex_call *c)
     ex_kernels_current()->conv->grad_weight(filter(&c->out[0]), image(x), image(dy), &g, c->team, c->scratch);
 }
 
+/* -- In pieces: filters are packed once, moments and sums belong to parts --------------------------------------------- */
+
+static size_t round_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+static size_t packed_bytes(ex_conv_direction d, const ex_conv_shape *g) { return round_up(ex_kernels_current()->conv->packed_bytes(d, g)); }
+
+static size_t piece_scratch(ex_conv_direction d, const ex_conv_shape *g)
+{
+    return ex_kernels_current()->conv->scratch(d, g, 1) - ex_kernels_current()->conv->packed_bytes(d, g);
+}
+
+static size_t shared_forward(const ex_signature *s, int32_t parts)
+{
+    const ex_conv_shape g = signature_forward(s, 1);
+    (void)parts;
+    return packed_bytes(EX_CONV_FORWARD, &g);
+}
+
+static size_t piece_scratch_forward(const ex_signature *s, int32_t images)
+{
+    const ex_conv_shape g = signature_forward(s, images);
+    return piece_scratch(EX_CONV_FORWARD, &g);
+}
+
+static ex_conv_shape call_forward(const ex_call *c) { return geometry(c->n, c->in[0].dim, c->in[1].dim, c->out[0].dim, c->attr); }
+
+static void begin_forward(const ex_call *c)
+{
+    const ex_conv_shape g = call_forward(c);
+    ex_kernels_current()->conv->pack(c->shared, EX_CONV_FORWARD, filter(&c->in[1]), &g, c->team);
+}
+
+static void piece_forward(const ex_call *c)
+{
+    convolve(c, c->in[1].dim, (ex_conv_filter){ .packed = c->shared }, c->inputs, &(ex_conv_epilogue){0}, c->scratch);
+}
+
+static void piece_fused(const ex_call *c) { fused(c, c->in[1].dim, (ex_conv_filter){ .packed = c->shared }); }
+
+static const ex_pieces forward_pieces = { .shared = shared_forward, .scratch = piece_scratch_forward, .begin = begin_forward, .piece = piece_forward };
+static const ex_pieces fused_pieces = { .shared = shared_forward, .scratch = piece_scratch_forward, .begin = begin_forward, .piece = piece_fused };
+
+static size_t shared_stats(const ex_signature *s, int32_t parts)
+{
+    return shared_forward(s, parts) + ex_moments_bytes(s->out[0].dim[1], parts);
+}
+
+static size_t piece_scratch_stats(const ex_signature *s, int32_t images)
+{
+    const ex_conv_shape g = signature_forward(s, images);
+    return moments_bytes(g.co) + round_up(piece_scratch(EX_CONV_FORWARD, &g)) + ex_kernels_current()->conv->moments_scratch(&g);
+}
+
+/* The parts' moments lie behind the packed filter. */
+static double *shared_moments(const ex_call *c)
+{
+    const ex_conv_shape g = call_forward(c);
+    return (double *)(void *)((char *)c->shared + packed_bytes(EX_CONV_FORWARD, &g));
+}
+
+static void piece_stats(const ex_call *c)
+{
+    const ex_operand *y = &c->out[0];
+    double *moments = c->scratch;
+    convolve(c, c->in[1].dim, (ex_conv_filter){ .packed = c->shared }, c->inputs, &(ex_conv_epilogue){ .moments = moments },
+             (char *)c->scratch + moments_bytes(y->dim[1]));
+    ex_moments_add(shared_moments(c), c, y->dim[1], moments, (double)c->n * y->dim[2] * y->dim[3]);
+}
+
+static void end_stats(const ex_call *c) { ex_moments_give(c, c->out[0].dim[1], shared_moments(c), &c->out[1]); }
+
+static const ex_pieces stats_pieces = { .shared = shared_stats, .scratch = piece_scratch_stats, .begin = begin_forward, .piece = piece_stats,
+                                        .end = end_stats };
+
+static size_t shared_input(const ex_signature *s, int32_t parts)
+{
+    const ex_conv_shape g = signature_input(s, 1);
+    (void)parts;
+    return packed_bytes(EX_CONV_GRAD_INPUT, &g);
+}
+
+static size_t piece_scratch_input(const ex_signature *s, int32_t images)
+{
+    const ex_conv_shape g = signature_input(s, images);
+    return piece_scratch(EX_CONV_GRAD_INPUT, &g);
+}
+
+static ex_conv_shape call_input(const ex_call *c) { return geometry(c->n, c->out[0].dim, c->in[1].dim, c->in[0].dim, c->attr); }
+
+static void begin_input(const ex_call *c)
+{
+    const ex_conv_shape g = call_input(c);
+    ex_kernels_current()->conv->pack(c->shared, EX_CONV_GRAD_INPUT, filter(&c->in[1]), &g, c->team);
+}
+
+static void piece_input(const ex_call *c)
+{
+    const ex_conv_shape g = call_input(c);
+    ex_kernels_current()->conv->grad_input(image(&c->out[0]), image(&c->in[0]), (ex_conv_filter){ .packed = c->shared }, &g, NULL, c->scratch);
+}
+
+static const ex_pieces input_pieces = { .shared = shared_input, .scratch = piece_scratch_input, .begin = begin_input, .piece = piece_input };
+
+enum { SUMS_BYTES = 8 << 20 };              /* of all parts: more than the caches hold costs more than it saves */
+
+static size_t shared_weight(const ex_signature *s, int32_t parts)
+{
+    const ex_conv_shape g = signature_weight(s, 1);
+    const size_t each = ex_kernels_current()->conv->sums_floats(&g) * sizeof(float);
+    return each && each * (size_t)parts <= SUMS_BYTES ? each * (size_t)parts : SIZE_MAX;
+}
+
+static size_t piece_scratch_weight(const ex_signature *s, int32_t images)
+{
+    const ex_conv_shape g = signature_weight(s, images);
+    return ex_kernels_current()->conv->sums_scratch(&g);
+}
+
+static ex_conv_shape call_weight(const ex_call *c) { return geometry(c->n, c->in[0].dim, c->out[0].dim, c->in[1].dim, c->attr); }
+
+static void piece_weight(const ex_call *c)
+{
+    const ex_conv_shape g = call_weight(c);
+    float *sums = (float *)c->shared + (size_t)c->part * ex_kernels_current()->conv->sums_floats(&g);
+    ex_kernels_current()->conv->add_sums(sums, image(&c->in[0]), image(&c->in[1]), &g, c->more, c->scratch);
+}
+
+static void end_weight(const ex_call *c)
+{
+    const ex_conv_shape g = call_weight(c);
+    ex_kernels_current()->conv->join_sums(filter(&c->out[0]), c->shared, c->parts, &g, c->team);
+}
+
+static const ex_pieces weight_pieces = { .shared = shared_weight, .scratch = piece_scratch_weight, .piece = piece_weight, .end = end_weight };
+
 /* -- Gradient ---------------------------------------------------------------------------------------------------- */
 
 static ex_status gradient(ex_builder *b, const ex_node_ref *node, const int32_t *dout, const int32_t *wanted, int32_t *din)
@@ -452,12 +586,12 @@ static ex_status gradient(ex_builder *b, const ex_node_ref *node, const int32_t 
 static const ex_op conv2d = {
     .name = "conv2d", .about = "convolution of images (N,C,H,W) with weights (O,C/groups,kH,kW) and an optional bias (O)",
     .min_inputs = 2, .max_inputs = 3, .outputs = 1, .attr = forward_attr, .infer = infer_forward, .forward = forward,
-    .gradient = gradient, .macs = macs_forward, .scratch = scratch_forward, .faster = faster_forward, .kernel = kernel_forward,
+    .gradient = gradient, .macs = macs_forward, .scratch = scratch_forward, .faster = faster_forward, .pieces = &forward_pieces, .kernel = kernel_forward,
 };
 static const ex_op conv2d_fused = {
     .name = "conv2d_fused", .about = "made by plans: conv2d, plus a residual if the last input is one, then 0 nothing, 1 relu or 2 relu6",
     .min_inputs = 2, .max_inputs = 4, .outputs = 1, .attr = fused_attr, .in_place = 1 << 2 | 1 << 3, .infer = infer_fused,
-    .forward = forward_fused, .macs = macs_forward, .scratch = scratch_forward, .faster = faster_forward, .kernel = kernel_forward,
+    .forward = forward_fused, .macs = macs_forward, .scratch = scratch_forward, .faster = faster_forward, .pieces = &fused_pieces, .kernel = kernel_forward,
 };
 static const ex_op conv2d_pack = {
     .name = "conv2d_pack", .about = "made by plans: the weights of a convolution in the order in which it reads them",
@@ -467,22 +601,22 @@ static const ex_op conv2d_pack = {
 static const ex_op conv2d_packed = {
     .name = "conv2d_packed", .about = "made by plans: conv2d_fused with packed weights",
     .min_inputs = 2, .max_inputs = 4, .outputs = 1, .attr = packed_attr, .in_place = 1 << 2 | 1 << 3, .infer = infer_packed,
-    .forward = forward_packed, .macs = macs_packed, .scratch = scratch_packed, .kernel = kernel_packed,
+    .forward = forward_packed, .macs = macs_packed, .scratch = scratch_packed, .flags = EX_OP_BY_IMAGE, .kernel = kernel_packed,
 };
 static const ex_op conv2d_stats = {
     .name = "conv2d_stats", .about = "made by plans: conv2d, and mean, biased and unbiased variance of each of its channels",
     .min_inputs = 2, .max_inputs = 3, .outputs = 4, .attr = forward_attr, .infer = infer_stats, .forward = forward_stats,
-    .macs = macs_forward, .scratch = scratch_stats, .faster = faster_forward, .kernel = kernel_forward,
+    .macs = macs_forward, .scratch = scratch_stats, .faster = faster_forward, .pieces = &stats_pieces, .kernel = kernel_forward,
 };
 static const ex_op conv2d_grad_input = {
     .name = "conv2d_grad_input", .about = "the gradient of conv2d towards its images of the given size",
     .min_inputs = 2, .max_inputs = 2, .outputs = 1, .attr = input_attr, .infer = infer_input, .forward = grad_input,
-    .macs = macs_input, .scratch = scratch_input, .faster = faster_input, .kernel = kernel_input,
+    .macs = macs_input, .scratch = scratch_input, .faster = faster_input, .pieces = &input_pieces, .kernel = kernel_input,
 };
 static const ex_op conv2d_grad_weight = {
     .name = "conv2d_grad_weight", .about = "the gradient of conv2d towards its weights of the given kernel size",
     .min_inputs = 2, .max_inputs = 2, .outputs = 1, .attr = weight_attr, .infer = infer_weight, .forward = grad_weight,
-    .macs = macs_weight, .scratch = scratch_weight, .faster = faster_weight, .kernel = kernel_weight,
+    .macs = macs_weight, .scratch = scratch_weight, .faster = faster_weight, .pieces = &weight_pieces, .kernel = kernel_weight,
 };
 
 const ex_op *const ex_ops_conv[] = { &conv2d, &conv2d_fused, &conv2d_pack, &conv2d_packed, &conv2d_stats,

@@ -371,11 +371,11 @@ static const char *kernel_libm(const ex_signature *s) { (void)s; return "libm"; 
 #define BINARY(id, kind, text, flow, rule, runs) \
     static void forward_##id(const ex_call *call) { binary(call, kind); } \
     static const ex_op op_##id = { .name = #id, .about = (text), .min_inputs = 2, .max_inputs = 2, .outputs = 1, \
-        .flags = (flow), .in_place = 3, .infer = infer_binary, .forward = forward_##id, .gradient = (rule), .kernel = (runs) };
+        .flags = (flow) | EX_OP_BY_IMAGE, .in_place = 3, .infer = infer_binary, .forward = forward_##id, .gradient = (rule), .kernel = (runs) };
 #define UNARY(id, kind, text, runs) \
     static void forward_##id(const ex_call *call) { unary(call, kind); } \
     static const ex_op op_##id = { .name = #id, .about = (text), .min_inputs = 1, .max_inputs = 1, .outputs = 1, \
-        .in_place = 1, .infer = infer_unary, .forward = forward_##id, .gradient = gradient_##id, .kernel = (runs) };
+        .flags = EX_OP_BY_IMAGE, .in_place = 1, .infer = infer_unary, .forward = forward_##id, .gradient = gradient_##id, .kernel = (runs) };
 
 BINARY(add, EX_ADD, "add(a, b): a + b", 0, gradient_add, kernel_vector)
 BINARY(sub, EX_SUB, "sub(a, b): a - b", 0, gradient_sub, kernel_vector)
@@ -404,14 +404,14 @@ static const ex_op pow_grad_exponent = {
     .infer = infer_pow_grad, .forward = forward_pow_grad_exponent, .kernel = kernel_libm };
 static const ex_op add_n = {
     .name = "add_n", .about = "add_n(x1, ..., xn): the sum of values of one shape", .min_inputs = 1, .max_inputs = INT32_MAX, .outputs = 1,
-    .flags = EX_OP_NARY, .in_place = 1, .infer = infer_add_n, .forward = forward_add_n, .gradient = gradient_add_n,
+    .flags = EX_OP_NARY | EX_OP_BY_IMAGE, .in_place = 1, .infer = infer_add_n, .forward = forward_add_n, .gradient = gradient_add_n,
     .kernel = kernel_vector };
 static const ex_op cast = {
     .name = "cast", .about = "cast(x; dtype): 0 float32, 1 int32, 2 uint8", .min_inputs = 1, .max_inputs = 1, .outputs = 1,
     .attr = cast_attr, .infer = infer_cast, .forward = forward_copy, .gradient = gradient_cast };
 static const ex_op stop_gradient = {
     .name = "stop_gradient", .about = "stop_gradient(x): x, through which no gradient flows", .min_inputs = 1, .max_inputs = 1,
-    .outputs = 1, .flags = EX_OP_STOPS | EX_OP_VIEW, .in_place = 1, .infer = infer_same, .forward = forward_copy };
+    .outputs = 1, .flags = EX_OP_STOPS | EX_OP_VIEW | EX_OP_BY_IMAGE, .in_place = 1, .infer = infer_same, .forward = forward_copy };
 
 const ex_op *const ex_ops_elementwise[] = {
     &op_add, &op_sub, &op_mul, &op_div, &op_pow, &op_maximum, &op_minimum, &op_equal, &op_less, &op_less_equal, &op_neg, &op_exp,

@@ -11,6 +11,7 @@
  *
  * and batch_norm_grad_input is that whole dx in one pass. It keeps no statistics of its own and refuses other ranks. */
 #include "channels.h"
+#include "moments.h"
 #include "norm.h"
 #include "../base/error.h"
 #include "../kernels/kernels.h"
@@ -114,6 +115,12 @@ static int64_t pixels_of(const ex_operand *x) { return ex_operand_count(x) / x->
 static size_t coefficient_bytes(int64_t channels) { return ex_round_up((size_t)channels * COEFFICIENTS * sizeof(float)); }
 static float *coefficient(const ex_call *call, int64_t channels, int i) { return (float *)call->scratch + i * channels; }
 
+static size_t shared_map(const ex_signature *s, int32_t parts)
+{
+    (void)parts;
+    return coefficient_bytes(s->in[0].dim[1]);
+}
+
 static size_t scratch_map(const ex_signature *s, int32_t batch, int32_t threads)
 {
     (void)batch;
@@ -140,20 +147,42 @@ static void *partials(const ex_call *call, int64_t channels)
 
 /* -- Forward ------------------------------------------------------------------------------------------------------- */
 
-static void affine(const ex_call *call, const ex_operand *mean, const ex_operand *var, const ex_operand *gamma, const ex_operand *beta)
+/* center, scale and offset at `memory`. */
+static void affine_numbers(const ex_call *call, float *memory, const ex_operand *mean, const ex_operand *var, const ex_operand *gamma,
+                           const ex_operand *beta)
 {
     int64_t channels = call->in[0].dim[1];
-    float *center = coefficient(call, channels, 0), *scale = coefficient(call, channels, 1), *offset = coefficient(call, channels, 2);
     for (int64_t c = 0; c < channels; c++) {
-        center[c] = (float)ex_operand_number(mean, c);
-        scale[c] = (float)(ex_operand_number(gamma, c) * ex_norm_inverse(var, c, call->attr[EPS][0]));
-        offset[c] = (float)ex_operand_number(beta, c);
+        memory[c] = (float)ex_operand_number(mean, c);
+        memory[channels + c] = (float)(ex_operand_number(gamma, c) * ex_norm_inverse(var, c, call->attr[EPS][0]));
+        memory[2 * channels + c] = (float)ex_operand_number(beta, c);
     }
-    ex_channels_affine(&call->out[0], &call->in[0], center, scale, offset, call->team);
 }
 
-static void forward_batch_norm(const ex_call *call) { affine(call, &call->in[3], &call->in[4], &call->in[1], &call->in[2]); }
-static void forward_normalise(const ex_call *call) { affine(call, &call->in[1], &call->in[2], &call->in[3], &call->in[4]); }
+static void affine(const ex_call *call, const float *memory)
+{
+    int64_t channels = call->in[0].dim[1];
+    ex_channels_affine(&call->out[0], &call->in[0], memory, memory + channels, memory + 2 * channels, call->team);
+}
+
+static void batch_norm_numbers(const ex_call *call, float *memory)
+{
+    affine_numbers(call, memory, &call->in[3], &call->in[4], &call->in[1], &call->in[2]);
+}
+
+static void normalise_numbers(const ex_call *call, float *memory)
+{
+    affine_numbers(call, memory, &call->in[1], &call->in[2], &call->in[3], &call->in[4]);
+}
+
+/* A map over images whose numbers per channel are made first: as a whole, and in pieces. */
+#define MAP(id, apply) \
+    static void forward_##id(const ex_call *call) { id##_numbers(call, call->scratch); apply(call, call->scratch); } \
+    static void begin_##id(const ex_call *call) { id##_numbers(call, call->shared); } \
+    static void piece_##id(const ex_call *call) { apply(call, call->shared); } \
+    static const ex_pieces id##_pieces = { .shared = shared_map, .begin = begin_##id, .piece = piece_##id };
+MAP(batch_norm, affine)
+MAP(normalise, affine)
 
 /* The shift is the first pixel. With one number per channel the unbiased variance is 0. */
 static void forward_batch_stats(const ex_call *call)
@@ -201,6 +230,78 @@ static void forward_grad_affine(const ex_call *call)
     }
 }
 
+/* -- Sums in pieces ------------------------------------------------------------------------------------------------- */
+
+static size_t shared_moments(const ex_signature *s, int32_t parts) { return ex_moments_bytes(s->in[0].dim[1], parts); }
+
+/* About the piece's first pixel. */
+static void piece_batch_stats(const ex_call *call)
+{
+    const ex_operand *x = &call->in[0];
+    int64_t channels = x->dim[1];
+    double m = (double)pixels_of(x), *mean = results(call, channels), *square = mean + channels;
+    float *center = coefficient(call, channels, 0);
+    for (int64_t c = 0; c < channels; c++) center[c] = ((const float *)x->data)[c * x->stride[1]];
+    ex_channels_moments(mean, x, center, partials(call, channels), NULL);
+    for (int64_t c = 0; c < channels; c++) {
+        const double shift = mean[c] / m;
+        square[c] -= shift * mean[c];
+        mean[c] = center[c] + shift;
+    }
+    ex_moments_add(call->shared, call, (int32_t)channels, mean, m);
+}
+
+static void end_batch_stats(const ex_call *call) { ex_moments_give(call, call->in[0].dim[1], call->shared, call->out); }
+
+/* The mean of each channel in float, then 2 x C doubles of each part. */
+static size_t shared_affine(const ex_signature *s, int32_t parts)
+{
+    int64_t channels = s->in[0].dim[1];
+    return coefficient_bytes(channels) + (size_t)parts * 2 * (size_t)channels * sizeof(double);
+}
+
+static double *part_sums(const ex_call *call, int32_t part)
+{
+    int64_t channels = call->in[0].dim[1];
+    return (double *)((char *)call->shared + coefficient_bytes(channels)) + part * 2 * channels;
+}
+
+static void begin_grad_affine(const ex_call *call)
+{
+    for (int64_t c = 0; c < call->in[0].dim[1]; c++) ((float *)call->shared)[c] = (float)ex_operand_number(&call->in[2], c);
+}
+
+static void piece_grad_affine(const ex_call *call)
+{
+    int64_t channels = call->in[0].dim[1];
+    double *to = part_sums(call, call->part), *sum = results(call, channels);
+    ex_channels_products(sum, &call->in[0], &call->in[1], call->shared, partials(call, channels), NULL);
+    for (int64_t c = 0; c < 2 * channels; c++) to[c] = (call->more ? to[c] : 0) + sum[c];
+}
+
+static void end_grad_affine(const ex_call *call)
+{
+    int64_t channels = call->in[0].dim[1];
+    for (int64_t c = 0; c < channels; c++) {
+        double sum = 0, product = 0;
+        for (int32_t p = 0; p < call->parts; p++) {
+            sum += part_sums(call, p)[c];
+            product += part_sums(call, p)[channels + c];
+        }
+        ex_operand_set(&call->out[0], c, product * ex_norm_inverse(&call->in[3], c, call->attr[EPS][0]));
+        ex_operand_set(&call->out[1], c, sum);
+    }
+}
+
+static size_t scratch_piece(const ex_signature *s, int32_t images) { return scratch_sum(s, images, 1); }
+
+static const ex_pieces batch_stats_pieces = { .shared = shared_moments, .scratch = scratch_piece, .piece = piece_batch_stats,
+                                              .end = end_batch_stats };
+static const ex_pieces grad_affine_pieces = { .shared = shared_affine, .scratch = scratch_piece, .begin = begin_grad_affine,
+                                              .piece = piece_grad_affine, .end = end_grad_affine };
+
+/* -- Other gradients -------------------------------------------------------------------------------------------------- */
+
 static void forward_grad_stats(const ex_call *call)
 {
     for (int64_t c = 0; c < call->in[0].dim[0]; c++) {
@@ -219,22 +320,27 @@ static void forward_grad_input(const ex_call *call)
     ex_channels_scale(&call->out[0], &call->in[0], scale, call->team);
 }
 
-static void forward_batch_norm_grad(const ex_call *call)
+static void batch_norm_grad_numbers(const ex_call *call, float *memory)
 {
     const ex_operand *x = &call->in[0];
     int64_t channels = x->dim[1];
     double m = (double)pixels_of(x);
-    float *center = coefficient(call, channels, 0), *a = coefficient(call, channels, 1), *b = coefficient(call, channels, 2),
-          *offset = coefficient(call, channels, 3);
     for (int64_t c = 0; c < channels; c++) {
         double inv = ex_norm_inverse(&call->in[3], c, call->attr[EPS][0]), scale = ex_operand_number(&call->in[4], c) * inv;
-        center[c] = (float)ex_operand_number(&call->in[2], c);
-        a[c] = (float)scale;
-        b[c] = (float)(-scale * inv * ex_operand_number(&call->in[5], c) / m);
-        offset[c] = (float)(-scale * ex_operand_number(&call->in[6], c) / m);
+        memory[c] = (float)ex_operand_number(&call->in[2], c);
+        memory[channels + c] = (float)scale;
+        memory[2 * channels + c] = (float)(-scale * inv * ex_operand_number(&call->in[5], c) / m);
+        memory[3 * channels + c] = (float)(-scale * ex_operand_number(&call->in[6], c) / m);
     }
-    ex_channels_norm_grad(&call->out[0], x, &call->in[1], center, a, b, offset, call->team);
 }
+
+static void batch_norm_grad_apply(const ex_call *call, const float *memory)
+{
+    int64_t channels = call->in[0].dim[1];
+    ex_channels_norm_grad(&call->out[0], &call->in[0], &call->in[1], memory, memory + channels, memory + 2 * channels,
+                          memory + 3 * channels, call->team);
+}
+MAP(batch_norm_grad, batch_norm_grad_apply)
 
 static void forward_running(const ex_call *call)
 {
@@ -361,11 +467,11 @@ static const ex_op batch_norm = {
     .name = "batch_norm", .about = "batch_norm(x, gamma, beta, mean, var; eps, momentum): normalise with running statistics",
     .min_inputs = 5, .max_inputs = 5, .outputs = 1, .attr = batch_norm_attr, .in_place = 1, .infer = infer_batch_norm,
     .forward = forward_batch_norm, .gradient = gradient_batch_norm, .training = training_batch_norm, .scratch = scratch_map,
-    .kernel = kernel_vector };
+    .pieces = &batch_norm_pieces, .kernel = kernel_vector };
 static const ex_op batch_stats = {
     .name = "batch_stats", .about = "batch_stats(x): mean, biased and unbiased variance of each channel",
     .min_inputs = 1, .max_inputs = 1, .outputs = 3, .infer = infer_batch_stats, .forward = forward_batch_stats,
-    .gradient = gradient_batch_stats, .scratch = scratch_sum, .kernel = kernel_vector };
+    .gradient = gradient_batch_stats, .scratch = scratch_sum, .pieces = &batch_stats_pieces, .kernel = kernel_vector };
 static const ex_op batch_stats_grad = {
     .name = "batch_stats_grad", .about = "batch_stats_grad(x, mean, dmean, dvar): dx through the statistics",
     .min_inputs = 4, .max_inputs = 4, .outputs = 1, .in_place = 1, .infer = infer_stats_grad, .forward = forward_stats_grad,
@@ -373,11 +479,11 @@ static const ex_op batch_stats_grad = {
 static const ex_op normalise = {
     .name = "normalise", .about = "normalise(x, mean, var, gamma, beta; eps): batch norm with given statistics",
     .min_inputs = 5, .max_inputs = 5, .outputs = 1, .attr = eps_attr, .in_place = 1, .infer = infer_normalise,
-    .forward = forward_normalise, .gradient = gradient_normalise, .scratch = scratch_map, .kernel = kernel_vector };
+    .forward = forward_normalise, .gradient = gradient_normalise, .scratch = scratch_map, .pieces = &normalise_pieces, .kernel = kernel_vector };
 static const ex_op grad_affine = {
     .name = "normalise_grad_affine", .about = "normalise_grad_affine(x, dy, mean, var; eps): dgamma, dbeta",
     .min_inputs = 4, .max_inputs = 4, .outputs = 2, .attr = eps_attr, .infer = infer_grad_affine, .forward = forward_grad_affine,
-    .scratch = scratch_sum, .kernel = kernel_vector };
+    .scratch = scratch_sum, .pieces = &grad_affine_pieces, .kernel = kernel_vector };
 static const ex_op grad_stats = {
     .name = "normalise_grad_stats", .about = "normalise_grad_stats(dgamma, dbeta, gamma, var; eps): dmean, dvar",
     .min_inputs = 4, .max_inputs = 4, .outputs = 2, .attr = eps_attr, .infer = infer_grad_stats, .forward = forward_grad_stats };
@@ -388,7 +494,7 @@ static const ex_op grad_input = {
 static const ex_op batch_norm_grad = {
     .name = "batch_norm_grad_input", .about = "batch_norm_grad_input(x, dy, mean, var, gamma, dgamma, dbeta; eps): the whole dx in one pass",
     .min_inputs = 7, .max_inputs = 7, .outputs = 1, .attr = eps_attr, .in_place = 3, .infer = infer_batch_norm_grad,
-    .forward = forward_batch_norm_grad, .scratch = scratch_map, .kernel = kernel_vector };
+    .forward = forward_batch_norm_grad, .scratch = scratch_map, .pieces = &batch_norm_grad_pieces, .kernel = kernel_vector };
 static const ex_op running_update = {
     .name = "running_update", .about = "running_update(running, value; momentum): running = (1 - momentum) running + momentum value",
     .min_inputs = 2, .max_inputs = 2, .attr = momentum_attr, .writes = 1, .infer = infer_running, .forward = forward_running };

@@ -236,6 +236,23 @@ static int64_t run(walk *w, ex_team *team)
     return w->parts;
 }
 
+/* A piece, on this thread. */
+static void run_piece(walk *w)
+{
+    w->k = ex_kernels_current()->norm;
+    w->channels = w->o[X]->dim[1];
+    if (w->kernel[0] == 1 && w->kernel[1] == 1) {
+        ex_loop l;
+        ex_loop_over_pixels(&l, OPERANDS, w->o);
+        ex_loop_walk(&l, 0, l.count, 0, pixels_body, w);
+        return;
+    }
+    const ex_operand *pooled = w->o[w->kind == FORWARD ? OUT : DY];
+    w->lines = pooled->dim[0] * pooled->dim[2];
+    w->parts = 1;
+    lines_part(w, 0, 0);
+}
+
 /* -- Numbers per channel ------------------------------------------------------------------------------------------- */
 
 enum { COEFFICIENTS = 6 };                  /* float vectors of C numbers in scratch, before the parts' sums */
@@ -254,12 +271,13 @@ static size_t scratch_sum(const ex_signature *s, int32_t batch, int32_t threads)
     return scratch_map(s, batch, threads) + ex_channels_sum_bytes(s->in[0].dim[1]);
 }
 
-static double *partials(const ex_call *call) { return (double *)((char *)call->scratch + coefficient_bytes(call->in[0].dim[1])); }
+/* memory: the numbers per channel, then the parts' sums. */
+static double *partials(const ex_call *call, void *memory) { return (double *)((char *)memory + coefficient_bytes(call->in[0].dim[1])); }
 
-static ex_norm_numbers numbers_of(const ex_call *call)
+static ex_norm_numbers numbers_at(const ex_call *call, void *memory)
 {
     int64_t channels = call->in[0].dim[1];
-    float *f = call->scratch;
+    float *f = memory;
     double act = call->attr[ACT][0];
     return (ex_norm_numbers){ f, f + channels, f + 2 * channels, f + 3 * channels, f + 4 * channels, f + 5 * channels,
                               act == NONE ? NAN : 0.0f, act == RELU6 ? 6.0f : NAN };
@@ -278,13 +296,14 @@ static void set_affine(const ex_call *call, const ex_norm_numbers *n, int first)
 }
 
 /* Adds the parts in order: out = dgamma, dbeta. */
-static void give_sums(const ex_call *call, const walk *w, int64_t parts, const ex_operand *var, const ex_operand *out)
+static void give_sums(const ex_call *call, const double *partial, int64_t parts, const ex_operand *var, const ex_operand *out)
 {
-    for (int64_t c = 0; c < w->channels; c++) {
+    int64_t channels = call->in[0].dim[1];
+    for (int64_t c = 0; c < channels; c++) {
         double sum = 0, product = 0;
         for (int64_t p = 0; p < parts; p++) {
-            sum += w->partial[p * 2 * w->channels + c];
-            product += w->partial[(p * 2 + 1) * w->channels + c];
+            sum += partial[p * 2 * channels + c];
+            product += partial[(p * 2 + 1) * channels + c];
         }
         ex_operand_set(&out[0], c, product * ex_norm_inverse(var, c, call->attr[EPS][0]));
         ex_operand_set(&out[1], c, sum);
@@ -298,52 +317,102 @@ static void set_kernel(walk *w, const ex_call *call)
 
 /* -- The operators --------------------------------------------------------------------------------------------------- */
 
-static void forward_act(const ex_call *call)
+/* Each has two halves: its numbers per channel, made once into `numbers`, and the walk over images. As a whole a call keeps
+ * them in its scratch; in pieces they are shared, with the parts' sums behind them. */
+static walk start_act(const ex_call *call)
 {
     int shortcut = call->inputs > 5;
     const ex_operand *x = &call->in[0];
-    walk w = { .kind = FORWARD, .o = { &call->out[0], x, &call->in[shortcut ? 5 : 0], x, x }, .optional = shortcut };
-    w.numbers = numbers_of(call);
-    set_kernel(&w, call);
-    set_affine(call, &w.numbers, 1);
-    run(&w, call->team);
+    return (walk){ .kind = FORWARD, .o = { &call->out[0], x, &call->in[shortcut ? 5 : 0], x, x }, .optional = shortcut };
 }
 
-static void forward_grad_affine(const ex_call *call)
+static walk start_grad_affine(const ex_call *call)
 {
     const ex_operand *x = &call->in[0], *dy = &call->in[1];
-    walk w = { .kind = SUMS, .o = { x, x, dy, x, x }, .partial = partials(call), .numbers = numbers_of(call) };
-    set_kernel(&w, call);
-    set_affine(call, &w.numbers, 2);
-    give_sums(call, &w, run(&w, call->team), &call->in[3], call->out);
+    return (walk){ .kind = SUMS, .o = { x, x, dy, x, x } };
 }
 
-static void forward_grad_input(const ex_call *call)
+static walk start_grad_input(const ex_call *call)
+{
+    const ex_operand *x = &call->in[0];
+    return (walk){ .kind = INPUT, .o = { &call->out[0], x, &call->in[1], x, x } };
+}
+
+static walk start_add_grad(const ex_call *call)
+{
+    const ex_operand *in = call->in;
+    int two = call->inputs > 5;
+    return (walk){ .kind = ADD, .o = { &call->out[0], &in[0], &in[2], &in[1], &in[two ? 5 : 0] }, .kernel = { 1, 1 }, .optional = two };
+}
+
+static void numbers_act(const ex_call *call, const ex_norm_numbers *n) { set_affine(call, n, 1); }
+static void numbers_grad_affine(const ex_call *call, const ex_norm_numbers *n) { set_affine(call, n, 2); }
+
+static void numbers_grad_input(const ex_call *call, const ex_norm_numbers *n)
 {
     const ex_operand *x = &call->in[0], *in = call->in;
-    walk w = { .kind = INPUT, .o = { &call->out[0], x, &in[1], x, x }, .numbers = numbers_of(call) };
     double m = (double)ex_operand_count(x) / x->dim[1];
-    float *a = (float *)w.numbers.a, *b = (float *)w.numbers.b, *shift = (float *)w.numbers.shift;
-    set_kernel(&w, call);
-    set_affine(call, &w.numbers, 2);
+    float *a = (float *)n->a, *b = (float *)n->b, *shift = (float *)n->shift;
+    set_affine(call, n, 2);
     for (int64_t c = 0; c < x->dim[1]; c++) {
         double inv = ex_norm_inverse(&in[3], c, call->attr[EPS][0]), scale = ex_operand_number(&in[4], c) * inv;
         a[c] = (float)scale;
         b[c] = (float)(-scale * inv * ex_operand_number(&in[6], c) / m);
         shift[c] = (float)(-scale * ex_operand_number(&in[7], c) / m);
     }
-    run(&w, call->team);
 }
 
-static void forward_add_grad(const ex_call *call)
+static void numbers_add_grad(const ex_call *call, const ex_norm_numbers *n)
 {
-    const ex_operand *in = call->in;
-    int two = call->inputs > 5;
-    walk w = { .kind = ADD, .o = { &call->out[0], &in[0], &in[2], &in[1], &in[two ? 5 : 0] }, .kernel = { 1, 1 }, .optional = two,
-               .partial = partials(call), .numbers = numbers_of(call) };
-    for (int64_t c = 0; c < in[0].dim[1]; c++) ((float *)w.numbers.center)[c] = (float)ex_operand_number(&in[3], c);
-    give_sums(call, &w, run(&w, call->team), &in[4], &call->out[1]);
+    for (int64_t c = 0; c < call->in[0].dim[1]; c++) ((float *)n->center)[c] = (float)ex_operand_number(&call->in[3], c);
 }
+
+static void end_grad_affine(const ex_call *call) { give_sums(call, partials(call, call->shared), call->parts, &call->in[3], call->out); }
+static void end_add_grad(const ex_call *call) { give_sums(call, partials(call, call->shared), call->parts, &call->in[4], &call->out[1]); }
+
+#define OPERATOR(id, pooled, sums, end_sums) \
+    static void forward_##id(const ex_call *call) \
+    { \
+        walk w = start_##id(call); \
+        w.numbers = numbers_at(call, call->scratch); \
+        numbers_##id(call, &w.numbers); \
+        if (pooled) set_kernel(&w, call); \
+        if (sums) w.partial = partials(call, call->scratch); \
+        ex_call joined = *call; \
+        joined.shared = call->scratch; \
+        joined.parts = (int32_t)run(&w, call->team); \
+        end_sums(&joined); \
+    } \
+    static void begin_##id(const ex_call *call) \
+    { \
+        ex_norm_numbers n = numbers_at(call, call->shared); \
+        numbers_##id(call, &n); \
+    } \
+    static void piece_##id(const ex_call *call) \
+    { \
+        walk w = start_##id(call); \
+        w.numbers = numbers_at(call, call->shared); \
+        if (pooled) set_kernel(&w, call); \
+        if (sums) w.partial = partials(call, call->shared) + (size_t)call->part * 2 * (size_t)call->in[0].dim[1]; \
+        if (sums && !call->more) clear(w.partial, 1, call->in[0].dim[1]); \
+        run_piece(&w); \
+    }
+static void nothing(const ex_call *call) { (void)call; }
+OPERATOR(act, 1, 0, nothing)
+OPERATOR(grad_affine, 1, 1, end_grad_affine)
+OPERATOR(grad_input, 1, 0, nothing)
+OPERATOR(add_grad, 0, 1, end_add_grad)
+
+static size_t shared_map(const ex_signature *s, int32_t parts) { return scratch_map(s, parts, 1); }
+static size_t shared_sum(const ex_signature *s, int32_t parts)
+{
+    return scratch_map(s, parts, 1) + ex_round_up((size_t)parts * 2 * (size_t)s->in[0].dim[1] * sizeof(double));
+}
+
+static const ex_pieces act_pieces = { .shared = shared_map, .begin = begin_act, .piece = piece_act };
+static const ex_pieces grad_affine_pieces = { .shared = shared_sum, .begin = begin_grad_affine, .piece = piece_grad_affine, .end = end_grad_affine };
+static const ex_pieces grad_input_pieces = { .shared = shared_map, .begin = begin_grad_input, .piece = piece_grad_input };
+static const ex_pieces add_grad_pieces = { .shared = shared_sum, .begin = begin_add_grad, .piece = piece_add_grad, .end = end_add_grad };
 
 /* -- The family ------------------------------------------------------------------------------------------------------ */
 
@@ -358,19 +427,19 @@ static const char *kernel_vector(const ex_signature *s) { (void)s; return "vecto
 static const ex_op act_op = {
     .name = "normalise_act", .about = "normalise_act(x, mean, var, gamma, beta, [shortcut]; eps, act, kernel): batch norm, sum, activation, "
     "largest of each window", .min_inputs = 5, .max_inputs = 6, .outputs = 1, .attr = act_attr, .in_place = 1 | 1 << 5,
-    .infer = infer_act, .forward = forward_act, .scratch = scratch_map, .kernel = kernel_pooled };
+    .infer = infer_act, .forward = forward_act, .scratch = scratch_map, .pieces = &act_pieces, .kernel = kernel_pooled };
 static const ex_op grad_affine_op = {
     .name = "normalise_act_grad_affine", .about = "normalise_act_grad_affine(x, dy, mean, var, gamma, beta; eps, act, kernel): dgamma, dbeta",
     .min_inputs = 6, .max_inputs = 6, .outputs = 2, .attr = act_attr, .infer = infer_grad_affine, .forward = forward_grad_affine,
-    .scratch = scratch_sum, .kernel = kernel_pooled };
+    .scratch = scratch_sum, .pieces = &grad_affine_pieces, .kernel = kernel_pooled };
 static const ex_op grad_input_op = {
     .name = "normalise_act_grad_input",
     .about = "normalise_act_grad_input(x, dy, mean, var, gamma, beta, dgamma, dbeta; eps, act, kernel): dx", .min_inputs = 8,
     .max_inputs = 8, .outputs = 1, .attr = act_attr, .in_place = 3, .infer = infer_grad_input, .forward = forward_grad_input,
-    .scratch = scratch_map, .kernel = kernel_pooled };
+    .scratch = scratch_map, .pieces = &grad_input_pieces, .kernel = kernel_pooled };
 static const ex_op add_grad_op = {
     .name = "normalise_add_grad", .about = "normalise_add_grad(x, y, dy, mean, var, [second dy]; eps, act): the gradient of the sum, dgamma, dbeta",
     .min_inputs = 5, .max_inputs = 6, .outputs = 3, .attr = add_attr, .in_place = 1 << 2 | 1 << 5, .infer = infer_add_grad,
-    .forward = forward_add_grad, .scratch = scratch_sum, .kernel = kernel_vector };
+    .forward = forward_add_grad, .scratch = scratch_sum, .pieces = &add_grad_pieces, .kernel = kernel_vector };
 
 const ex_op *const ex_ops_norm_act[] = { &act_op, &grad_affine_op, &grad_input_op, &add_grad_op, NULL };

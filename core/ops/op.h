@@ -58,7 +58,20 @@ typedef struct ex_call {
     void *scratch;                          /* 64-byte aligned */
     uint64_t seed;
     uint32_t step;
+    void *shared;                           /* in pieces (ex_pieces), 64-byte aligned */
+    int32_t parts, part, more;              /* of the run; this piece's; 1: it is not the part's first one */
 } ex_call;
+
+/* How an operator runs where a plan takes a batch a few images at a time through several nodes (graph/chain.c): in `parts`
+ * parts, fixed by the shape, each a range of images that goes by in pieces, in order, on one thread. Sums over images belong
+ * to parts and are added in their order, so that bits do not depend on threads. */
+typedef struct ex_pieces {
+    size_t (*shared)(const ex_signature *s, int32_t parts);     /* bytes that all pieces share; SIZE_MAX: this shape has no such form */
+    size_t (*scratch)(const ex_signature *s, int32_t images);   /* bytes, of a piece of so many images; NULL: 0 */
+    void (*begin)(const ex_call *call);     /* before the first piece, whole operands, whose images may not be there yet; NULL: nothing */
+    void (*piece)(const ex_call *call);     /* n images, operands that hold them alone, no team */
+    void (*end)(const ex_call *call);       /* after the last piece: makes the outputs that are not images; NULL: there are none */
+} ex_pieces;
 
 /* How a gradient rule appends nodes. Values are indices. Implemented by the graph. `node` names the new node itself
  * from the operator and the node it belongs to. Optional inputs are left off at the end. */
@@ -85,8 +98,10 @@ typedef enum ex_op_flag {
     EX_OP_LUA = 4,                          /* written in Lua */
     EX_OP_ELEMENTWISE = 8,                  /* out[0] has the strides of in[0] (used by Lua operators) */
     EX_OP_STOPS = 16,                       /* no gradient flows through it (stop_gradient, comparisons, counts) */
-    EX_OP_VIEW = 32                         /* out[0] holds in[0]'s numbers in the same logical order (reshape, flatten, identities):
+    EX_OP_VIEW = 32,                        /* out[0] holds in[0]'s numbers in the same logical order (reshape, flatten, identities):
                                                a plan makes it an alias where the memory order allows */
+    EX_OP_BY_IMAGE = 64                     /* each image's outputs follow from its inputs alone, with the same bits in any batch, and
+                                               scratch is for images: forward serves for pieces too */
 } ex_op_flag;
 
 typedef struct ex_op {
@@ -113,6 +128,7 @@ typedef struct ex_op {
     /* The attribute which, set to 1, lets this node run faster with more rounding, at the batch given; EX_NONE where nothing
      * pays. A plan sets it (the pass "winograd"); NULL: none. */
     int32_t (*faster)(const ex_signature *s, int32_t batch);
+    const ex_pieces *pieces;                /* NULL: not in pieces, unless EX_OP_BY_IMAGE */
     const char *(*kernel)(const ex_signature *s);   /* what will run, in a word, for `exeunt plan` (of inputs past EX_MAX_IN
                                                it sees nothing); NULL: "simple" */
 } ex_op;

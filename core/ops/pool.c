@@ -428,24 +428,24 @@ static const char *kernel_vector(const ex_signature *s) { (void)s; return "vecto
 
 static const ex_op max_pool = {
     .name = "max_pool2d", .about = "max_pool2d(x; kernel, stride = kernel, padding, dilation, ceil_mode)", .min_inputs = 1, .max_inputs = 1,
-    .outputs = 1, .attr = max_attr, .infer = infer_max, .forward = forward_max, .gradient = gradient_max, .kernel = kernel_max };
+    .outputs = 1, .attr = max_attr, .flags = EX_OP_BY_IMAGE, .infer = infer_max, .forward = forward_max, .gradient = gradient_max, .kernel = kernel_max };
 static const ex_op max_pool_grad = {
     .name = "max_pool2d_grad", .about = "max_pool2d_grad(x, y, dy; as max_pool2d, act): the first maximum of a window takes its gradient",
-    .min_inputs = 3, .max_inputs = 3, .outputs = 1, .attr = max_grad_attr, .infer = infer_max_grad, .forward = forward_max_grad,
+    .min_inputs = 3, .max_inputs = 3, .outputs = 1, .attr = max_grad_attr, .flags = EX_OP_BY_IMAGE, .infer = infer_max_grad, .forward = forward_max_grad,
     .kernel = kernel_max };
 static const ex_op avg_pool = {
     .name = "avg_pool2d", .about = "avg_pool2d(x; kernel, stride = kernel, padding, ceil_mode, count_include_pad)", .min_inputs = 1,
-    .max_inputs = 1, .outputs = 1, .attr = avg_attr, .infer = infer_avg, .forward = forward_avg, .gradient = gradient_avg,
+    .max_inputs = 1, .outputs = 1, .attr = avg_attr, .flags = EX_OP_BY_IMAGE, .infer = infer_avg, .forward = forward_avg, .gradient = gradient_avg,
     .kernel = kernel_vector };
 static const ex_op avg_pool_grad = {
     .name = "avg_pool2d_grad", .about = "avg_pool2d_grad(dy; as avg_pool2d, size = H, W of x)", .min_inputs = 1, .max_inputs = 1,
-    .outputs = 1, .attr = avg_grad_attr, .infer = infer_avg_grad, .forward = forward_avg_grad, .kernel = kernel_vector };
+    .outputs = 1, .attr = avg_grad_attr, .flags = EX_OP_BY_IMAGE, .infer = infer_avg_grad, .forward = forward_avg_grad, .kernel = kernel_vector };
 static const ex_op global_avg = {
     .name = "global_avg_pool", .about = "global_avg_pool(x (N, C, H, W)): the mean of each channel, (N, C)", .min_inputs = 1,
-    .max_inputs = 1, .outputs = 1, .infer = infer_global, .forward = forward_global, .gradient = gradient_global,
+    .max_inputs = 1, .outputs = 1, .flags = EX_OP_BY_IMAGE, .infer = infer_global, .forward = forward_global, .gradient = gradient_global,
     .kernel = kernel_vector };
 static const ex_op global_avg_grad = {
     .name = "global_avg_pool_grad", .about = "global_avg_pool_grad(dy (N, C); size = H, W of x)", .min_inputs = 1, .max_inputs = 1,
-    .outputs = 1, .attr = size_attr, .infer = infer_global_grad, .forward = forward_global_grad, .kernel = kernel_vector };
+    .outputs = 1, .attr = size_attr, .flags = EX_OP_BY_IMAGE, .infer = infer_global_grad, .forward = forward_global_grad, .kernel = kernel_vector };
 
 const ex_op *const ex_ops_pool[] = { &max_pool, &max_pool_grad, &avg_pool, &avg_pool_grad, &global_avg, &global_avg_grad, NULL };

@@ -285,6 +285,37 @@ static void forward_channel_sum(const ex_call *call)
     for (int64_t c = 0; c < channels; c++) ((float *)call->out[0].data)[c * call->out[0].stride[0]] = (float)sum[c];
 }
 
+/* In pieces: C doubles of each part, in whole lines of the cache. */
+static size_t part_doubles(int64_t channels) { return ((size_t)channels + 7) / 8 * 8; }
+
+static size_t shared_channel_sum(const ex_signature *s, int32_t parts)
+{
+    return part_doubles(s->in[0].dim[1]) * (size_t)parts * sizeof(double);
+}
+
+static size_t piece_scratch_channel_sum(const ex_signature *s, int32_t images) { return scratch_channel_sum(s, images, 1); }
+
+static void piece_channel_sum(const ex_call *call)
+{
+    int64_t channels = call->in[0].dim[1];
+    double *sum = call->scratch, *to = (double *)call->shared + (size_t)call->part * part_doubles(channels);
+    ex_channels_sum(sum, &call->in[0], sum + 2 * channels, NULL);
+    for (int64_t c = 0; c < channels; c++) to[c] = (call->more ? to[c] : 0) + sum[c];
+}
+
+static void end_channel_sum(const ex_call *call)
+{
+    int64_t channels = call->in[0].dim[1];
+    for (int64_t c = 0; c < channels; c++) {
+        double sum = 0;
+        for (int32_t p = 0; p < call->parts; p++) sum += ((const double *)call->shared)[(size_t)p * part_doubles(channels) + (size_t)c];
+        ((float *)call->out[0].data)[c * call->out[0].stride[0]] = (float)sum;
+    }
+}
+
+static const ex_pieces channel_sum_pieces = { .shared = shared_channel_sum, .scratch = piece_scratch_channel_sum,
+                                              .piece = piece_channel_sum, .end = end_channel_sum };
+
 /* (C) repeated over pixels and batch. */
 static ex_status gradient_channel_sum(ex_builder *b, const ex_node_ref *node, const int32_t *dout, const int32_t *wanted, int32_t *din)
 {
@@ -322,6 +353,6 @@ static const ex_op mean_grad = {
 static const ex_op channel_sum = {
     .name = "channel_sum", .about = "channel_sum(x (N, C, H, W) or (N, C)): the sum of each channel, (C)", .min_inputs = 1,
     .max_inputs = 1, .outputs = 1, .infer = infer_channel_sum, .forward = forward_channel_sum, .gradient = gradient_channel_sum,
-    .scratch = scratch_channel_sum, .kernel = kernel_vector };
+    .scratch = scratch_channel_sum, .pieces = &channel_sum_pieces, .kernel = kernel_vector };
 
 const ex_op *const ex_ops_reduce[] = { &sum, &mean, &max, &min, &argmax, &sum_grad, &mean_grad, &channel_sum, NULL };

@@ -351,17 +351,17 @@ static const char *kernel_copy(const ex_signature *s) { (void)s; return "copy"; 
 
 static const ex_op reshape = {
     .name = "reshape", .about = "reshape(x; shape): the same elements in other axes; a first -1 is the batch", .min_inputs = 1,
-    .max_inputs = 1, .outputs = 1, .attr = shape_attr, .flags = EX_OP_VIEW, .infer = infer_reshape, .forward = forward_reshape,
+    .max_inputs = 1, .outputs = 1, .attr = shape_attr, .flags = EX_OP_VIEW | EX_OP_BY_IMAGE, .infer = infer_reshape, .forward = forward_reshape,
     .gradient = gradient_reshape, .kernel = kernel_copy };
 static const ex_op flatten = {
     .name = "flatten", .about = "flatten(x (N, C, H, W)): (N, C H W) in C, H, W order", .min_inputs = 1, .max_inputs = 1, .outputs = 1,
-    .flags = EX_OP_VIEW, .infer = infer_flatten, .forward = forward_reshape, .gradient = gradient_reshape, .kernel = kernel_copy };
+    .flags = EX_OP_VIEW | EX_OP_BY_IMAGE, .infer = infer_flatten, .forward = forward_reshape, .gradient = gradient_reshape, .kernel = kernel_copy };
 static const ex_op copy = {
     .name = "copy", .about = "copy(x): the same value in the memory layout of the result", .min_inputs = 1, .max_inputs = 1,
-    .outputs = 1, .flags = EX_OP_VIEW, .infer = infer_same, .forward = forward_copy, .gradient = gradient_copy, .kernel = kernel_copy };
+    .outputs = 1, .flags = EX_OP_VIEW | EX_OP_BY_IMAGE, .infer = infer_same, .forward = forward_copy, .gradient = gradient_copy, .kernel = kernel_copy };
 static const ex_op concat = {
     .name = "concat", .about = "concat(x1, ..., xn; axis = 1)", .min_inputs = 1, .max_inputs = INT32_MAX, .outputs = 1,
-    .attr = concat_attr, .flags = EX_OP_NARY, .infer = infer_concat, .forward = forward_concat, .gradient = gradient_concat,
+    .attr = concat_attr, .flags = EX_OP_NARY | EX_OP_BY_IMAGE, .infer = infer_concat, .forward = forward_concat, .gradient = gradient_concat,
     .kernel = kernel_copy };
 static const ex_op slice = {
     .name = "slice", .about = "slice(x; axis, start, count, step): part of an axis", .min_inputs = 1, .max_inputs = 1, .outputs = 1,
