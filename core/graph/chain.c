@@ -8,9 +8,9 @@
 #include "../base/error.h"
 #include "../base/memory.h"
 
-/* MIN_BATCH: fewer images are split over threads by the kernels themselves. PIECE_BYTES: what a step reads and writes of a
+/* PIECE_BYTES: what a step reads and writes of a
  * piece, about a third of a core's L2 cache. PARTS: the most parts where sums are kept for each; LEAST_PARTS: for balance. */
-enum { MIN_BATCH = 16, PARTS = 32, LEAST_PARTS = 16, PIECE_BYTES = 384 << 10 };
+enum { PARTS = 32, LEAST_PARTS = 16, PIECE_BYTES = 384 << 10 };
 
 typedef enum where { WAITING, DONE, MEMBER, LATER } where;
 
@@ -21,28 +21,27 @@ typedef struct forming {
     int32_t *member, members, *later, laters;
 } forming;
 
-ex_signature ex_plan_signature(const ex_plan *p, const ex_node *n, ex_shape *in, ex_shape *out)
+ex_signature ex_node_signature(const ex_graph *g, const ex_node *n, ex_shape *in, ex_shape *out)
 {
-    for (int32_t i = 0; i < n->inputs && i < EX_MAX_IN; i++) in[i] = p->graph->value[n->in[i]].shape;
-    for (int32_t k = 0; k < n->outputs; k++) out[k] = p->graph->value[n->out[k]].shape;
+    for (int32_t i = 0; i < n->inputs && i < EX_MAX_IN; i++) in[i] = g->value[n->in[i]].shape;
+    for (int32_t k = 0; k < n->outputs; k++) out[k] = g->value[n->out[k]].shape;
     return (ex_signature){ .inputs = n->inputs, .outputs = n->outputs, .in = in, .out = out, .attr = (const ex_numbers *)n->attr,
                            .attr_count = n->attr_count };
 }
 
-static int is_batched(const ex_plan *p, int32_t value) { return ex_value_is_batched(&p->graph->value[value]); }
+static int is_batched(const ex_graph *g, int32_t value) { return ex_value_is_batched(&g->value[value]); }
 
-/* Whether the node can be a member of a chain at all. */
-static int by_image(const ex_plan *p, const ex_node *n)
+int ex_chain_admits(const ex_graph *g, const ex_node *n)
 {
     const ex_op *op = n->op;
     int batched = 0;
     if (!(op->pieces || op->flags & EX_OP_BY_IMAGE) || op->flags & EX_OP_LUA || n->inputs > EX_MAX_IN) return 0;
-    for (int32_t i = 0; i < n->inputs; i++) batched |= is_batched(p, n->in[i]);
+    for (int32_t i = 0; i < n->inputs; i++) batched |= is_batched(g, n->in[i]);
     for (int32_t k = 0; k < n->outputs; k++)
-        if (!is_batched(p, n->out[k]) && !(op->pieces && op->pieces->end)) return 0;
+        if (!is_batched(g, n->out[k]) && !(op->pieces && op->pieces->end)) return 0;
     if (!batched || !op->pieces) return batched;
     ex_shape in[EX_MAX_IN], out[EX_MAX_OUT];
-    const ex_signature s = ex_plan_signature(p, n, in, out);
+    const ex_signature s = ex_node_signature(g, n, in, out);
     return op->pieces->shared(&s, PARTS) != SIZE_MAX;
 }
 
@@ -58,7 +57,7 @@ static int follows(const forming *f, const ex_node *n)
     int touches = 0;
     for (int32_t i = 0; i < n->inputs; i++) {
         if (!made_by(f, n->in[i], MEMBER)) continue;
-        if (!is_batched(f->p, n->in[i])) return 0;
+        if (!is_batched(f->p->graph, n->in[i])) return 0;
         touches = 1;
     }
     return touches;
@@ -68,9 +67,9 @@ static int follows(const forming *f, const ex_node *n)
 static int can_come(const forming *f, int32_t maker)
 {
     const ex_node *m = &f->p->graph->node[maker];
-    if (!by_image(f->p, m) || m->outputs != 1 || f->readers[m->out[0]] != 1 || f->p->graph->value[m->out[0]].root) return 0;
+    if (!ex_chain_admits(f->p->graph, m) || m->outputs != 1 || f->readers[m->out[0]] != 1 || f->p->graph->value[m->out[0]].root) return 0;
     for (int32_t i = 0; i < m->inputs; i++)
-        if (made_by(f, m->in[i], LATER) || (made_by(f, m->in[i], MEMBER) && !is_batched(f->p, m->in[i]))) return 0;
+        if (made_by(f, m->in[i], LATER) || (made_by(f, m->in[i], MEMBER) && !is_batched(f->p->graph, m->in[i]))) return 0;
     return 1;
 }
 
@@ -85,7 +84,7 @@ static int take(forming *f, int32_t n)
 {
     const ex_graph *g = f->p->graph;
     const ex_node *node = &g->node[n];
-    if (!by_image(f->p, node) || !follows(f, node)) return 0;
+    if (!ex_chain_admits(f->p->graph, node) || !follows(f, node)) return 0;
     for (int32_t i = 0; i < node->inputs; i++)
         if (made_by(f, node->in[i], LATER) && !can_come(f, g->value[node->in[i]].node)) return 0;
     for (int32_t i = 0; i < node->inputs; i++)
@@ -101,9 +100,9 @@ static double step_bytes(const ex_plan *p, const ex_node *n)
 {
     double bytes = 0;
     for (int32_t i = 0; i < n->inputs; i++)
-        if (is_batched(p, n->in[i])) bytes += (double)ex_plan_value_bytes(p, n->in[i]);
+        if (is_batched(p->graph, n->in[i])) bytes += (double)ex_plan_value_bytes(p, n->in[i]);
     for (int32_t k = 0; k < n->outputs; k++)
-        if (is_batched(p, n->out[k])) bytes += (double)ex_plan_value_bytes(p, n->out[k]);
+        if (is_batched(p->graph, n->out[k])) bytes += (double)ex_plan_value_bytes(p, n->out[k]);
     return bytes / p->batch;
 }
 
@@ -128,7 +127,7 @@ static int32_t form(forming *f, int32_t *node, int32_t count)
 {
     f->members = f->laters = 0;
     join(f, node[0]);
-    const int starts = by_image(f->p, &f->p->graph->node[node[0]]);
+    const int starts = ex_chain_admits(f->p->graph, &f->p->graph->node[node[0]]);
     for (int32_t i = 1; i < count; i++) {
         if (starts && take(f, node[i])) continue;
         f->where[node[i]] = LATER;
@@ -151,7 +150,7 @@ static void count_readers(const ex_graph *g, int32_t *readers)
 ex_status ex_plan_chain(ex_plan *p, int32_t *node, int32_t count)
 {
     const size_t nodes = (size_t)p->graph->nodes + 1;
-    if (p->batch < MIN_BATCH) return EX_OK;
+    if (p->batch < EX_CHAIN_BATCH) return EX_OK;
     forming f = { .p = p, .where = ex_alloc_zero(nodes), .readers = ex_alloc_zero(sizeof(int32_t) * ((size_t)p->graph->values + 1)),
                   .member = ex_alloc(sizeof(int32_t) * nodes), .later = ex_alloc(sizeof(int32_t) * nodes) };
     p->chain = ex_alloc_zero(sizeof *p->chain * nodes);

@@ -188,7 +188,7 @@ static size_t scratch_of(const ex_plan *p, const ex_node *n)
 {
     if (!n->op->scratch || n->inputs > EX_MAX_IN) return 0;
     ex_shape in[EX_MAX_IN], out[EX_MAX_OUT];
-    const ex_signature s = ex_plan_signature(p, n, in, out);
+    const ex_signature s = ex_node_signature(p->graph, n, in, out);
     return n->op->scratch(&s, p->batch, p->team ? ex_team_size(p->team) : 1);
 }
 
@@ -233,7 +233,7 @@ static void size_step(ex_plan *p, const ex_chain *c, ex_step *s)
 {
     const ex_pieces *pieces = s->node->op->pieces;
     ex_shape in[EX_MAX_IN], out[EX_MAX_OUT];
-    const ex_signature sig = ex_plan_signature(p, s->node, in, out);
+    const ex_signature sig = ex_node_signature(p->graph, s->node, in, out);
     s->shared_bytes = pieces ? pieces->shared(&sig, c->parts) : 0;
     if (pieces) s->piece_bytes = pieces->scratch ? round_up(pieces->scratch(&sig, c->images)) : 0;
     else s->piece_bytes = s->node->op->scratch ? round_up(s->node->op->scratch(&sig, c->images, 1)) : 0;

@@ -33,6 +33,7 @@ static const pass_line pass_table[] = {
     { "fuse_pool", ex_pass_fuse_pool, 0, 1, NULL },
     { "fuse_update", ex_pass_fuse_update, 0, 1, NULL },
     { "dead", ex_pass_dead, 1, 1, NULL },
+    { "recompute", ex_pass_recompute, 0, 1, NULL },
     { "chain", NULL, 1, 1, NULL },
     { "in_place", NULL, 1, 1, NULL },
 };
@@ -126,7 +127,8 @@ static ex_status transform(ex_plan *p, const ex_graph *g, const char *switches)
     for (int i = 0; i < PASSES; i++) {
         const pass_line *line = &pass_table[i];
         int serves = p->training ? line->training : line->inference;
-        if (!serves || is_off(switches, line->name)) continue;
+        const int chains = p->batch >= EX_CHAIN_BATCH && !is_off(switches, "chain");
+        if (!serves || is_off(switches, line->name) || (line->run == ex_pass_recompute && !chains)) continue;
         if (line->run && apply(p, line->run)) return EX_FAILED;
         if (line->mark) line->mark(p->graph, p->training ? p->batch : 1);   /* inference: the same bits for any batch */
     }
@@ -317,7 +319,7 @@ static const char *kernel_of(const ex_plan *p, const ex_step *s)
     if (n->op->flags & EX_OP_LUA) return "lua";
     if (!n->op->kernel) return "simple";
     ex_shape in[EX_MAX_IN], out[EX_MAX_OUT];
-    const ex_signature sig = ex_plan_signature(p, n, in, out);
+    const ex_signature sig = ex_node_signature(p->graph, n, in, out);
     return n->op->kernel(&sig);
 }
 

@@ -16,6 +16,7 @@ ex_graph *ex_pass_fuse_stats(const ex_graph *g, int32_t *map);  /* training: bat
 ex_graph *ex_pass_fuse_norm(const ex_graph *g, int32_t *map);   /* training: a batch norm and what follows it in one pass */
 ex_graph *ex_pass_fuse_pool(const ex_graph *g, int32_t *map);   /* training: an activation's gradient into a pooling's */
 ex_graph *ex_pass_fuse_update(const ex_graph *g, int32_t *map); /* training: the optimiser's steps of all parameters in one */
+ex_graph *ex_pass_recompute(const ex_graph *g, int32_t *map);   /* training, with chains: normalised activations again where weight gradients read them */
 ex_graph *ex_pass_dense(const ex_graph *g, int32_t *map);       /* row-major operands for operators written in Lua */
 
 void ex_pass_winograd(ex_graph *g, int32_t batch);              /* in place: marks what kernels of fewer multiplications do faster */
