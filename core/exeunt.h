@@ -190,6 +190,8 @@ typedef struct ex_plan_node_info {
     int32_t dim[EX_MAX_DIMS];               /* of its first result */
     int32_t commit;                         /* 1: writes state, at the end of the step */
     int32_t constant;                       /* 1: runs only after a leaf has changed */
+    int32_t chain;                          /* which chain it is in, from 1 on: steps that take a few images at a time; 0: none */
+    int32_t in_pieces;                      /* 1: only the chain knows its first result, and `bytes` are those of the threads' pieces */
 } ex_plan_node_info;
 
 typedef struct ex_plan_info {

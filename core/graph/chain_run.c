@@ -91,7 +91,13 @@ static ex_status run_part(const run *r, int32_t part, int32_t thread)
     return status;
 }
 
-static void team_part(void *context, int32_t part, int32_t thread) { run_part(context, part, thread); }
+/* Every other chain goes from the last part to the first: after a pass over more than the caches hold, its end is what they
+ * still hold. */
+static void team_part(void *context, int32_t part, int32_t thread)
+{
+    const run *r = context;
+    run_part(r, (r->c - r->p->chain) & 1 ? r->parts - 1 - part : part, thread);
+}
 
 /* begin or end of every step. */
 static void frame(const run *r, int end)

@@ -323,6 +323,15 @@ static const char *kernel_of(const ex_plan *p, const ex_step *s)
     return n->op->kernel(&sig);
 }
 
+static int32_t info_threads(const ex_plan *p) { return p->team ? ex_team_size(p->team) : 1; }
+
+/* Of what only a chain knows: of a piece of each thread. */
+static size_t result_bytes(const ex_plan *p, int32_t value)
+{
+    const ex_place *at = &p->place[p->place[value].group];
+    return at->chain == EX_NONE ? ex_plan_value_bytes(p, value) : at->bytes * (size_t)info_threads(p);
+}
+
 ex_status ex_plan_describe(const ex_plan *p, ex_plan_info *info)
 {
     *info = (ex_plan_info){ .nodes = p->steps, .batch = p->batch, .threads = p->team ? ex_team_size(p->team) : 1,
@@ -338,9 +347,12 @@ ex_status ex_plan_node(const ex_plan *p, int32_t i, ex_plan_node_info *info)
     const ex_node *n = s->node;
     *info = (ex_plan_node_info){ .name = n->name, .op = n->op->name, .kernel = kernel_of(p, s), .macs = step_macs(p, n),
                                  .scratch = (double)s->scratch_bytes, .seconds = s->seconds, .commit = s->commit, .constant = s->constant };
-    for (int32_t k = 0; k < n->outputs && !s->alias; k++) info->bytes += (double)ex_plan_value_bytes(p, n->out[k]);
+    info->chain = s->chain == EX_NONE ? 0 : s->chain + 1;
+    info->in_pieces = n->outputs && p->place[p->place[n->out[0]].group].chain != EX_NONE;
+    if (info->chain) info->scratch = (double)(s->shared_bytes + s->piece_bytes * (size_t)info_threads(p));
+    for (int32_t k = 0; k < n->outputs && !s->alias; k++) info->bytes += (double)result_bytes(p, n->out[k]);
     for (int32_t k = 0; k < n->inputs && !s->alias; k++) info->traffic += (double)ex_plan_value_bytes(p, n->in[k]);
-    info->traffic += info->bytes;
+    for (int32_t k = 0; k < n->outputs && !s->alias; k++) info->traffic += (double)ex_plan_value_bytes(p, n->out[k]);
     if (n->outputs) {
         const ex_shape *shape = &p->graph->value[n->out[0]].shape;
         info->dtype = shape->dtype;

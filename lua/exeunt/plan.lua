@@ -158,7 +158,7 @@ function Plan:nodes()
     list[i + 1] = { name = ffi.string(info.name), op = ffi.string(info.op), kernel = ffi.string(info.kernel), shape = shape,
                     dtype = dtypes[info.dtype], macs = info.macs, bytes = info.bytes,
                     traffic = info.traffic, scratch = info.scratch, seconds = info.seconds, commit = info.commit == 1,
-                    constant = info.constant == 1 }
+                    constant = info.constant == 1, chain = info.chain > 0 and info.chain or nil, in_pieces = info.in_pieces == 1 }
   end
   return list
 end

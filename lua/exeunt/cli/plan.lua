@@ -16,12 +16,14 @@ local function shape_text(node)
 end
 
 -- What is special about a node: "commit" writes state at the end of the step; "constant" runs only after a leaf changed;
--- "alias" takes no memory of its own.
+-- "alias" takes no memory of its own; "pieces": its result is never there for the whole batch, only for the few images that
+-- each thread takes through the nodes of its chain.
 local function marks(node)
   local list = {}
   if node.commit then list[#list + 1] = "commit" end
   if node.constant then list[#list + 1] = "constant" end
-  if node.kernel == "alias" then list[#list + 1] = "alias" end
+  if node.kernel == "alias" then list[#list + 1] = "alias"
+  elseif node.in_pieces then list[#list + 1] = "pieces" end
   return table.concat(list, " ")
 end
 
@@ -52,12 +54,12 @@ end
 
 local function node_table(nodes, profiled)
   local rows, bytes = {}, unless_zero(tables.bytes)
-  local columns = { "#", "node", "operator", "kernel", "shape", { title = "memory", format = bytes },
+  local columns = { "#", right "chain", "node", "operator", "kernel", "shape", { title = "memory", format = bytes },
                     { title = "scratch", format = bytes }, { title = "MACs/image", format = unless_zero(tables.count) } }
   if profiled then append(columns, unpack(TIMES)) end
   columns[#columns + 1] = ""
   for i, node in ipairs(nodes) do
-    rows[i] = { i, node.name, node.op, node.kernel, shape_text(node), node.bytes, node.scratch, node.macs }
+    rows[i] = { i, node.chain or "", node.name, node.op, node.kernel, shape_text(node), node.bytes, node.scratch, node.macs }
     if profiled then append(rows[i], times(node)) end
     append(rows[i], marks(node))
   end

@@ -1,0 +1,258 @@
+/* chain_test.c: which nodes run as chains, what only they know, and that a plan with chains gives what one without gives:
+ * the same bits where nothing is summed over images, else to rounding; and the same bits for any team. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "../../support/graph_build.h"
+
+enum { SIZE = 18, BATCH = 37 };
+
+static int32_t norm(ex_graph *g, const char *name, int32_t x, int32_t channels)
+{
+    static const char *const part[] = { "weight", "bias", "mean", "var" };
+    int32_t in[5] = { x };
+    char text[64];
+    for (int i = 0; i < 4; i++) {
+        snprintf(text, sizeof text, "%s.%s", name, part[i]);
+        in[1 + i] = i < 2 ? add_param(g, text, LIST(channels)) : add_buffer(g, text, LIST(channels), i == 3);
+    }
+    return add_node(g, name, "batch_norm", 5, in);
+}
+
+static int32_t convolution(ex_graph *g, const char *name, int32_t x, int32_t in, int32_t out, int32_t kernel, int32_t stride, int32_t groups, int bias)
+{
+    char weight[64], b[64];
+    snprintf(weight, sizeof weight, "%s.weight", name);
+    snprintf(b, sizeof b, "%s.bias", name);
+    const ex_attr attr[] = { { "padding", 1, { kernel / 2 } }, { "stride", 1, { stride } }, { "groups", 1, { groups } } };
+    int32_t input[3] = { x, add_param(g, weight, LIST(out, in / groups, kernel, kernel)) };
+    if (bias) input[2] = add_param(g, b, LIST(out));
+    return add_node_with(g, name, "conv2d", bias ? 3 : 2, input, 3, attr);
+}
+
+/* images (N,3,18,18): a block with a shortcut around a depthwise and a 1x1 layer, one that shrinks, one without batch norm, a
+ * pooled one, and two exits: every operator that runs in pieces. */
+static ex_graph *network(void)
+{
+    ex_graph *g = ex_graph_new();
+    const ex_attr two = { "kernel", 1, { 2 } };
+    int32_t x = add_input(g, "images", LIST(EX_BATCH, 3, SIZE, SIZE)), y;
+    x = add_node(g, "a.relu", "relu", LIST(norm(g, "a.bn", convolution(g, "a", x, 3, 8, 3, 1, 1, 0), 8)));
+    y = add_node(g, "b.relu", "relu6", LIST(norm(g, "b.bn", convolution(g, "b", x, 8, 8, 3, 1, 8, 0), 8)));
+    y = norm(g, "c.bn", convolution(g, "c", y, 8, 8, 1, 1, 1, 0), 8);
+    x = add_node(g, "c.relu", "relu", LIST(add_node(g, "c.add", "add", LIST(x, y))));
+    y = add_node(g, "one.pool", "global_avg_pool", LIST(x));
+    y = add_node(g, "one", "linear", LIST(y, add_param(g, "one.weight", LIST(3, 8))));
+    x = add_node(g, "d.relu", "relu", LIST(norm(g, "d.bn", convolution(g, "d", x, 8, 20, 3, 2, 1, 0), 20)));
+    x = add_node(g, "e.relu", "relu", LIST(convolution(g, "e", x, 20, 6, 3, 1, 1, 1)));
+    x = add_node(g, "f.relu", "relu", LIST(norm(g, "f.bn", convolution(g, "f", x, 6, 12, 3, 1, 1, 0), 12)));
+    x = add_node_with(g, "f.pool", "max_pool2d", LIST(x), 1, &two);
+    x = add_node(g, "g.relu", "relu", LIST(convolution(g, "g", x, 12, 9, 3, 1, 1, 1)));
+    x = add_node_with(g, "g.pool", "max_pool2d", LIST(x), 1, &two);
+    x = add_node(g, "two.pool", "global_avg_pool", LIST(x));
+    x = add_node(g, "two", "linear", LIST(x, add_param(g, "two.weight", LIST(3, 9))));
+    const int32_t labels = ex_graph_input(g, "labels", EX_INT32, LIST(EX_BATCH));
+    add_node(g, "loss", "add", LIST(add_node(g, "loss1", "softmax_cross_entropy", LIST(y, labels)),
+                                    add_node(g, "loss2", "softmax_cross_entropy", LIST(x, labels))));
+    return g;
+}
+
+enum { PARAMETERS = 32 };
+
+typedef struct trainer {
+    ex_graph *graph;
+    ex_plan *plan;
+    int32_t count, of[PARAMETERS], gradient[PARAMETERS];
+} trainer;
+
+/* A plan whose outputs are the gradients of all parameters. */
+static trainer start(const char *passes, ex_team *team, int32_t batch)
+{
+    ex_graph *g = network();
+    trainer t = { .graph = ex_graph_training(g) };
+    for (int32_t v = 0; v < t.graph->values; v++)
+        if (t.graph->value[v].kind == EX_VALUE_PARAMETER) t.of[t.count++] = v;
+    assert_true(t.count < PARAMETERS);
+    const int32_t loss = ex_graph_find(t.graph, "loss");
+    OK(ex_graph_gradient(t.graph, loss, t.count, t.of, t.gradient));
+    t.plan = plan_for(t.graph, t.count, t.gradient, 1, &loss, batch, 1, passes, team);
+    bind_random(t.plan, "images", LIST(batch, 3, SIZE, SIZE));
+    bind_labels(t.plan, "labels", batch, 3);
+    ex_graph_free(g);
+    return t;
+}
+
+static void stop(trainer *t)
+{
+    ex_plan_free(t->plan);
+    ex_graph_free(t->graph);
+}
+
+static int32_t numbers(const trainer *t, int32_t i) { return (int32_t)ex_shape_count(&t->graph->value[t->of[i]].shape); }
+
+static float *gradient_of(trainer *t, int32_t i)
+{
+    const ex_shape *s = &t->graph->value[t->of[i]].shape;
+    return read_output(t->plan, i, s->ndim, s->dim);
+}
+
+/* -- Which ones ------------------------------------------------------------------------------------------------- */
+
+static const ex_step *step_of(const ex_plan *p, const char *name)
+{
+    for (int32_t s = 0; s < p->steps; s++)
+        if (!strcmp(p->step[s].node->name, name)) return &p->step[s];
+    fail_msg("no step is named %s", name);
+    return NULL;
+}
+
+static void chains_end_where_a_sum_is_needed(void **state)
+{
+    (void)state;
+    trainer t = start(NULL, NULL, BATCH);
+    const ex_plan *p = t.plan;
+    assert_true(p->chains >= 4);
+    for (int32_t c = 0; c < p->chains; c++) {
+        const ex_chain *chain = &p->chain[c];
+        assert_true(chain->to - chain->from >= 2);
+        for (int32_t s = chain->from; s < chain->to; s++) {
+            const ex_node *n = p->step[s].node;
+            assert_int_equal(p->step[s].chain, c);
+            for (int32_t i = 0; i < n->inputs; i++) {
+                const ex_value *v = &p->graph->value[n->in[i]];
+                for (int32_t k = chain->from; !ex_value_is_batched(v) && k < chain->to; k++)
+                    if (v->node != EX_NONE && p->step[k].node == &p->graph->node[v->node]) fail_msg("%s reads a sum of its chain", n->name);
+            }
+        }
+    }
+    stop(&t);
+}
+
+static void a_convolution_follows_the_norm_before_it(void **state)
+{
+    (void)state;
+    trainer t = start(NULL, NULL, BATCH);
+    const ex_step *conv = step_of(t.plan, "b"), *before = step_of(t.plan, "a.relu/normalise_act");
+    assert_int_not_equal(conv->chain, EX_NONE);
+    assert_int_equal(conv->chain, before->chain);
+    ex_plan_node_info info;
+    for (int32_t s = 0; s < t.plan->steps; s++) {
+        OK(ex_plan_node(t.plan, s, &info));
+        assert_int_equal(info.chain, t.plan->step[s].chain + 1);
+    }
+    stop(&t);
+}
+
+/* The activation between the 1x1 layer and the depthwise one before it is made anew for the weight gradient. */
+static void what_only_chains_know_has_room_for_pieces(void **state)
+{
+    (void)state;
+    trainer with = start(NULL, NULL, BATCH), without = start("-chain", NULL, BATCH);
+    const int32_t z = step_of(with.plan, "b.relu/normalise_act")->node->out[0];
+    const ex_place *at = &with.plan->place[with.plan->place[z].group];
+    assert_int_not_equal(at->chain, EX_NONE);
+    assert_true(at->bytes < ex_plan_value_bytes(with.plan, z) / 8);
+    assert_true(with.plan->arena_bytes < without.plan->arena_bytes);
+    assert_int_equal(without.plan->chains, 0);
+    stop(&with);
+    stop(&without);
+}
+
+static void small_batches_have_none(void **state)
+{
+    (void)state;
+    trainer t = start(NULL, NULL, EX_CHAIN_BATCH - 1);
+    assert_int_equal(t.plan->chains, 0);
+    stop(&t);
+}
+
+/* -- The same results ---------------------------------------------------------------------------------------------- */
+
+static void gradients_agree(void **state)
+{
+    (void)state;
+    for (int32_t n = 1; n <= BATCH; n += 18) {
+        trainer with = start(NULL, NULL, BATCH), without = start("-chain", NULL, BATCH);
+        run_ok(with.plan, n, 0);
+        run_ok(without.plan, n, 0);
+        for (int32_t i = 0; i < with.count; i++) {
+            float *a = gradient_of(&with, i), *b = gradient_of(&without, i);
+            assert_close(a, b, numbers(&with, i), 1e-4);
+            free(a);
+            free(b);
+        }
+        stop(&with);
+        stop(&without);
+    }
+}
+
+static void bits_do_not_depend_on_the_team(void **state)
+{
+    (void)state;
+    for (int32_t n = 5; n <= BATCH; n += 32) {
+        trainer alone = start(NULL, NULL, BATCH);
+        run_ok(alone.plan, n, 0);
+        for (int32_t threads = 2; threads <= 5; threads += 3) {
+            ex_team *team = ex_team_new(threads);
+            trainer t = start(NULL, team, BATCH);
+            for (int k = 0; k < 3; k++) run_ok(t.plan, n, 0);
+            for (int32_t i = 0; i < t.count; i++) {
+                float *a = gradient_of(&alone, i), *b = gradient_of(&t, i);
+                assert_memory_equal(a, b, sizeof *a * (size_t)numbers(&t, i));
+                free(a);
+                free(b);
+            }
+            stop(&t);
+            ex_team_free(team);
+        }
+        stop(&alone);
+    }
+}
+
+/* At inference nothing is summed: the same bits for any number of images and threads, with chains or without, also where there
+ * are fewer pieces than threads. */
+static void inference_keeps_its_bits(void **state)
+{
+    (void)state;
+    ex_graph *g = network();
+    const int32_t out[] = { ex_graph_find(g, "one"), ex_graph_find(g, "two") };
+    ex_plan *plain = plan_for(g, 2, out, 0, NULL, BATCH, 0, "-chain", NULL);
+    bind_random(plain, "images", LIST(BATCH, 3, SIZE, SIZE));
+    run_ok(plain, BATCH, 0);
+    float *want[2] = { read_output(plain, 0, LIST(BATCH, 3)), read_output(plain, 1, LIST(BATCH, 3)) };
+    for (int32_t threads = 1; threads <= 16; threads += 5) {
+        ex_team *team = ex_team_new(threads);
+        ex_plan *p = plan_for(g, 2, out, 0, NULL, BATCH, 0, NULL, team);
+        assert_true(p->chains >= 1);
+        bind_random(p, "images", LIST(BATCH, 3, SIZE, SIZE));
+        for (int32_t n = 1; n <= BATCH; n += 4) {
+            run_ok(p, n, 0);
+            for (int k = 0; k < 2; k++) {
+                float *got = read_output(p, k, LIST(n, 3));
+                assert_memory_equal(want[k], got, sizeof *got * 3 * (size_t)n);
+                free(got);
+            }
+        }
+        ex_plan_free(p);
+        ex_team_free(team);
+    }
+    free(want[0]);
+    free(want[1]);
+    ex_plan_free(plain);
+    ex_graph_free(g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chains_end_where_a_sum_is_needed), cmocka_unit_test(a_convolution_follows_the_norm_before_it),
+        cmocka_unit_test(what_only_chains_know_has_room_for_pieces), cmocka_unit_test(small_batches_have_none),
+        cmocka_unit_test(gradients_agree), cmocka_unit_test(bits_do_not_depend_on_the_team), cmocka_unit_test(inference_keeps_its_bits),
+    };
+    return cmocka_run_group_tests_name("chains", tests, NULL, NULL);
+}

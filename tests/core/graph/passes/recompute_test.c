@@ -1,0 +1,64 @@
+/* recompute_test.c: a normalised activation is made again where a weight gradient reads it, with the same bits; not without
+ * chains, and not where something else of the backward pass reads it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "../../../support/graph_build.h"
+
+enum { BATCH = 20 };
+
+/* The gradients of the small network towards both convolutions' weights. */
+static ex_plan *training(const char *activation, const char *passes, int32_t batch)
+{
+    ex_graph *g = small_network_of(activation), *t = ex_graph_training(g);
+    int32_t of[] = { ex_graph_find(t, "one.conv.weight"), ex_graph_find(t, "two.conv.weight") }, dw[2];
+    OK(ex_graph_gradient(t, ex_graph_find(t, "loss"), 2, of, dw));
+    ex_plan *p = plan_for(t, 2, dw, 0, NULL, batch, 1, passes, NULL);
+    ex_graph_free(t);
+    ex_graph_free(g);
+    return p;
+}
+
+static void it_is_made_again(void **state)
+{
+    (void)state;
+    ex_plan *with = training("relu", "-winograd", BATCH), *without = training("relu", "-winograd,-recompute", BATCH);
+    assert_int_equal(nodes_of(without->graph, "normalise_act"), 2);
+    assert_int_equal(nodes_of(with->graph, "normalise_act"), 3);
+    float *gradient[2][2];
+    for (int k = 0; k < 2; k++) {
+        ex_plan *p = k ? without : with;
+        bind_random(p, "images", LIST(BATCH, 2, 6, 6));
+        bind_labels(p, "labels", BATCH, 3);
+        run_ok(p, BATCH, 0);
+        gradient[k][0] = read_output(p, 0, LIST(5, 2, 3, 3));
+        gradient[k][1] = read_output(p, 1, LIST(7, 5, 3, 3));
+    }
+    assert_memory_equal(gradient[0][0], gradient[1][0], sizeof(float) * 90);
+    assert_memory_equal(gradient[0][1], gradient[1][1], sizeof(float) * 315);
+    for (int k = 0; k < 4; k++) free(gradient[k / 2][k % 2]);
+    ex_plan_free(with);
+    ex_plan_free(without);
+}
+
+static void it_stays_otherwise(void **state)
+{
+    (void)state;
+    ex_plan *no_chains = training("relu", "-winograd,-chain", BATCH), *small = training("relu", "-winograd", 4),
+            *other = training("tanh", "-winograd", BATCH);
+    assert_int_equal(nodes_of(no_chains->graph, "normalise_act"), 2);
+    assert_int_equal(nodes_of(small->graph, "normalise_act"), 2);
+    assert_int_equal(nodes_of(other->graph, "tanh"), 2);
+    ex_plan_free(no_chains);
+    ex_plan_free(small);
+    ex_plan_free(other);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(it_is_made_again), cmocka_unit_test(it_stays_otherwise) };
+    return cmocka_run_group_tests_name("recompute", tests, NULL, NULL);
+}
