@@ -73,6 +73,11 @@ $(BUILD)/core/kernels/isa/%_$1.o: core/kernels/isa/%.c | $(BUILD)/found
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$i)))
 
+$(BUILD)/bench/%: bench/%.c $(BUILD)/libexeunt.a
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	$(Q)$(CC) $(ALLC) -MMD -MP -MT $@ -MF $@.d -o $@ $< $(BUILD)/libexeunt.a $(LIBS)
+
 $(BUILD)/tests/%.t: tests/%_test.c $(TESTLIB) $(BUILD)/libexeunt.a
 	@mkdir -p $(@D)
 	@echo "  CC   $<"

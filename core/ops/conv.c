@@ -14,7 +14,7 @@
  *
  * winograd = 1 asks for fewer multiplications and more rounding (kernels/conv.h): plans set it where that is faster. The
  * arithmetic is kernels/conv.h's. It refuses unbatched images, and makes no second derivatives. */
-#include "moments.h"
+#include "conv.h"
 #include "../base/error.h"
 #include "../kernels/kernels.h"
 #include "../tensor/tensor.h"
@@ -101,17 +101,16 @@ static ex_status expect_gradient(const ex_shape *dy, const ex_conv_shape *g)
                    g->ow);
 }
 
-/* The geometry of a checked node: x and y are the dimensions of its images, w those of its filter. */
-static ex_conv_shape geometry(int32_t n, const int32_t *x, const int32_t *w, const int32_t *y, const ex_numbers *attr)
+ex_conv_shape ex_conv_geometry(int32_t n, const int32_t *x, const int32_t *w, const int32_t *y, const ex_numbers *attr)
 {
     ex_conv_shape g = { .n = n, .ci = x[1], .h = x[2], .w = x[3], .co = y[1], .oh = y[2], .ow = y[3], .kh = w[2], .kw = w[3] };
     read_attributes(attr, NULL, &g);
     return g;
 }
 
-static ex_conv_shape signature_forward(const ex_signature *s, int32_t n)
+ex_conv_shape ex_conv_of_forward(const ex_signature *s, int32_t n)
 {
-    return geometry(n, s->in[0].dim, s->in[1].dim, s->out[0].dim, s->attr);
+    return ex_conv_geometry(n, s->in[0].dim, s->in[1].dim, s->out[0].dim, s->attr);
 }
 
 /* The weight that was packed. */
@@ -126,17 +125,17 @@ static ex_shape filter_shape(const ex_signature *s)
 static ex_conv_shape signature_packed(const ex_signature *s, int32_t n)
 {
     const ex_shape w = filter_shape(s);
-    return geometry(n, s->in[0].dim, w.dim, s->out[0].dim, s->attr);
+    return ex_conv_geometry(n, s->in[0].dim, w.dim, s->out[0].dim, s->attr);
 }
 
-static ex_conv_shape signature_input(const ex_signature *s, int32_t n)
+ex_conv_shape ex_conv_of_input(const ex_signature *s, int32_t n)
 {
-    return geometry(n, s->out[0].dim, s->in[1].dim, s->in[0].dim, s->attr);
+    return ex_conv_geometry(n, s->out[0].dim, s->in[1].dim, s->in[0].dim, s->attr);
 }
 
-static ex_conv_shape signature_weight(const ex_signature *s, int32_t n)
+ex_conv_shape ex_conv_of_weight(const ex_signature *s, int32_t n)
 {
-    return geometry(n, s->in[0].dim, s->out[0].dim, s->in[1].dim, s->attr);
+    return ex_conv_geometry(n, s->in[0].dim, s->out[0].dim, s->in[1].dim, s->attr);
 }
 
 static ex_status infer_forward(const ex_signature *s)
@@ -271,7 +270,7 @@ static double macs_weight(const ex_signature *s) { return count_macs(&s->out[0],
 
 static size_t scratch_forward(const ex_signature *s, int32_t batch, int32_t threads)
 {
-    const ex_conv_shape g = signature_forward(s, batch);
+    const ex_conv_shape g = ex_conv_of_forward(s, batch);
     return ex_kernels_current()->conv->scratch(EX_CONV_FORWARD, &g, threads);
 }
 
@@ -281,24 +280,23 @@ static size_t scratch_packed(const ex_signature *s, int32_t batch, int32_t threa
     return ex_kernels_current()->conv->scratch(EX_CONV_FORWARD, &g, threads) - ex_kernels_current()->conv->packed_bytes(EX_CONV_FORWARD, &g);
 }
 
-/* The moments, then the kernel's own. */
-static size_t moments_bytes(int32_t channels) { return ((size_t)channels * 2 * sizeof(double) + 63) & ~(size_t)63; }
+size_t ex_conv_moments_bytes(int32_t channels) { return ((size_t)channels * 2 * sizeof(double) + 63) & ~(size_t)63; }
 
 static size_t scratch_stats(const ex_signature *s, int32_t batch, int32_t threads)
 {
-    const ex_conv_shape g = signature_forward(s, batch);
-    return moments_bytes(g.co) + scratch_forward(s, batch, threads) + ex_kernels_current()->conv->moments_scratch(&g);
+    const ex_conv_shape g = ex_conv_of_forward(s, batch);
+    return ex_conv_moments_bytes(g.co) + scratch_forward(s, batch, threads) + ex_kernels_current()->conv->moments_scratch(&g);
 }
 
 static size_t scratch_input(const ex_signature *s, int32_t batch, int32_t threads)
 {
-    const ex_conv_shape g = signature_input(s, batch);
+    const ex_conv_shape g = ex_conv_of_input(s, batch);
     return ex_kernels_current()->conv->scratch(EX_CONV_GRAD_INPUT, &g, threads);
 }
 
 static size_t scratch_weight(const ex_signature *s, int32_t batch, int32_t threads)
 {
-    const ex_conv_shape g = signature_weight(s, batch);
+    const ex_conv_shape g = ex_conv_of_weight(s, batch);
     return ex_kernels_current()->conv->scratch(EX_CONV_GRAD_WEIGHT, &g, threads);
 }
 
@@ -309,19 +307,19 @@ static int32_t faster(const ex_conv_shape *g, ex_conv_direction d)
 
 static int32_t faster_forward(const ex_signature *s, int32_t batch)
 {
-    const ex_conv_shape g = signature_forward(s, batch);
+    const ex_conv_shape g = ex_conv_of_forward(s, batch);
     return faster(&g, EX_CONV_FORWARD);
 }
 
 static int32_t faster_input(const ex_signature *s, int32_t batch)
 {
-    const ex_conv_shape g = signature_input(s, batch);
+    const ex_conv_shape g = ex_conv_of_input(s, batch);
     return faster(&g, EX_CONV_GRAD_INPUT);
 }
 
 static int32_t faster_weight(const ex_signature *s, int32_t batch)
 {
-    const ex_conv_shape g = signature_weight(s, batch);
+    const ex_conv_shape g = ex_conv_of_weight(s, batch);
     return faster(&g, EX_CONV_GRAD_WEIGHT);
 }
 
@@ -331,7 +329,7 @@ static const char *word(const ex_conv_shape *g)
     return g->groups > 1 && g->ci == g->groups && g->co == g->groups ? "depthwise" : "direct";
 }
 
-static const char *kernel_forward(const ex_signature *s) { const ex_conv_shape g = signature_forward(s, 1); return word(&g); }
+static const char *kernel_forward(const ex_signature *s) { const ex_conv_shape g = ex_conv_of_forward(s, 1); return word(&g); }
 static const char *kernel_packed(const ex_signature *s) { const ex_conv_shape g = signature_packed(s, 1); return word(&g); }
 static const char *kernel_pack(const ex_signature *s)
 {
@@ -339,56 +337,55 @@ static const char *kernel_pack(const ex_signature *s)
     read_pack(s->in[0].dim, s->attr, &g);
     return word(&g);
 }
-static const char *kernel_input(const ex_signature *s) { const ex_conv_shape g = signature_input(s, 1); return word(&g); }
-static const char *kernel_weight(const ex_signature *s) { const ex_conv_shape g = signature_weight(s, 1); return word(&g); }
+static const char *kernel_input(const ex_signature *s) { const ex_conv_shape g = ex_conv_of_input(s, 1); return word(&g); }
+static const char *kernel_weight(const ex_signature *s) { const ex_conv_shape g = ex_conv_of_weight(s, 1); return word(&g); }
 
 /* -- Work -------------------------------------------------------------------------------------------------------- */
 
-static ex_conv_image image(const ex_operand *o) { return (ex_conv_image){ o->data, o->stride[0], o->stride[2], o->stride[3] }; }
+ex_conv_image ex_conv_image_of(const ex_operand *o) { return (ex_conv_image){ o->data, o->stride[0], o->stride[2], o->stride[3] }; }
 
-static ex_conv_filter filter(const ex_operand *o)
+ex_conv_filter ex_conv_filter_of(const ex_operand *o)
 {
     return (ex_conv_filter){ o->data, o->stride[0], o->stride[1], o->stride[2], o->stride[3], NULL };
 }
 
-/* kernel: kH, kW behind two other numbers. in[2] is the bias if there is room for one below `inputs`. */
-static void convolve(const ex_call *c, const int32_t *kernel, ex_conv_filter w, int32_t inputs, ex_conv_epilogue *e, void *scratch)
+void ex_conv_forward(const ex_call *c, const int32_t *kernel, ex_conv_filter w, int32_t inputs, ex_conv_epilogue *e, void *scratch)
 {
     const ex_operand *x = &c->in[0];
-    const ex_conv_shape g = geometry(x->dim[0], x->dim, kernel, c->out[0].dim, c->attr);
+    const ex_conv_shape g = ex_conv_geometry(x->dim[0], x->dim, kernel, c->out[0].dim, c->attr);
     if (inputs > 2) {
         e->bias = c->in[2].data;
         e->bias_step = c->in[2].stride[0];
     }
-    ex_kernels_current()->conv->forward(image(&c->out[0]), image(x), w, e, &g, c->team, scratch);
+    ex_kernels_current()->conv->forward(ex_conv_image_of(&c->out[0]), ex_conv_image_of(x), w, e, &g, c->team, scratch);
 }
 
 static void forward(const ex_call *c)
 {
-    convolve(c, c->in[1].dim, filter(&c->in[1]), c->inputs, &(ex_conv_epilogue){0}, c->scratch);
+    ex_conv_forward(c, c->in[1].dim, ex_conv_filter_of(&c->in[1]), c->inputs, &(ex_conv_epilogue){0}, c->scratch);
 }
 
-static void fused(const ex_call *c, const int32_t *kernel, ex_conv_filter w)
+void ex_conv_forward_fused(const ex_call *c, const int32_t *kernel, ex_conv_filter w)
 {
     const int residual = has_residual(c->attr);
     ex_conv_epilogue e = { .activation = (ex_conv_activation)c->attr[ACTIVATION][0] };
-    if (residual) e.residual = image(&c->in[c->inputs - 1]);
-    convolve(c, kernel, w, c->inputs - residual, &e, c->scratch);
+    if (residual) e.residual = ex_conv_image_of(&c->in[c->inputs - 1]);
+    ex_conv_forward(c, kernel, w, c->inputs - residual, &e, c->scratch);
 }
 
-static void forward_fused(const ex_call *c) { fused(c, c->in[1].dim, filter(&c->in[1])); }
+static void forward_fused(const ex_call *c) { ex_conv_forward_fused(c, c->in[1].dim, ex_conv_filter_of(&c->in[1])); }
 
 static void forward_packed(const ex_call *c)
 {
     const int32_t kernel[4] = { 0, 0, (int32_t)c->attr[KERNEL][0], (int32_t)c->attr[KERNEL][1] };
-    fused(c, kernel, (ex_conv_filter){ .packed = c->in[1].data });
+    ex_conv_forward_fused(c, kernel, (ex_conv_filter){ .packed = c->in[1].data });
 }
 
 static void pack(const ex_call *c)
 {
     ex_conv_shape g;
     if (read_pack(c->in[0].dim, c->attr, &g) == EX_OK)      /* as when the node was made */
-        ex_kernels_current()->conv->pack(c->out[0].data, EX_CONV_FORWARD, filter(&c->in[0]), &g, c->team);
+        ex_kernels_current()->conv->pack(c->out[0].data, EX_CONV_FORWARD, ex_conv_filter_of(&c->in[0]), &g, c->team);
 }
 
 static void set(const ex_operand *o, int32_t c, double value) { ((float *)o->data)[c * o->stride[0]] = (float)value; }
@@ -400,8 +397,8 @@ static void forward_stats(const ex_call *c)
     const int32_t channels = y->dim[1];
     const double count = (double)y->dim[0] * y->dim[2] * y->dim[3];
     double *mean = c->scratch, *square = mean + channels;
-    convolve(c, c->in[1].dim, filter(&c->in[1]), c->inputs, &(ex_conv_epilogue){ .moments = mean },
-             (char *)c->scratch + moments_bytes(channels));
+    ex_conv_forward(c, c->in[1].dim, ex_conv_filter_of(&c->in[1]), c->inputs, &(ex_conv_epilogue){ .moments = mean },
+             (char *)c->scratch + ex_conv_moments_bytes(channels));
     for (int32_t i = 0; i < channels; i++) {
         set(&c->out[1], i, mean[i]);
         set(&c->out[2], i, square[i] / count);
@@ -412,150 +409,16 @@ static void forward_stats(const ex_call *c)
 static void grad_input(const ex_call *c)
 {
     const ex_operand *dy = &c->in[0], *w = &c->in[1];
-    const ex_conv_shape g = geometry(dy->dim[0], c->out[0].dim, w->dim, dy->dim, c->attr);
-    ex_kernels_current()->conv->grad_input(image(&c->out[0]), image(dy), filter(w), &g, c->team, c->scratch);
+    const ex_conv_shape g = ex_conv_geometry(dy->dim[0], c->out[0].dim, w->dim, dy->dim, c->attr);
+    ex_kernels_current()->conv->grad_input(ex_conv_image_of(&c->out[0]), ex_conv_image_of(dy), ex_conv_filter_of(w), &g, c->team, c->scratch);
 }
 
 static void grad_weight(const ex_call *c)
 {
     const ex_operand *x = &c->in[0], *dy = &c->in[1];
-    const ex_conv_shape g = geometry(x->dim[0], x->dim, c->out[0].dim, dy->dim, c->attr);
-    ex_kernels_current()->conv->grad_weight(filter(&c->out[0]), image(x), image(dy), &g, c->team, c->scratch);
+    const ex_conv_shape g = ex_conv_geometry(x->dim[0], x->dim, c->out[0].dim, dy->dim, c->attr);
+    ex_kernels_current()->conv->grad_weight(ex_conv_filter_of(&c->out[0]), ex_conv_image_of(x), ex_conv_image_of(dy), &g, c->team, c->scratch);
 }
-
-/* -- In pieces: filters are packed once, moments and sums belong to parts --------------------------------------------- */
-
-static size_t round_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
-static size_t packed_bytes(ex_conv_direction d, const ex_conv_shape *g) { return round_up(ex_kernels_current()->conv->packed_bytes(d, g)); }
-
-static size_t piece_scratch(ex_conv_direction d, const ex_conv_shape *g)
-{
-    return ex_kernels_current()->conv->scratch(d, g, 1) - ex_kernels_current()->conv->packed_bytes(d, g);
-}
-
-static size_t shared_forward(const ex_signature *s, int32_t parts)
-{
-    const ex_conv_shape g = signature_forward(s, 1);
-    (void)parts;
-    return packed_bytes(EX_CONV_FORWARD, &g);
-}
-
-static size_t piece_scratch_forward(const ex_signature *s, int32_t images)
-{
-    const ex_conv_shape g = signature_forward(s, images);
-    return piece_scratch(EX_CONV_FORWARD, &g);
-}
-
-static ex_conv_shape call_forward(const ex_call *c) { return geometry(c->n, c->in[0].dim, c->in[1].dim, c->out[0].dim, c->attr); }
-
-static void begin_forward(const ex_call *c)
-{
-    const ex_conv_shape g = call_forward(c);
-    ex_kernels_current()->conv->pack(c->shared, EX_CONV_FORWARD, filter(&c->in[1]), &g, c->team);
-}
-
-static void piece_forward(const ex_call *c)
-{
-    convolve(c, c->in[1].dim, (ex_conv_filter){ .packed = c->shared }, c->inputs, &(ex_conv_epilogue){0}, c->scratch);
-}
-
-static void piece_fused(const ex_call *c) { fused(c, c->in[1].dim, (ex_conv_filter){ .packed = c->shared }); }
-
-static const ex_pieces forward_pieces = { .shared = shared_forward, .scratch = piece_scratch_forward, .begin = begin_forward, .piece = piece_forward };
-static const ex_pieces fused_pieces = { .shared = shared_forward, .scratch = piece_scratch_forward, .begin = begin_forward, .piece = piece_fused };
-
-static size_t shared_stats(const ex_signature *s, int32_t parts)
-{
-    return shared_forward(s, parts) + ex_moments_bytes(s->out[0].dim[1], parts);
-}
-
-static size_t piece_scratch_stats(const ex_signature *s, int32_t images)
-{
-    const ex_conv_shape g = signature_forward(s, images);
-    return moments_bytes(g.co) + round_up(piece_scratch(EX_CONV_FORWARD, &g)) + ex_kernels_current()->conv->moments_scratch(&g);
-}
-
-/* The parts' moments lie behind the packed filter. */
-static double *shared_moments(const ex_call *c)
-{
-    const ex_conv_shape g = call_forward(c);
-    return (double *)(void *)((char *)c->shared + packed_bytes(EX_CONV_FORWARD, &g));
-}
-
-static void piece_stats(const ex_call *c)
-{
-    const ex_operand *y = &c->out[0];
-    double *moments = c->scratch;
-    convolve(c, c->in[1].dim, (ex_conv_filter){ .packed = c->shared }, c->inputs, &(ex_conv_epilogue){ .moments = moments },
-             (char *)c->scratch + moments_bytes(y->dim[1]));
-    ex_moments_add(shared_moments(c), c, y->dim[1], moments, (double)c->n * y->dim[2] * y->dim[3]);
-}
-
-static void end_stats(const ex_call *c) { ex_moments_give(c, c->out[0].dim[1], shared_moments(c), &c->out[1]); }
-
-static const ex_pieces stats_pieces = { .shared = shared_stats, .scratch = piece_scratch_stats, .begin = begin_forward, .piece = piece_stats,
-                                        .end = end_stats };
-
-static size_t shared_input(const ex_signature *s, int32_t parts)
-{
-    const ex_conv_shape g = signature_input(s, 1);
-    (void)parts;
-    return packed_bytes(EX_CONV_GRAD_INPUT, &g);
-}
-
-static size_t piece_scratch_input(const ex_signature *s, int32_t images)
-{
-    const ex_conv_shape g = signature_input(s, images);
-    return piece_scratch(EX_CONV_GRAD_INPUT, &g);
-}
-
-static ex_conv_shape call_input(const ex_call *c) { return geometry(c->n, c->out[0].dim, c->in[1].dim, c->in[0].dim, c->attr); }
-
-static void begin_input(const ex_call *c)
-{
-    const ex_conv_shape g = call_input(c);
-    ex_kernels_current()->conv->pack(c->shared, EX_CONV_GRAD_INPUT, filter(&c->in[1]), &g, c->team);
-}
-
-static void piece_input(const ex_call *c)
-{
-    const ex_conv_shape g = call_input(c);
-    ex_kernels_current()->conv->grad_input(image(&c->out[0]), image(&c->in[0]), (ex_conv_filter){ .packed = c->shared }, &g, NULL, c->scratch);
-}
-
-static const ex_pieces input_pieces = { .shared = shared_input, .scratch = piece_scratch_input, .begin = begin_input, .piece = piece_input };
-
-enum { SUMS_BYTES = 8 << 20 };              /* of all parts: more than the caches hold costs more than it saves */
-
-static size_t shared_weight(const ex_signature *s, int32_t parts)
-{
-    const ex_conv_shape g = signature_weight(s, 1);
-    const size_t each = ex_kernels_current()->conv->sums_floats(&g) * sizeof(float);
-    return each && each * (size_t)parts <= SUMS_BYTES ? each * (size_t)parts : SIZE_MAX;
-}
-
-static size_t piece_scratch_weight(const ex_signature *s, int32_t images)
-{
-    const ex_conv_shape g = signature_weight(s, images);
-    return ex_kernels_current()->conv->sums_scratch(&g);
-}
-
-static ex_conv_shape call_weight(const ex_call *c) { return geometry(c->n, c->in[0].dim, c->out[0].dim, c->in[1].dim, c->attr); }
-
-static void piece_weight(const ex_call *c)
-{
-    const ex_conv_shape g = call_weight(c);
-    float *sums = (float *)c->shared + (size_t)c->part * ex_kernels_current()->conv->sums_floats(&g);
-    ex_kernels_current()->conv->add_sums(sums, image(&c->in[0]), image(&c->in[1]), &g, c->more, c->scratch);
-}
-
-static void end_weight(const ex_call *c)
-{
-    const ex_conv_shape g = call_weight(c);
-    ex_kernels_current()->conv->join_sums(filter(&c->out[0]), c->shared, c->parts, &g, c->team);
-}
-
-static const ex_pieces weight_pieces = { .shared = shared_weight, .scratch = piece_scratch_weight, .piece = piece_weight, .end = end_weight };
 
 /* -- Gradient ---------------------------------------------------------------------------------------------------- */
 
@@ -586,12 +449,12 @@ static ex_status gradient(ex_builder *b, const ex_node_ref *node, const int32_t 
 static const ex_op conv2d = {
     .name = "conv2d", .about = "convolution of images (N,C,H,W) with weights (O,C/groups,kH,kW) and an optional bias (O)",
     .min_inputs = 2, .max_inputs = 3, .outputs = 1, .attr = forward_attr, .infer = infer_forward, .forward = forward,
-    .gradient = gradient, .macs = macs_forward, .scratch = scratch_forward, .faster = faster_forward, .pieces = &forward_pieces, .kernel = kernel_forward,
+    .gradient = gradient, .macs = macs_forward, .scratch = scratch_forward, .faster = faster_forward, .pieces = &ex_conv_forward_pieces, .kernel = kernel_forward,
 };
 static const ex_op conv2d_fused = {
     .name = "conv2d_fused", .about = "made by plans: conv2d, plus a residual if the last input is one, then 0 nothing, 1 relu or 2 relu6",
     .min_inputs = 2, .max_inputs = 4, .outputs = 1, .attr = fused_attr, .in_place = 1 << 2 | 1 << 3, .infer = infer_fused,
-    .forward = forward_fused, .macs = macs_forward, .scratch = scratch_forward, .faster = faster_forward, .pieces = &fused_pieces, .kernel = kernel_forward,
+    .forward = forward_fused, .macs = macs_forward, .scratch = scratch_forward, .faster = faster_forward, .pieces = &ex_conv_fused_pieces, .kernel = kernel_forward,
 };
 static const ex_op conv2d_pack = {
     .name = "conv2d_pack", .about = "made by plans: the weights of a convolution in the order in which it reads them",
@@ -606,17 +469,17 @@ static const ex_op conv2d_packed = {
 static const ex_op conv2d_stats = {
     .name = "conv2d_stats", .about = "made by plans: conv2d, and mean, biased and unbiased variance of each of its channels",
     .min_inputs = 2, .max_inputs = 3, .outputs = 4, .attr = forward_attr, .infer = infer_stats, .forward = forward_stats,
-    .macs = macs_forward, .scratch = scratch_stats, .faster = faster_forward, .pieces = &stats_pieces, .kernel = kernel_forward,
+    .macs = macs_forward, .scratch = scratch_stats, .faster = faster_forward, .pieces = &ex_conv_stats_pieces, .kernel = kernel_forward,
 };
 static const ex_op conv2d_grad_input = {
     .name = "conv2d_grad_input", .about = "the gradient of conv2d towards its images of the given size",
     .min_inputs = 2, .max_inputs = 2, .outputs = 1, .attr = input_attr, .infer = infer_input, .forward = grad_input,
-    .macs = macs_input, .scratch = scratch_input, .faster = faster_input, .pieces = &input_pieces, .kernel = kernel_input,
+    .macs = macs_input, .scratch = scratch_input, .faster = faster_input, .pieces = &ex_conv_input_pieces, .kernel = kernel_input,
 };
 static const ex_op conv2d_grad_weight = {
     .name = "conv2d_grad_weight", .about = "the gradient of conv2d towards its weights of the given kernel size",
     .min_inputs = 2, .max_inputs = 2, .outputs = 1, .attr = weight_attr, .infer = infer_weight, .forward = grad_weight,
-    .macs = macs_weight, .scratch = scratch_weight, .faster = faster_weight, .pieces = &weight_pieces, .kernel = kernel_weight,
+    .macs = macs_weight, .scratch = scratch_weight, .faster = faster_weight, .pieces = &ex_conv_weight_pieces, .kernel = kernel_weight,
 };
 
 const ex_op *const ex_ops_conv[] = { &conv2d, &conv2d_fused, &conv2d_pack, &conv2d_packed, &conv2d_stats,
