@@ -146,7 +146,8 @@ function Plan:info()
            sum_bytes = info.sum_bytes, macs = info.macs, runs = info.runs }
 end
 
--- p:nodes() -> list of { name, op, kernel, shape, dtype, macs, bytes, traffic, scratch, seconds, commit, constant } in
+-- p:nodes() -> list of { name, op, kernel, shape, dtype, macs, bytes, traffic, scratch, seconds, commit, constant,
+-- chain (which of the chains takes it, from 1), in_pieces (only the chain knows its result, bytes are those of its pieces) } in
 -- running order.
 function Plan:nodes()
   local list, info = {}, ffi.new("ex_plan_node_info")

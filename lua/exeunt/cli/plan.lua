@@ -66,6 +66,16 @@ local function node_table(nodes, profiled)
   return tables.render(columns, rows)
 end
 
+-- What the column "chain" means, where there is one.
+local function chains_text(nodes)
+  for _, node in ipairs(nodes) do
+    if node.chain then
+      return "the nodes of a chain run one after another on a few images at a time; what is marked pieces is never there for all\n"
+    end
+  end
+  return ""
+end
+
 local function totals(info)
   return ("%d nodes, batch up to %d, %d thread%s; %s MACs an image\n%s in one arena; the results would take %s without sharing")
     :format(info.nodes, info.batch, info.threads, info.threads == 1 and "" or "s", tables.count(info.macs),
@@ -101,7 +111,8 @@ end
 -- plan of.
 function command.text(plan, title, profiled)
   local info = plan:info()
-  local text = ("%s\n\n%s\n%s\n"):format(title, node_table(profiled and profiled.nodes or plan:nodes(), profiled), totals(info))
+  local nodes = profiled and profiled.nodes or plan:nodes()
+  local text = ("%s\n\n%s\n%s\n%s"):format(title, node_table(nodes, profiled), totals(info), chains_text(nodes))
   if not profiled then return text end
   return table.concat({ text, operator_table(profiled, info), hottest_table(profiled), step_text(profiled) }, "\n")
 end

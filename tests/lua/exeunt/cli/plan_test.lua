@@ -11,7 +11,8 @@ local made = {
   info = function() return { nodes = 3, batch = 64, threads = 2, arena_bytes = 3 * 2 ^ 20, sum_bytes = 2 ^ 22, macs = 12345678 } end,
   nodes = function()
     return {
-      { name = "conv1", op = "conv2d", kernel = "direct 3x3", shape = { 64, 32, 28, 28 }, bytes = 2 ^ 21, scratch = 1024, macs = 12345678 },
+      { name = "conv1", op = "conv2d", kernel = "direct 3x3", shape = { 64, 32, 28, 28 }, bytes = 2 ^ 21, scratch = 1024, macs = 12345678,
+        chain = 4, in_pieces = true },
       { name = "flat", op = "flatten", kernel = "alias", shape = { 64, 25088 }, bytes = 0, scratch = 0, macs = 0, constant = true },
       { name = "sgd.w", op = "sgd", kernel = "simple", shape = {}, bytes = 0, scratch = 0, macs = 0, commit = true },
     }
@@ -22,14 +23,15 @@ function TestPlan.test_the_table()
   lu.assertEquals(plan.text(made, "recipe.lua: one step of train1"), [[
 recipe.lua: one step of train1
 
-#  node   operator  kernel      shape         memory  scratch  MACs/image
--  -----  --------  ----------  -----------  -------  -------  ----------  --------------
-1  conv1  conv2d    direct 3x3  64x32x28x28  2.0 MiB  1.0 KiB  12,345,678
-2  flat   flatten   alias       64x25088                                   constant alias
-3  sgd.w  sgd       simple      scalar                                     commit
+#  chain  node   operator  kernel      shape         memory  scratch  MACs/image
+-  -----  -----  --------  ----------  -----------  -------  -------  ----------  --------------
+1      4  conv1  conv2d    direct 3x3  64x32x28x28  2.0 MiB  1.0 KiB  12,345,678  pieces
+2         flat   flatten   alias       64x25088                                   constant alias
+3         sgd.w  sgd       simple      scalar                                     commit
 
 3 nodes, batch up to 64, 2 threads; 12,345,678 MACs an image
 3.0 MiB in one arena; the results would take 4.0 MiB without sharing
+the nodes of a chain run one after another on a few images at a time; what is marked pieces is never there for all
 ]])
 end
 
@@ -46,11 +48,11 @@ end
 function TestPlan.test_the_tables_of_a_profile()
   local text = plan.text(made, "title", profiled())
   lu.assertStrContains(text, [[
-#  node   operator  kernel      shape         memory  scratch  MACs/image     ms   best   share  GFLOP/s  GB/s
--  -----  --------  ----------  -----------  -------  -------  ----------  -----  -----  ------  -------  ----  --------------
-1  conv1  conv2d    direct 3x3  64x32x28x28  2.0 MiB  1.0 KiB  10,000,000  1.000  0.900  50.0 %   1280.0
-2  flat   flatten   alias       64x25088                                   0.000  0.000   0.0 %                 constant alias
-3  sgd.w  sgd       simple      scalar                                     0.250  0.000  12.5 %            4.0  commit
+#  chain  node   operator  kernel      shape         memory  scratch  MACs/image     ms   best   share  GFLOP/s  GB/s
+-  -----  -----  --------  ----------  -----------  -------  -------  ----------  -----  -----  ------  -------  ----  --------------
+1      4  conv1  conv2d    direct 3x3  64x32x28x28  2.0 MiB  1.0 KiB  10,000,000  1.000  0.900  50.0 %   1280.0        pieces
+2         flat   flatten   alias       64x25088                                   0.000  0.000   0.0 %                 constant alias
+3         sgd.w  sgd       simple      scalar                                     0.250  0.000  12.5 %            4.0  commit
 ]])
   lu.assertStrContains(text, [[
 operator  kernel      nodes     ms   best   share  GFLOP/s  GB/s
