@@ -201,8 +201,11 @@ static void pack_bias(const job *j)
     static void tile_##R##_##P##_1(const tile_args *t) { tile(R, P, 1, 0, t); } \
     static void tile_##R##_##P##_2(const tile_args *t) { tile(R, P, 2, 0, t); }
 TILES(FORWARD_TILE)
+#define FORWARD_WIDE(R, P) static void tile_##R##_##P##_1(const tile_args *t) { tile(R, P, 1, 0, t); }
+WIDE_TILES(FORWARD_WIDE)
 #define FORWARD_ENTRY(R, P) [R][P] = { tile_##R##_##P##_1, tile_##R##_##P##_2 },
-static tile_function *const forward_tile[5][TILE + 1][2] = { TILES(FORWARD_ENTRY) };
+#define WIDE_ENTRY(R, P) [R][P] = { tile_##R##_##P##_1, NULL },
+static tile_function *const forward_tile[MOST_ROWS + 1][TILE + 1][2] = { TILES(FORWARD_ENTRY) WIDE_TILES(WIDE_ENTRY) };
 
 /* A rectangle of one phase's outputs, of one image and group. */
 typedef struct patch {
@@ -220,7 +223,8 @@ typedef struct patch {
 static int32_t divide_up(int32_t a, int32_t b) { return a > 0 ? (a + b - 1) / b : -(-a / b); }
 static int32_t clamp(int32_t x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : x; }
 
-/* One row of tiles: `R` rows from `row` on. Kernel rows that fall outside the image for all of them are left out. */
+/* One row of tiles: `R` rows from `row` on. Kernel rows that fall outside the image for all of them are left out. The
+ * pixels of a patch of one row may be folded into tiles of two rows, where channels leave room for them. */
 static void tile_strip(const patch *p, tile_args *t, int32_t nv, int32_t R, int32_t row, int32_t channel, const float *w)
 {
     const job *j = p->j;
@@ -231,12 +235,19 @@ static void tile_strip(const patch *p, tile_args *t, int32_t nv, int32_t R, int3
     t->outer = high - low;
     t->w = w + low * t->w_outer;
     const float *x = p->in.data + (top + low * a->dilation - p->o.row) * p->in.row + (b->first - p->o.col) * p->in.pixel;
-    const int32_t total = p->col_end - p->col, blocks = tile_blocks(total);
-    for (int32_t i = 0; i < blocks; i++) {
+    const int32_t total = p->col_end - p->col, fold = nv == 1 && total > TILE && p->row_end - p->row == 1;
+    const int32_t blocks = fold ? 2 * up(total, WIDE) : tile_blocks(total);
+    for (int32_t i = 0; i < blocks; i += fold ? R : 1) {
         const int32_t from = tile_start(total, blocks, i), P = tile_start(total, blocks, i + 1) - from;
+        if (fold) {
+            R = i + 1 < blocks && tile_start(total, blocks, i + 2) - from == 2 * P ? 2 : 1;
+            t->x_row = P * t->x_col;
+            t->y_row = P * t->y_col;
+            t->residual_row = P * t->residual_col;
+        }
         t->x = x + (p->col + from) * b->step * p->in.pixel;
         t->y = p->y + row * p->y_row + (p->col + from) * p->y_pixel + channel;
-        if (p->residual) t->residual = p->residual + row * t->residual_row + (p->col + from) * t->residual_col + channel;
+        if (p->residual) t->residual = p->residual + row * j->e.residual.row + (p->col + from) * t->residual_col + channel;
         forward_tile[R][P][nv - 1](t);
     }
 }
@@ -262,7 +273,7 @@ static void run_patch(const patch *p, int32_t block, int32_t block_end)
         t.bias = p->bias + block * BLOCK;
         const float *w = p->w + (size_t)block * BLOCK * (size_t)a->taps * (size_t)b->taps * (size_t)j->ci;
         for (int32_t row = p->row, R; row < p->row_end; row += R) {
-            R = tile_rows(p->col_end - p->col, p->row_end - row);
+            R = tile_rows(up(p->col_end - p->col, tile_blocks(p->col_end - p->col)), p->row_end - row, nv);
             tile_strip(p, &t, nv, R, row, block * BLOCK, w);
         }
     }

@@ -61,8 +61,11 @@ static void plan(job *j, const ex_conv_shape *s)
     static void tile_##R##_##P##_1(const tile_args *t) { tile(R, P, 1, 1, t); } \
     static void tile_##R##_##P##_2(const tile_args *t) { tile(R, P, 2, 1, t); }
 TILES(WEIGHT_TILE)
+#define WEIGHT_WIDE(R, P) static void tile_##R##_##P##_1(const tile_args *t) { tile(R, P, 1, 1, t); }
+WIDE_TILES(WEIGHT_WIDE)
 #define WEIGHT_ENTRY(R, P) [R][P] = { tile_##R##_##P##_1, tile_##R##_##P##_2 },
-tile_function *const EX_SUFFIXED(ex_weight_tiles)[5][TILE + 1][2] = { TILES(WEIGHT_ENTRY) };
+#define WIDE_ENTRY(R, P) [R][P] = { tile_##R##_##P##_1, NULL },
+tile_function *const EX_SUFFIXED(ex_weight_tiles)[MOST_ROWS + 1][TILE + 1][2] = { TILES(WEIGHT_ENTRY) WIDE_TILES(WIDE_ENTRY) };
 
 /* Some rows of some images: where their pixels are. */
 typedef struct chunk {
@@ -84,7 +87,7 @@ static void add_chunk(const job *j, const chunk *c, float *sums, int32_t split)
         .y_row = (ptrdiff_t)s->kw * j->ci * j->co, .y_col = j->co,
         .outer = c->images, .inner = c->rows, .len = s->ow, .more = c->more,
     };
-    const int32_t R0 = tile_rows(up(width, blocks), s->kh);
+    const int32_t R0 = tile_rows(up(width, blocks), s->kh, 2);
     const int32_t total = j->blocks * up(s->kh, R0) * units * blocks;
     const int32_t first = tile_start(total, j->splits, split), end = tile_start(total, j->splits, split + 1);
     int32_t number = 0;
@@ -98,7 +101,7 @@ static void add_chunk(const job *j, const chunk *c, float *sums, int32_t split)
                 const int32_t kw = u / blocks, from = tile_start(width, blocks, u % blocks);
                 const int32_t P = tile_start(width, blocks, u % blocks + 1) - from;
                 for (int32_t k = kh, R; k < least(kh + R0, s->kh); k += R) {
-                    R = tile_rows(P, least(kh + R0, s->kh) - k);
+                    R = tile_rows(P, least(kh + R0, s->kh) - k, nv);
                     t.x = c->x.data + k * t.x_row + kw * s->dilation[1] * c->x.pixel + from;
                     t.y = sums + k * t.y_row + ((ptrdiff_t)kw * j->ci + from) * j->co + b * BLOCK;
                     EX_SUFFIXED(ex_weight_tiles)[R][P][nv - 1](&t);
