@@ -38,30 +38,39 @@ enum { AHEAD = 6 };                         /* pixels */
 
 #define UNROLL _Pragma("GCC unroll 32")
 
+enum { RUN = 5, RUNS = (TILE + RUN - 1) / RUN };        /* columns that one register points at */
+#define KEEP(pointer) __asm__("" : "+r"(pointer))
+
 /* Sums into a; each index after unrolling is a constant, so that a lives in registers. */
 EX_INLINE void tile_sum(vf (*a)[2], const int R, const int P, const int NV, const int weight, const tile_args *t)
 {
     const ptrdiff_t x_row = t->x_row, x_col = weight ? 1 : t->x_col, x_k = weight ? t->x_k : 1, w_k = weight ? t->w_k : NV * VL;
+    const int run = weight ? TILE : RUN, runs = (P + run - 1) / run;
     const vmask last = vf_first(t->last);
     for (int32_t o = 0; o < t->outer; o++)
         for (int32_t i = 0; i < t->inner; i++) {
-            const float *x[MOST_ROWS];      /* of each row of the tile: registers are too few for all offsets */
-            UNROLL for (int r = 0; r < R; r++) x[r] = t->x + o * t->x_outer + i * t->x_inner + r * x_row;
+            const float *x[MOST_ROWS][RUNS];        /* registers are too few for the distances to all columns */
+            UNROLL for (int r = 0; r < R; r++)
+                UNROLL for (int c = 0; c < runs; c++) {
+                    x[r][c] = t->x + o * t->x_outer + i * t->x_inner + r * x_row + c * RUN * x_col;
+                    KEEP(x[r][c]);
+                }
             const float *w = t->w + o * t->w_outer + i * t->w_inner;
             for (int32_t k = t->len; k > 0; k--, w += w_k) {
                 vf b[2];
                 if (weight) {               /* pixels are strided: the hardware does not see far enough ahead */
-                    __builtin_prefetch(x[0] + AHEAD * x_k);
+                    __builtin_prefetch(x[0][0] + AHEAD * x_k);
                     __builtin_prefetch(w + AHEAD * w_k);
                     if (NV > 1) __builtin_prefetch(w + AHEAD * w_k + VL);
                 }
                 UNROLL for (int v = 0; v < NV; v++)
                     b[v] = weight && v == NV - 1 ? vf_load_part(w + v * VL, last) : vf_load(w + v * VL);
                 UNROLL for (int j = 0; j < R * P; j++) {
-                    const vf f = vf_set1(x[j / P][(j % P) * x_col]);
+                    const vf f = vf_set1(x[j / P][j % P / run][j % P % run * x_col]);
                     UNROLL for (int v = 0; v < NV; v++) a[j][v] += f * b[v];
                 }
-                UNROLL for (int r = 0; r < R; r++) x[r] += x_k;
+                UNROLL for (int r = 0; r < R; r++)
+                    UNROLL for (int c = 0; c < runs; c++) x[r][c] += x_k;
             }
         }
 }
