@@ -45,7 +45,7 @@ enum { RUN = 5, RUNS = (TILE + RUN - 1) / RUN };        /* columns that one regi
 EX_INLINE void tile_sum(vf (*a)[2], const int R, const int P, const int NV, const int weight, const tile_args *t)
 {
     const ptrdiff_t x_row = t->x_row, x_col = weight ? 1 : t->x_col, x_k = weight ? t->x_k : 1, w_k = weight ? t->w_k : NV * VL;
-    const int run = weight ? TILE : RUN, runs = (P + run - 1) / run;
+    const int run = weight || NV > 1 ? TILE : RUN, runs = (P + run - 1) / run;
     const vmask last = vf_first(t->last);
     for (int32_t o = 0; o < t->outer; o++)
         for (int32_t i = 0; i < t->inner; i++) {
