@@ -36,6 +36,34 @@ static window chunk_window(const ex_conv_shape *s, int32_t row, int32_t rows)
                      -s->padding[1], (s->ow - 1) * s->stride[1] + (s->kw - 1) * s->dilation[1] + 1 };
 }
 
+/* What a pixel costs with `across` channels in vectors and each of `down` broadcast: single vectors are slower by a seventh. */
+static int32_t cost(int32_t across, int32_t down)
+{
+    const int32_t vectors = up(across, VL);
+    return down * (7 * vectors + vectors % 2);
+}
+
+/* A 1 x 1 kernel without padding multiplies two matrices, either of which may be the one in vectors: where the input's
+ * channels fill them better, it takes the gradient's place, and dw comes out transposed. Anything may be NULL but s. */
+static ex_conv_shape take_places(const ex_conv_shape *s, ex_conv_image *x, ex_conv_image *dy, ex_conv_filter *dw)
+{
+    ex_conv_shape f = *s;
+    if (s->kh > 1 || s->kw > 1 || s->padding[0] || s->padding[1] || s->groups > 1 || cost(s->ci, s->co) >= cost(s->co, s->ci))
+        return f;
+    f.ci = s->co;
+    f.co = s->ci;
+    f.h = s->oh;
+    f.w = s->ow;
+    f.stride[0] = f.stride[1] = 1;
+    if (x) {
+        const ex_conv_image read = { x->data, x->image, x->row * s->stride[0], x->pixel * s->stride[1] };
+        *x = *dy;
+        *dy = read;
+    }
+    if (dw) *dw = (ex_conv_filter){ .data = dw->data, .out = dw->in, .in = dw->out, .row = dw->row, .col = dw->col };
+    return f;
+}
+
 static void plan(job *j, const ex_conv_shape *s)
 {
     j->s = s;
@@ -210,19 +238,21 @@ static void join(const job *j, ex_team *team)
 
 size_t EX_SUFFIXED(ex_conv_weight_scratch)(const ex_conv_shape *s, int32_t threads)
 {
+    const ex_conv_shape f = take_places(s, NULL, NULL, NULL);
     job j = {0};
-    plan(&j, s);
+    plan(&j, &f);
     return (round_up(j.sums * (size_t)j.shares, 16) + j.strip * (size_t)threads) * sizeof(float);
 }
 
 void EX_SUFFIXED(ex_conv_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s,
                                  ex_team *team, void *scratch)
 {
+    const ex_conv_shape f = take_places(s, &x, &dy, &dw);
     job j = { .dw = dw, .x = x, .dy = dy, .share = scratch };
-    plan(&j, s);
+    plan(&j, &f);
     j.strips = j.share + round_up(j.sums * (size_t)j.shares, 16);
-    const int in_place = j.shares == 1 && s->groups == 1 && dw.out == 1 && dw.in == s->co
-        && dw.col == (ptrdiff_t)s->ci * s->co && dw.row == s->kw * dw.col;
+    const int in_place = j.shares == 1 && s->groups == 1 && dw.out == 1 && dw.in == j.co
+        && dw.col == (ptrdiff_t)j.ci * j.co && dw.row == s->kw * dw.col;
     if (in_place) j.share = dw.data;
     ex_team_run(team, j.shares * s->groups * j.splits, run_part, &j);
     if (!in_place) join(&j, team);
@@ -237,23 +267,26 @@ size_t EX_SUFFIXED(ex_conv_weight_sums_floats)(const ex_conv_shape *s)
 
 size_t EX_SUFFIXED(ex_conv_weight_sums_scratch)(const ex_conv_shape *s)
 {
+    const ex_conv_shape f = take_places(s, NULL, NULL, NULL);
     job j = {0};
-    plan(&j, s);
+    plan(&j, &f);
     return j.strip * sizeof(float);
 }
 
 void EX_SUFFIXED(ex_conv_weight_add_sums)(float *sums, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, int more, void *scratch)
 {
+    const ex_conv_shape f = take_places(s, &x, &dy, NULL);
     job j = { .x = x, .dy = dy };
-    plan(&j, s);
+    plan(&j, &f);
     j.splits = 1;
     for (int32_t group = 0; group < s->groups; group++) add_images(&j, sums, group, 0, 0, s->n, more, scratch);
 }
 
 void EX_SUFFIXED(ex_conv_weight_join_sums)(ex_conv_filter dw, const float *sums, int32_t parts, const ex_conv_shape *s, ex_team *team)
 {
+    const ex_conv_shape f = take_places(s, NULL, NULL, &dw);
     job j = { .dw = dw };
-    plan(&j, s);
+    plan(&j, &f);
     j.shares = parts;
     j.share = (float *)(uintptr_t)sums;     /* only read */
     join(&j, team);
