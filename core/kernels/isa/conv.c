@@ -289,13 +289,17 @@ static void run_patch(const patch *p, int32_t block, int32_t block_end)
     tile_args t = {
         .x_row = a->step * p->in.row, .x_col = b->step * p->in.pixel, .x_outer = a->dilation * p->in.row,
         .x_inner = b->dilation * p->in.pixel, .x_k = 1, .y_row = p->y_row, .y_col = p->y_pixel,
-        .inner = run ? taps > 0 : taps, .len = run ? taps * j->ci : j->ci, .residual_row = j->e.residual.row,
+        .residual_row = j->e.residual.row,
         .residual_col = p->residual_pixel, .activation = j->e.activation,
     };
+    const int across = ACROSS && taps == 3 && b->step == b->dilation && j->joined == 1;
     for (; block < block_end; block++) {
         const int32_t left = j->co * (j->apart ? 1 : j->joined) - block * BLOCK, nv = left > VL ? 2 : 1;
         t.last = left >= nv * VL ? VL : left - (nv - 1) * VL;
         t.w_k = nv * VL;
+        t.across = across && nv == 1;
+        t.inner = t.across || (run && taps) ? 1 : taps;
+        t.len = run && !t.across ? taps * j->ci : j->ci;
         t.w_inner = j->ci * t.w_k;
         t.w_outer = p->taps * t.w_inner;
         t.bias = p->bias + block * BLOCK;

@@ -17,6 +17,7 @@ typedef struct tile_args {
     ptrdiff_t y_row, y_col;                 /* of tile element (r, p) */
     int32_t outer, inner, len;
     int32_t last;                           /* lanes of the last vector that exist, 1..VL */
+    int32_t across;                         /* forward: sums of tile_sum_across */
     int32_t more;                           /* weight gradient: add to what y holds */
     const float *bias;                      /* forward: NV*VL numbers, added to the sums */
     const float *residual;                  /* forward: of element (0, 0), or NULL */
@@ -33,6 +34,7 @@ enum { TILE = 14 };
 enum { TILE = 6 };
 #endif
 enum { WIDE = 2 * TILE, MOST_ROWS = 5 };    /* pixels with one vector of channels */
+enum { ACROSS = VL == 16 };                 /* whether tile_sum_across pays: registers hold it, and loads are the limit */
 
 enum { AHEAD = 6 };                         /* pixels */
 
@@ -75,6 +77,32 @@ EX_INLINE void tile_sum(vf (*a)[2], const int R, const int P, const int NV, cons
         }
 }
 
+/* The same for one vector and three taps that lie x_col apart, in the order outer, k, tap: a number of x is then read once
+ * for three outputs, where tile_sum reads one for each multiplication and can feed only nine tenths of them. */
+EX_INLINE void tile_sum_across(vf (*a)[2], const int R, const int P, const tile_args *t)
+{
+    const ptrdiff_t x_col = t->x_col, w_tap = t->w_inner;
+    for (int32_t o = 0; o < t->outer; o++) {
+        const float *x[MOST_ROWS][RUNS + 1], *w = t->w + o * t->w_outer;
+        UNROLL for (int r = 0; r < R; r++)
+            UNROLL for (int c = 0; c < (P + 1 + RUN) / RUN; c++) {
+                x[r][c] = t->x + o * t->x_outer + r * t->x_row + c * RUN * x_col;
+                KEEP(x[r][c]);
+            }
+        for (int32_t k = t->len; k > 0; k--, w += VL) {
+            const vf b[3] = { vf_load(w), vf_load(w + w_tap), vf_load(w + 2 * w_tap) };
+            UNROLL for (int r = 0; r < R; r++)
+                UNROLL for (int q = 0; q < P + 2; q++) {
+                    const vf f = vf_set1(x[r][q / RUN][q % RUN * x_col]);
+                    UNROLL for (int u = 0; u < 3; u++)
+                        if (q - u >= 0 && q - u < P) a[r * P + q - u][0] += f * b[u];
+                }
+            UNROLL for (int r = 0; r < R; r++)
+                UNROLL for (int c = 0; c < (P + 1 + RUN) / RUN; c++) x[r][c]++;
+        }
+    }
+}
+
 EX_INLINE void tile(const int R, const int P, const int NV, const int weight, const tile_args *t)
 {
     vf a[WIDE][2];
@@ -90,7 +118,8 @@ EX_INLINE void tile(const int R, const int P, const int NV, const int weight, co
             UNROLL for (int v = 0; v < NV; v++) a[j][v] = (vf){0};
     if (!weight && t->residual)
         for (int r = 0; r < R; r++) epilogue_prefetch(t->residual + r * t->residual_row, t->residual_col, P, NV);
-    tile_sum(a, R, P, NV, weight, t);
+    if (ACROSS && !weight && NV == 1 && t->across) tile_sum_across(a, R, P, t);
+    else tile_sum(a, R, P, NV, weight, t);
     if (!weight) {
         UNROLL for (int r = 0; r < R; r++) {
             float *y = t->y + r * t->y_row;
