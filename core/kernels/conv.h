@@ -5,10 +5,11 @@
  *     dw[co,ci,kh,kw] = sum_{n,oh,ow} x[...] * dy[n,oh,ow,co]                                               grad_weight
  *
  * Any kernel, stride, padding, dilation, groups and channel counts. Images have their channels side by side; all other
- * strides are free, and those of the filter too. Each output of forward and grad_input is one chain of additions in
- * the order kh, kw, channel: its bits depend on neither batch, position, nor threads. grad_weight adds its partial
- * sums in part order. The epilogue is done while sums are in registers, in the order in which operators of their own
- * would do it, so that fusing changes no bit of y. They allocate nothing, check nothing and never fail.
+ * strides are free, and those of the filter too. Each output of forward and grad_input is one chain of additions in the
+ * order kh, kw, channel, or kh, channel, kw where the shape says so: its bits depend on neither batch, position, nor
+ * threads. grad_weight adds its partial sums in part order. The epilogue is done while sums are in registers, in the order
+ * in which operators of their own would do it, so that fusing changes no bit of y. They allocate nothing, check nothing and
+ * never fail.
  *
  * Where a shape says so, 3x3 kernels multiply by Winograd's F(4x4, 3x3) and F(3x3, 4x4) (isa/winograd.h): a quarter of the
  * multiplications, the same promises about bits, and more rounding: with operands drawn at random the largest error of

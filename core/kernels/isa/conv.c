@@ -24,7 +24,8 @@ typedef struct job {
     int32_t ci, co;                         /* channels of a group that are read, written */
     int32_t h, width;                       /* of what is read */
     int32_t phase_rows, phase_cols;         /* 1, 1 in the forward pass */
-    int32_t rows, cols;                     /* outputs of the largest phase */
+    int32_t joined, apart;                  /* columns that share a vector; 1: not where y's memory is now */
+    int32_t rows, cols;                     /* outputs of the largest phase; `joined` columns are one */
     int32_t blocks;                         /* of written channels, in a group */
     int32_t images, row_block, col_block, channel_block;             /* what a part covers */
     int32_t image_parts, row_parts, col_parts, channel_parts;
@@ -45,9 +46,26 @@ static axis row_axis(const job *j, int32_t phase)
 static axis col_axis(const job *j, int32_t phase)
 {
     const ex_conv_shape *s = j->s;
-    return j->direction == EX_CONV_FORWARD
+    axis a = j->direction == EX_CONV_FORWARD
         ? axis_forward(s->ow, s->kw, s->stride[1], s->padding[1], s->dilation[1])
         : axis_gradient(s->w, s->kw, s->stride[1], s->padding[1], s->dilation[1], phase);
+    a.out /= j->joined;
+    a.step *= j->joined;
+    a.taps += j->joined - 1;
+    return a;
+}
+
+/* Few written channels leave most of a vector empty. Neighbouring columns then share it, where they lie side by side in
+ * memory: all of them are multiplied by what any of them reads, by a filter of zeros where that is not theirs. A number
+ * that is not finite thus reaches `joined` - 1 columns further. */
+static int32_t joined_columns(const job *j, int32_t cols)
+{
+    const ex_conv_shape *s = j->s;
+    int32_t best = 1;
+    if (s->groups > 1 || s->stride[1] > 1 || s->dilation[1] > 1) return 1;
+    for (int32_t g = 2; g * j->co <= VL && g <= cols; g++)
+        if (cols % g == 0 && (s->kw + g - 1) * best < (s->kw + best - 1) * g) best = g;
+    return s->kw > 1 ? best : 1;
 }
 
 /* What all phases of a part read. */
@@ -117,10 +135,11 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->phase_rows = forward ? 1 : s->stride[0];
     j->phase_cols = forward ? 1 : s->stride[1];
     j->rows = forward ? s->oh : up(s->h, s->stride[0]);
-    j->cols = forward ? s->ow : up(s->w, s->stride[1]);
+    j->joined = joined_columns(j, forward ? s->ow : s->w);
+    j->cols = (forward ? s->ow : up(s->w, s->stride[1])) / j->joined;
     j->blocks = up(j->co, BLOCK);
     plan_parts(j);
-    j->packed_group = (size_t)s->kh * (size_t)s->kw * (size_t)j->ci * round_up((size_t)j->co, VL);
+    j->packed_group = (size_t)s->kh * (size_t)(s->kw + j->joined - 1) * (size_t)j->ci * round_up((size_t)j->co, VL);
     /* the strip's room holds the rows that plan_parts may choose for any number of images */
     const window all = part_window(j, 0, j->rows, 0, j->cols);
     const size_t whole = window_floats(j, j->rows, j->cols), row = window_floats(j, 1, j->cols);
@@ -139,7 +158,7 @@ static size_t job_scratch(const job *j, int32_t threads)
 
 /* -- Packing ------------------------------------------------------------------------------------------ */
 
-/* One tap of one block: out[c][v] = w[v][c] for `lanes` written channels, zeros up to `width`. */
+/* One tap of one block: out[c][v] = w[v][c] for `lanes` written channels, of a row of `width` floats. */
 static void pack_tap(float *out, const float *w, ptrdiff_t w_out, ptrdiff_t w_in, int32_t ci, int32_t lanes, int32_t width)
 {
     enum { CHUNK = 16 };
@@ -150,8 +169,17 @@ static void pack_tap(float *out, const float *w, ptrdiff_t w_out, ptrdiff_t w_in
         else
             for (int32_t v = 0; v < lanes; v++)
                 for (int32_t c = 0; c < n; c++) out[c * width + v] = w[v * w_out + c * w_in];
-        for (int32_t c = 0; c < n && lanes < width; c++)
-            memset(out + c * width + lanes, 0, (size_t)(width - lanes) * sizeof *out);
+    }
+}
+
+/* A kernel row of one block, each tap for the columns that it belongs to; zeros elsewhere. */
+static void pack_row(const job *j, float *out, const float *w, const axis *b, int32_t lanes, int32_t width)
+{
+    for (int32_t u = 0; u < b->taps; u++, out += (ptrdiff_t)j->ci * width) {
+        if (lanes * j->joined < width || j->joined > 1) memset(out, 0, (size_t)j->ci * (size_t)width * sizeof *out);
+        for (int32_t g = 0; g < j->joined; g++)
+            if (u >= g && u - g < b->taps - (j->joined - 1))
+                pack_tap(out + g * lanes, w + (b->kernel + (u - g) * b->kernel_step) * j->w.col, j->w.out, j->w.in, j->ci, lanes, width);
     }
 }
 
@@ -170,10 +198,8 @@ static void pack_part(void *context, int32_t part, int32_t thread)
             const axis a = row_axis(j, p), b = col_axis(j, q);
             const size_t each = (size_t)a.taps * (size_t)b.taps * (size_t)j->ci;
             float *out = phase + (size_t)block * BLOCK * each;
-            for (int32_t t = 0; t < a.taps; t++)
-                for (int32_t u = 0; u < b.taps; u++, out += (ptrdiff_t)j->ci * width)
-                    pack_tap(out, w + (a.kernel + t * a.kernel_step) * j->w.row + (b.kernel + u * b.kernel_step) * j->w.col,
-                             j->w.out, j->w.in, j->ci, lanes, width);
+            for (int32_t t = 0; t < a.taps; t++, out += (ptrdiff_t)b.taps * j->ci * width)
+                pack_row(j, out, w + (a.kernel + t * a.kernel_step) * j->w.row, &b, lanes, width);
             phase += each * round_up((size_t)j->co, VL);
         }
 }
@@ -191,8 +217,8 @@ static void pack_bias(const job *j)
     const size_t each = bias_floats(j) / (size_t)j->s->groups;
     for (int32_t g = 0; g < j->s->groups; g++)
         for (size_t c = 0; c < each; c++)
-            j->added[(size_t)g * each + c] = j->e.bias && c < (size_t)j->co
-                ? j->e.bias[((ptrdiff_t)g * j->co + (ptrdiff_t)c) * j->e.bias_step] : 0;
+            j->added[(size_t)g * each + c] = j->e.bias && c < (size_t)(j->co * j->joined)
+                ? j->e.bias[((ptrdiff_t)g * j->co + (ptrdiff_t)c % j->co) * j->e.bias_step] : 0;
 }
 
 /* -- Work ---------------------------------------------------------------------------------------------- */
@@ -201,13 +227,17 @@ static void pack_bias(const job *j)
     static void tile_##R##_##P##_1(const tile_args *t) { tile(R, P, 1, 0, t); } \
     static void tile_##R##_##P##_2(const tile_args *t) { tile(R, P, 2, 0, t); }
 TILES(FORWARD_TILE)
+#define FORWARD_WIDE(R, P) static void tile_##R##_##P##_1(const tile_args *t) { tile(R, P, 1, 0, t); }
+WIDE_TILES(FORWARD_WIDE)
 #define FORWARD_ENTRY(R, P) [R][P] = { tile_##R##_##P##_1, tile_##R##_##P##_2 },
-static tile_function *const forward_tile[5][TILE + 1][2] = { TILES(FORWARD_ENTRY) };
+#define WIDE_ENTRY(R, P) [R][P] = { tile_##R##_##P##_1, NULL },
+static tile_function *const forward_tile[MOST_ROWS + 1][TILE + 1][2] = { TILES(FORWARD_ENTRY) WIDE_TILES(WIDE_ENTRY) };
 
 /* A rectangle of one phase's outputs, of one image and group. */
 typedef struct patch {
     const job *j;
     axis rows, cols;
+    int32_t taps;                           /* that a row of the packed filter has */
     int32_t row, row_end, col, col_end;
     view in;                                /* what it reads, at window o */
     window o;
@@ -215,12 +245,14 @@ typedef struct patch {
     ptrdiff_t y_row, y_pixel;
     const float *w, *bias;                 /* of the phase and group */
     const float *residual;                  /* forward: as y, or NULL */
+    ptrdiff_t residual_pixel;
 } patch;
 
 static int32_t divide_up(int32_t a, int32_t b) { return a > 0 ? (a + b - 1) / b : -(-a / b); }
 static int32_t clamp(int32_t x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : x; }
 
-/* One row of tiles: `R` rows from `row` on. Kernel rows that fall outside the image for all of them are left out. */
+/* One row of tiles: `R` rows from `row` on. Kernel rows that fall outside the image for all of them are left out. The
+ * pixels of a patch of one row may be folded into tiles of two rows, where channels leave room for them. */
 static void tile_strip(const patch *p, tile_args *t, int32_t nv, int32_t R, int32_t row, int32_t channel, const float *w)
 {
     const job *j = p->j;
@@ -231,12 +263,19 @@ static void tile_strip(const patch *p, tile_args *t, int32_t nv, int32_t R, int3
     t->outer = high - low;
     t->w = w + low * t->w_outer;
     const float *x = p->in.data + (top + low * a->dilation - p->o.row) * p->in.row + (b->first - p->o.col) * p->in.pixel;
-    const int32_t total = p->col_end - p->col, blocks = tile_blocks(total);
-    for (int32_t i = 0; i < blocks; i++) {
+    const int32_t total = p->col_end - p->col, fold = nv == 1 && total > TILE && p->row_end - p->row == 1;
+    const int32_t blocks = fold ? 2 * up(total, WIDE) : tile_blocks(total);
+    for (int32_t i = 0; i < blocks; i += fold ? R : 1) {
         const int32_t from = tile_start(total, blocks, i), P = tile_start(total, blocks, i + 1) - from;
+        if (fold) {
+            R = i + 1 < blocks && tile_start(total, blocks, i + 2) - from == 2 * P ? 2 : 1;
+            t->x_row = P * t->x_col;
+            t->y_row = P * t->y_col;
+            t->residual_row = P * t->residual_col;
+        }
         t->x = x + (p->col + from) * b->step * p->in.pixel;
         t->y = p->y + row * p->y_row + (p->col + from) * p->y_pixel + channel;
-        if (p->residual) t->residual = p->residual + row * t->residual_row + (p->col + from) * t->residual_col + channel;
+        if (p->residual) t->residual = p->residual + row * j->e.residual.row + (p->col + from) * t->residual_col + channel;
         forward_tile[R][P][nv - 1](t);
     }
 }
@@ -250,19 +289,23 @@ static void run_patch(const patch *p, int32_t block, int32_t block_end)
     tile_args t = {
         .x_row = a->step * p->in.row, .x_col = b->step * p->in.pixel, .x_outer = a->dilation * p->in.row,
         .x_inner = b->dilation * p->in.pixel, .x_k = 1, .y_row = p->y_row, .y_col = p->y_pixel,
-        .inner = run ? taps > 0 : taps, .len = run ? taps * j->ci : j->ci, .residual_row = j->e.residual.row,
-        .residual_col = j->e.residual.pixel, .activation = j->e.activation,
+        .residual_row = j->e.residual.row,
+        .residual_col = p->residual_pixel, .activation = j->e.activation,
     };
+    const int across = ACROSS && taps == 3 && b->step == b->dilation && j->joined == 1;
     for (; block < block_end; block++) {
-        const int32_t left = j->co - block * BLOCK, nv = left > VL ? 2 : 1;
+        const int32_t left = j->co * (j->apart ? 1 : j->joined) - block * BLOCK, nv = left > VL ? 2 : 1;
         t.last = left >= nv * VL ? VL : left - (nv - 1) * VL;
         t.w_k = nv * VL;
+        t.across = across && nv == 1;
+        t.inner = t.across || (run && taps) ? 1 : taps;
+        t.len = run && !t.across ? taps * j->ci : j->ci;
         t.w_inner = j->ci * t.w_k;
-        t.w_outer = b->taps * t.w_inner;
+        t.w_outer = p->taps * t.w_inner;
         t.bias = p->bias + block * BLOCK;
-        const float *w = p->w + (size_t)block * BLOCK * (size_t)a->taps * (size_t)b->taps * (size_t)j->ci;
+        const float *w = p->w + (size_t)block * BLOCK * (size_t)a->taps * (size_t)p->taps * (size_t)j->ci;
         for (int32_t row = p->row, R; row < p->row_end; row += R) {
-            R = tile_rows(p->col_end - p->col, p->row_end - row);
+            R = tile_rows(up(p->col_end - p->col, tile_blocks(p->col_end - p->col)), p->row_end - row, nv);
             tile_strip(p, &t, nv, R, row, block * BLOCK, w);
         }
     }
@@ -275,7 +318,7 @@ static int32_t space_parts(const job *j) { return j->image_parts * j->row_parts 
 /* How many images, rows and columns of outputs part number `part` in space has. */
 static void part_size(const job *j, int32_t part, int32_t *images, int32_t *rows, int32_t *cols)
 {
-    *cols = clamp(j->cols - part % j->col_parts * j->col_block, 0, j->col_block);
+    *cols = clamp(j->cols - part % j->col_parts * j->col_block, 0, j->col_block) * j->joined;
     *rows = clamp(j->rows - part / j->col_parts % j->row_parts * j->row_block, 0, j->row_block);
     *images = clamp(j->s->n - part / j->col_parts / j->row_parts * j->images, 0, j->images);
 }
@@ -306,6 +349,17 @@ static void join_moments(const job *j)
 
 /* -- Parts ---------------------------------------------------------------------------------------------- */
 
+/* As if no columns were joined: the first lanes of the packed filter are a filter for one. */
+static void part_columns(patch *p)
+{
+    const int32_t joined = p->j->joined;
+    p->cols.taps -= joined - 1;
+    p->cols.step /= joined;
+    p->cols.out *= joined;
+    p->col *= joined;
+    p->col_end *= joined;
+}
+
 /* Part = (channel block, images, group, rows, columns), the last one fastest. */
 static void run_part(void *context, int32_t part, int32_t thread)
 {
@@ -316,7 +370,9 @@ static void run_part(void *context, int32_t part, int32_t thread)
     const int32_t block = part / j->image_parts * j->channel_block;
     const int32_t block_end = clamp(block + j->channel_block, 0, j->blocks), last = clamp(first + j->images, 0, s->n);
     float *strip = j->strips + (size_t)thread * j->strip;
-    patch p = { .j = j, .y_row = j->y.row * j->phase_rows, .y_pixel = j->y.pixel * j->phase_cols,
+    const int32_t step = j->apart ? 1 : j->joined;
+    patch p = { .j = j, .y_row = j->y.row * j->phase_rows, .y_pixel = j->y.pixel * j->phase_cols * step,
+                .residual_pixel = j->e.residual.pixel * step,
                 .bias = j->added + (size_t)group * (bias_floats(j) / (size_t)s->groups) };
     p.o = part_window(j, row, row + j->row_block, col, col + j->col_block);
     for (int32_t image = first; image < last; image++) {
@@ -331,14 +387,16 @@ static void run_part(void *context, int32_t part, int32_t thread)
                 p.row_end = clamp(row + j->row_block, 0, p.rows.out);
                 p.col = col;
                 p.col_end = clamp(col + j->col_block, 0, p.cols.out);
+                p.taps = p.cols.taps;
+                if (j->apart) part_columns(&p);
                 p.y = j->y.data + image * j->y.image + a * j->y.row + b * j->y.pixel + (ptrdiff_t)group * j->co;
                 if (j->e.residual.data) p.residual = j->e.residual.data + image * j->e.residual.image + (ptrdiff_t)group * j->co;
                 if (p.row < p.row_end && p.col < p.col_end) run_patch(&p, block, block_end);
-                p.w += (size_t)p.rows.taps * (size_t)p.cols.taps * (size_t)j->ci * round_up((size_t)j->co, VL);
+                p.w += (size_t)p.rows.taps * (size_t)p.taps * (size_t)j->ci * round_up((size_t)j->co, VL);
             }
     }
     if (!j->moments) return;
-    const ex_conv_image y = { j->y.data + first * j->y.image + row * j->y.row + col * j->y.pixel, j->y.image, j->y.row, j->y.pixel };
+    const ex_conv_image y = { j->y.data + first * j->y.image + row * j->y.row + col * j->joined * j->y.pixel, j->y.image, j->y.row, j->y.pixel };
     const int32_t in_space = (first / j->images * j->row_parts + row / j->row_block) * j->col_parts + col / j->col_block;
     take_moments(j, y, in_space, group * j->co + block * BLOCK, group * j->co + clamp(block_end * BLOCK, 0, j->co));
 }
@@ -346,6 +404,7 @@ static void run_part(void *context, int32_t part, int32_t thread)
 static void run(job *j, ex_team *team, void *scratch)
 {
     const ex_conv_shape *s = j->s;
+    j->apart = j->joined > 1 && (j->y.pixel != j->co || (j->e.residual.data && j->e.residual.pixel != j->co));
     j->added = scratch;
     j->strips = j->added + bias_floats(j);
     float *end = j->strips + j->strip * (size_t)(team ? ex_team_size(team) : 1);

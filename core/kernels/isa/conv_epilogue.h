@@ -20,7 +20,7 @@ EX_INLINE vf epilogue_relu6(vf a)
 EX_INLINE void epilogue_store(float *y, ptrdiff_t y_step, vf *a, const int a_step, const int pixels, vf bias, const float *residual,
                               ptrdiff_t residual_step, ex_conv_activation activation, const int whole, vmask m)
 {
-#define EACH _Pragma("GCC unroll 16") for (int i = 0; i < pixels; i++)
+#define EACH _Pragma("GCC unroll 32") for (int i = 0; i < pixels; i++)
     EACH a[i * a_step] += bias;
     if (residual) EACH a[i * a_step] += whole ? vf_load(residual + i * residual_step) : vf_load_part(residual + i * residual_step, m);
     if (activation == EX_CONV_RELU) EACH a[i * a_step] = epilogue_relu(a[i * a_step]);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "../conv.h"
+#include "../simd.h"
 
 enum { STRIP_BYTES = 256 << 10 };           /* a padded window should stay in a core's L2 cache */
 
@@ -60,6 +61,23 @@ typedef struct view {
 
 static inline size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
+enum { SHORT = 16 * VL };                   /* floats: copied in less time than a call takes */
+
+static inline void copy_run(float *to, const float *from, size_t n)
+{
+    if (n > SHORT) { memcpy(to, from, n * sizeof *to); return; }
+    for (; n > VL; n -= VL, to += VL, from += VL) vf_store(to, vf_load(from));
+    const vmask m = vf_first((int32_t)n);
+    vf_store_part(to, vf_load_part(from, m), m);
+}
+
+static inline void zero_run(float *to, size_t n)
+{
+    if (n > SHORT) { memset(to, 0, n * sizeof *to); return; }
+    for (; n > VL; n -= VL, to += VL) vf_store(to, (vf){0});
+    vf_store_part(to, (vf){0}, vf_first((int32_t)n));
+}
+
 /* Copies `channels` of a window of an h x w image into strip, zeros where it has no pixels. */
 static inline void fill_strip(float *strip, const window *o, const float *image, ptrdiff_t row, ptrdiff_t pixel,
                               int32_t h, int32_t w, int32_t channels)
@@ -67,18 +85,20 @@ static inline void fill_strip(float *strip, const window *o, const float *image,
     const int32_t left = o->col < 0 ? (o->col + o->cols < 0 ? o->cols : -o->col) : 0;
     int32_t inside = (o->col + o->cols > w ? w : o->col + o->cols) - (o->col + left);
     if (inside < 0) inside = 0;
-    const size_t c = (size_t)channels, width = c * (size_t)o->cols;
-    for (int32_t r = 0; r < o->rows; r++, strip += width) {
-        if (o->row + r < 0 || o->row + r >= h || !inside) { memset(strip, 0, width * sizeof *strip); continue; }
+    const size_t c = (size_t)channels, width = c * (size_t)o->cols, before = c * (size_t)left, run = c * (size_t)inside;
+    size_t zeros = before;                  /* to be written before the next row: the end of one row and the start of another */
+    for (int32_t r = 0; r < o->rows; r++) {
+        if (o->row + r < 0 || o->row + r >= h || !inside) { zeros += width; continue; }
+        zero_run(strip, zeros);
+        strip += zeros;
         const float *from = image + (o->row + r) * row + (o->col + left) * pixel;
-        float *to = strip + c * (size_t)left;
-        memset(strip, 0, c * (size_t)left * sizeof *strip);
-        if (pixel == channels) memcpy(to, from, c * (size_t)inside * sizeof *strip);
+        if (pixel == channels) copy_run(strip, from, run);
         else for (int32_t i = 0; i < inside; i++, from += pixel)
-            for (int32_t j = 0; j < channels; j++) to[(size_t)i * c + (size_t)j] = from[j];
-        to += c * (size_t)inside;
-        memset(to, 0, (width - c * (size_t)(left + inside)) * sizeof *strip);
+            for (int32_t j = 0; j < channels; j++) strip[(size_t)i * c + (size_t)j] = from[j];
+        strip += run;
+        zeros = width - run;
     }
+    zero_run(strip, zeros - before);
 }
 
 static inline int window_inside(const window *o, int32_t h, int32_t w)

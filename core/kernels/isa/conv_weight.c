@@ -36,6 +36,34 @@ static window chunk_window(const ex_conv_shape *s, int32_t row, int32_t rows)
                      -s->padding[1], (s->ow - 1) * s->stride[1] + (s->kw - 1) * s->dilation[1] + 1 };
 }
 
+/* What a pixel costs with `across` channels in vectors and each of `down` broadcast: single vectors are slower by a seventh. */
+static int32_t cost(int32_t across, int32_t down)
+{
+    const int32_t vectors = up(across, VL);
+    return down * (7 * vectors + vectors % 2);
+}
+
+/* A 1 x 1 kernel without padding multiplies two matrices, either of which may be the one in vectors: where the input's
+ * channels fill them better, it takes the gradient's place, and dw comes out transposed. Anything may be NULL but s. */
+static ex_conv_shape take_places(const ex_conv_shape *s, ex_conv_image *x, ex_conv_image *dy, ex_conv_filter *dw)
+{
+    ex_conv_shape f = *s;
+    if (s->kh > 1 || s->kw > 1 || s->padding[0] || s->padding[1] || s->groups > 1 || cost(s->ci, s->co) >= cost(s->co, s->ci))
+        return f;
+    f.ci = s->co;
+    f.co = s->ci;
+    f.h = s->oh;
+    f.w = s->ow;
+    f.stride[0] = f.stride[1] = 1;
+    if (x) {
+        const ex_conv_image read = { x->data, x->image, x->row * s->stride[0], x->pixel * s->stride[1] };
+        *x = *dy;
+        *dy = read;
+    }
+    if (dw) *dw = (ex_conv_filter){ .data = dw->data, .out = dw->in, .in = dw->out, .row = dw->row, .col = dw->col };
+    return f;
+}
+
 static void plan(job *j, const ex_conv_shape *s)
 {
     j->s = s;
@@ -61,8 +89,11 @@ static void plan(job *j, const ex_conv_shape *s)
     static void tile_##R##_##P##_1(const tile_args *t) { tile(R, P, 1, 1, t); } \
     static void tile_##R##_##P##_2(const tile_args *t) { tile(R, P, 2, 1, t); }
 TILES(WEIGHT_TILE)
+#define WEIGHT_WIDE(R, P) static void tile_##R##_##P##_1(const tile_args *t) { tile(R, P, 1, 1, t); }
+WIDE_TILES(WEIGHT_WIDE)
 #define WEIGHT_ENTRY(R, P) [R][P] = { tile_##R##_##P##_1, tile_##R##_##P##_2 },
-tile_function *const EX_SUFFIXED(ex_weight_tiles)[5][TILE + 1][2] = { TILES(WEIGHT_ENTRY) };
+#define WIDE_ENTRY(R, P) [R][P] = { tile_##R##_##P##_1, NULL },
+tile_function *const EX_SUFFIXED(ex_weight_tiles)[MOST_ROWS + 1][TILE + 1][2] = { TILES(WEIGHT_ENTRY) WIDE_TILES(WIDE_ENTRY) };
 
 /* Some rows of some images: where their pixels are. */
 typedef struct chunk {
@@ -72,36 +103,74 @@ typedef struct chunk {
     int32_t images, rows, more;
 } chunk;
 
+/* How the rows of one block of output channels, kernel rows x (columns, channels), are cut: `parts` of a run of `width`
+ * columns. Where nv is 1 and there is more than one part, their columns are even and folded into tiles of two rows. */
+typedef struct cut {
+    int32_t nv, width, parts, folded, rows; /* rows: of a tile that is not folded */
+} cut;
+
+static cut cut_block(const job *j, int32_t block, int32_t width)
+{
+    cut c = { .nv = j->co - block * BLOCK > VL ? 2 : 1, .width = width };
+    c.folded = c.nv == 1 && width > TILE;
+    c.parts = c.folded ? up(width, WIDE) : tile_blocks(width);
+    c.rows = c.folded ? 1 : tile_rows(up(width, c.parts), j->s->kh, c.nv);
+    return c;
+}
+
+/* The first column of a part. */
+static int32_t cut_start(const cut *c, int32_t part)
+{
+    if (!c->folded) return tile_start(c->width, c->parts, part);
+    return part < c->parts ? 2 * tile_start(c->width / 2, c->parts, part) : c->width;
+}
+
+static void run_tile(const tile_args *t, const cut *c, int32_t R, int32_t P)
+{
+    tile_function *const (*const tiles)[TILE + 1][2] = EX_SUFFIXED(ex_weight_tiles);
+    if (!c->folded) { tiles[R][P][c->nv - 1](t); return; }
+    tile_args half = *t;
+    const int32_t left = P / 2, right = P - left;
+    half.x_row = left;
+    half.y_row = left * t->y_col;
+    tiles[left == right ? 2 : 1][left][0](&half);
+    if (left == right) return;
+    half.x += half.x_row;
+    half.y += half.y_row;
+    tiles[1][right][0](&half);
+}
+
 /* Adds a chunk to the sums of the tiles number [tile, tile_end). */
 static void add_chunk(const job *j, const chunk *c, float *sums, int32_t split)
 {
     const ex_conv_shape *s = j->s;
     const int run = s->dilation[1] == 1 && c->x.pixel == j->ci;
-    const int32_t width = run ? s->kw * j->ci : j->ci, units = run ? 1 : s->kw, blocks = tile_blocks(width);
+    const int32_t width = run ? s->kw * j->ci : j->ci, units = run ? 1 : s->kw;
     tile_args t = {
         .x_row = s->dilation[0] * c->x.row, .x_outer = c->x_image, .x_inner = s->stride[0] * c->x.row,
         .x_k = s->stride[1] * c->x.pixel, .w_outer = j->dy.image, .w_inner = j->dy.row, .w_k = j->dy.pixel,
         .y_row = (ptrdiff_t)s->kw * j->ci * j->co, .y_col = j->co,
         .outer = c->images, .inner = c->rows, .len = s->ow, .more = c->more,
     };
-    const int32_t R0 = tile_rows(up(width, blocks), s->kh);
-    const int32_t total = j->blocks * up(s->kh, R0) * units * blocks;
+    const cut most = cut_block(j, 0, width), rest = cut_block(j, j->blocks - 1, width);
+    const int32_t total = units * ((j->blocks - 1) * up(s->kh, most.rows) * most.parts + up(s->kh, rest.rows) * rest.parts);
     const int32_t first = tile_start(total, j->splits, split), end = tile_start(total, j->splits, split + 1);
     int32_t number = 0;
     for (int32_t b = 0; b < j->blocks; b++) {
-        const int32_t left = j->co - b * BLOCK, nv = left > VL ? 2 : 1;
-        t.last = left >= nv * VL ? VL : left - (nv - 1) * VL;
+        const cut now = b < j->blocks - 1 ? most : rest;
+        const int32_t left = j->co - b * BLOCK;
+        t.last = left >= now.nv * VL ? VL : left - (now.nv - 1) * VL;
         t.w = c->dy + b * BLOCK;
-        for (int32_t kh = 0; kh < s->kh; kh += R0)
-            for (int32_t u = 0; u < units * blocks; u++, number++) {
+        for (int32_t kh = 0; kh < s->kh; kh += now.rows)
+            for (int32_t u = 0; u < units * now.parts; u++, number++) {
                 if (number < first || number >= end) continue;
-                const int32_t kw = u / blocks, from = tile_start(width, blocks, u % blocks);
-                const int32_t P = tile_start(width, blocks, u % blocks + 1) - from;
-                for (int32_t k = kh, R; k < least(kh + R0, s->kh); k += R) {
-                    R = tile_rows(P, least(kh + R0, s->kh) - k);
+                const int32_t kw = u / now.parts, from = cut_start(&now, u % now.parts);
+                const int32_t P = cut_start(&now, u % now.parts + 1) - from;
+                for (int32_t k = kh, R; k < least(kh + now.rows, s->kh); k += R) {
+                    R = tile_rows(P, least(kh + now.rows, s->kh) - k, now.nv);
                     t.x = c->x.data + k * t.x_row + kw * s->dilation[1] * c->x.pixel + from;
                     t.y = sums + k * t.y_row + ((ptrdiff_t)kw * j->ci + from) * j->co + b * BLOCK;
-                    EX_SUFFIXED(ex_weight_tiles)[R][P][nv - 1](&t);
+                    run_tile(&t, &now, R, P);
                 }
             }
     }
@@ -169,19 +238,21 @@ static void join(const job *j, ex_team *team)
 
 size_t EX_SUFFIXED(ex_conv_weight_scratch)(const ex_conv_shape *s, int32_t threads)
 {
+    const ex_conv_shape f = take_places(s, NULL, NULL, NULL);
     job j = {0};
-    plan(&j, s);
+    plan(&j, &f);
     return (round_up(j.sums * (size_t)j.shares, 16) + j.strip * (size_t)threads) * sizeof(float);
 }
 
 void EX_SUFFIXED(ex_conv_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s,
                                  ex_team *team, void *scratch)
 {
+    const ex_conv_shape f = take_places(s, &x, &dy, &dw);
     job j = { .dw = dw, .x = x, .dy = dy, .share = scratch };
-    plan(&j, s);
+    plan(&j, &f);
     j.strips = j.share + round_up(j.sums * (size_t)j.shares, 16);
-    const int in_place = j.shares == 1 && s->groups == 1 && dw.out == 1 && dw.in == s->co
-        && dw.col == (ptrdiff_t)s->ci * s->co && dw.row == s->kw * dw.col;
+    const int in_place = j.shares == 1 && s->groups == 1 && dw.out == 1 && dw.in == j.co
+        && dw.col == (ptrdiff_t)j.ci * j.co && dw.row == s->kw * dw.col;
     if (in_place) j.share = dw.data;
     ex_team_run(team, j.shares * s->groups * j.splits, run_part, &j);
     if (!in_place) join(&j, team);
@@ -196,23 +267,26 @@ size_t EX_SUFFIXED(ex_conv_weight_sums_floats)(const ex_conv_shape *s)
 
 size_t EX_SUFFIXED(ex_conv_weight_sums_scratch)(const ex_conv_shape *s)
 {
+    const ex_conv_shape f = take_places(s, NULL, NULL, NULL);
     job j = {0};
-    plan(&j, s);
+    plan(&j, &f);
     return j.strip * sizeof(float);
 }
 
 void EX_SUFFIXED(ex_conv_weight_add_sums)(float *sums, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, int more, void *scratch)
 {
+    const ex_conv_shape f = take_places(s, &x, &dy, NULL);
     job j = { .x = x, .dy = dy };
-    plan(&j, s);
+    plan(&j, &f);
     j.splits = 1;
     for (int32_t group = 0; group < s->groups; group++) add_images(&j, sums, group, 0, 0, s->n, more, scratch);
 }
 
 void EX_SUFFIXED(ex_conv_weight_join_sums)(ex_conv_filter dw, const float *sums, int32_t parts, const ex_conv_shape *s, ex_team *team)
 {
+    const ex_conv_shape f = take_places(s, NULL, NULL, &dw);
     job j = { .dw = dw };
-    plan(&j, s);
+    plan(&j, &f);
     j.shares = parts;
     j.share = (float *)(uintptr_t)sums;     /* only read */
     join(&j, team);

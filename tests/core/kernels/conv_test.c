@@ -16,6 +16,8 @@
 #include "../../support/naive_conv.h"
 
 enum { MAX_CASES = 400 };
+/* As many as there are activations, with and without bias, without residual, with one apart and in place. */
+enum { EPILOGUES = 60 };
 #define ROUNDING 1.2e-7
 
 /* -- Geometries ----------------------------------------------------------------------------------------- */
@@ -49,6 +51,10 @@ static const ex_conv_shape fixed[] = {
     { .n = 1, .ci = 20, .h = 1, .w = 129, .co = 10, .kh = 1, .kw = 1, .groups = 1, .stride = { 1, 1 }, .dilation = { 1, 1 } },
     { .n = 2, .ci = 4, .h = 17, .w = 1, .co = 4, .kh = 3, .kw = 1, .groups = 1, .stride = { 1, 1 }, .padding = { 1, 0 }, .dilation = { 1, 1 } },
     { .n = 2, .ci = 4, .h = 6, .w = 9, .co = 6, .kh = 1, .kw = 7, .groups = 2, .stride = { 2, 3 }, .padding = { 0, 3 }, .dilation = { 1, 1 } },
+    SQUARE(2, 3, 12, 6, 5, 1, 2, 1, 1), SQUARE(2, 6, 12, 5, 3, 1, 1, 1, 1), SQUARE(2, 16, 32, 16, 3, 1, 1, 1, 1),
+    SQUARE(2, 1, 12, 2, 3, 1, 1, 1, 1), SQUARE(2, 96, 7, 24, 1, 1, 0, 1, 1), SQUARE(2, 24, 9, 144, 1, 1, 0, 1, 1),
+    SQUARE(2, 40, 9, 10, 1, 2, 0, 1, 1), SQUARE(2, 16, 11, 7, 3, 1, 1, 1, 1), SQUARE(2, 57, 5, 8, 1, 1, 0, 1, 1),
+    { .n = 2, .ci = 3, .h = 9, .w = 12, .co = 4, .kh = 3, .kw = 5, .groups = 1, .stride = { 2, 1 }, .padding = { 1, 2 }, .dilation = { 1, 1 } },
 };
 
 static int32_t draw(uint32_t i, uint32_t k, int32_t low, int32_t high)
@@ -544,6 +550,29 @@ static void bits(int winograd)
     }
 }
 
+/* The bits do not depend on how the images lie in memory: channels side by side with those of the next pixel or not. */
+static void layouts(void)
+{
+    for (uint32_t i = 0; i < EPILOGUES; i++) {
+        const ex_conv_shape s = geometry(i);
+        for (ex_conv_direction d = EX_CONV_FORWARD; d <= EX_CONV_GRAD_INPUT; d++) {
+            const int forward = d == EX_CONV_FORWARD;
+            const int32_t channels = forward ? s.co : s.ci, rows = forward ? s.oh : s.h, cols = forward ? s.ow : s.w;
+            problem dense = pose(&s, 0, i % 2), apart = pose(&s, 3, i % 2);
+            solve(&dense, d, pair, 1);
+            solve(&apart, d, pair, 1);
+            const ex_conv_image a = forward ? dense.yi : dense.xi, b = forward ? apart.yi : apart.xi;
+            int32_t wrong = 0;
+            for (int32_t n = 0; n < s.n; n++) for (int32_t h = 0; h < rows; h++) for (int32_t w = 0; w < cols; w++)
+                for (int32_t c = 0; c < channels; c++) wrong += bits_of(*at(a, n, h, w, c)) != bits_of(*at(b, n, h, w, c));
+            if (wrong) describe("layouts, wrong numbers", i, &s, wrong);
+            assert_int_equal(wrong, 0);
+            dispose(&dense);
+            dispose(&apart);
+        }
+    }
+}
+
 /* The rule asks only for what the kernels can do, and never for fewer images what it refuses for more. */
 static void rule(void)
 {
@@ -580,9 +609,6 @@ static void every_set(void (*check)(void))
     for (int i = 0; i < SETS; i++) if (use(sets[i])) check();
 }
 
-/* As many as there are activations, with and without bias, without residual, with one apart and in place. */
-enum { EPILOGUES = 60 };
-
 static void winograd_epilogues(void)
 {
     for (uint32_t i = 0; i < EPILOGUES; i++) {
@@ -599,6 +625,7 @@ static void direct_bits(void) { bits(0); }
 static void the_bits_of_winograd(void **state) { (void)state; every_set(winograd_bits); }
 static void the_epilogues_of_winograd(void **state) { (void)state; every_set(winograd_epilogues); }
 static void the_bits_of_direct_kernels(void **state) { (void)state; every_set(direct_bits); }
+static void the_bits_of_any_layout(void **state) { (void)state; every_set(layouts); }
 static void the_rule(void **state) { (void)state; every_set(rule); }
 
 int main(void)
@@ -616,6 +643,7 @@ int main(void)
         cmocka_unit_test(the_bits_of_winograd),
         cmocka_unit_test(the_epilogues_of_winograd),
         cmocka_unit_test(the_bits_of_direct_kernels),
+        cmocka_unit_test(the_bits_of_any_layout),
         cmocka_unit_test(the_rule),
     };
     const int failed = cmocka_run_group_tests_name("convolution kernels", tests, NULL, NULL);
