@@ -49,6 +49,7 @@ static axis col_axis(const job *j, int32_t phase)
     axis a = j->direction == EX_CONV_FORWARD
         ? axis_forward(s->ow, s->kw, s->stride[1], s->padding[1], s->dilation[1])
         : axis_gradient(s->w, s->kw, s->stride[1], s->padding[1], s->dilation[1], phase);
+    if (j->joined == 1) return a;
     a.out /= j->joined;
     a.step *= j->joined;
     a.taps += j->joined - 1;
