@@ -49,6 +49,7 @@ static axis col_axis(const job *j, int32_t phase)
     axis a = j->direction == EX_CONV_FORWARD
         ? axis_forward(s->ow, s->kw, s->stride[1], s->padding[1], s->dilation[1])
         : axis_gradient(s->w, s->kw, s->stride[1], s->padding[1], s->dilation[1], phase);
+    if (j->joined == 1) return a;
     a.out /= j->joined;
     a.step *= j->joined;
     a.taps += j->joined - 1;
@@ -62,10 +63,10 @@ static int32_t joined_columns(const job *j, int32_t cols)
 {
     const ex_conv_shape *s = j->s;
     int32_t best = 1;
-    if (s->groups > 1 || s->stride[1] > 1 || s->dilation[1] > 1) return 1;
+    if (s->kw == 1 || s->groups > 1 || s->stride[1] > 1 || s->dilation[1] > 1) return 1;
     for (int32_t g = 2; g * j->co <= VL && g <= cols; g++)
         if (cols % g == 0 && (s->kw + g - 1) * best < (s->kw + best - 1) * g) best = g;
-    return s->kw > 1 ? best : 1;
+    return best;
 }
 
 /* What all phases of a part read. */
@@ -217,7 +218,7 @@ static void pack_bias(const job *j)
     const size_t each = bias_floats(j) / (size_t)j->s->groups;
     for (int32_t g = 0; g < j->s->groups; g++)
         for (size_t c = 0; c < each; c++)
-            j->added[(size_t)g * each + c] = j->e.bias && c < (size_t)(j->co * j->joined)
+            j->added[(size_t)g * each + c] = j->e.bias && c < (size_t)j->co * (size_t)j->joined
                 ? j->e.bias[((ptrdiff_t)g * j->co + (ptrdiff_t)c % j->co) * j->e.bias_step] : 0;
 }
 
@@ -355,7 +356,6 @@ static void part_columns(patch *p)
     const int32_t joined = p->j->joined;
     p->cols.taps -= joined - 1;
     p->cols.step /= joined;
-    p->cols.out *= joined;
     p->col *= joined;
     p->col_end *= joined;
 }

@@ -55,7 +55,7 @@ EX_INLINE void tile_sum(vf (*a)[2], const int R, const int P, const int NV, cons
             UNROLL for (int r = 0; r < R; r++)
                 UNROLL for (int c = 0; c < runs; c++) {
                     x[r][c] = t->x + o * t->x_outer + i * t->x_inner + r * x_row + c * RUN * x_col;
-                    KEEP(x[r][c]);
+                    if (NV == 1) KEEP(x[r][c]);
                 }
             const float *w = t->w + o * t->w_outer + i * t->w_inner;
             for (int32_t k = t->len; k > 0; k--, w += w_k) {
