@@ -454,7 +454,7 @@ static size_t moments_scratch(const ex_conv_shape *s)
 static size_t packed_bytes(const ex_conv_shape *s)
 {
     if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_packed_bytes)(s);
-    if (s->winograd) return EX_SUFFIXED(ex_winograd_packed_bytes)(s);
+    if (s->winograd) return EX_SUFFIXED(ex_winograd_packed_bytes)(EX_CONV_FORWARD, s);
     job j = {0};
     plan(&j, EX_CONV_FORWARD, s);
     return packed_floats(&j) * sizeof(float);
@@ -463,7 +463,7 @@ static size_t packed_bytes(const ex_conv_shape *s)
 static void pack(float *packed, ex_conv_filter w, const ex_conv_shape *s, ex_team *team)
 {
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_pack)(packed, w, s); return; }
-    if (s->winograd) { EX_SUFFIXED(ex_winograd_pack)(packed, w, s, team); return; }
+    if (s->winograd) { EX_SUFFIXED(ex_winograd_pack)(packed, EX_CONV_FORWARD, w, s, team); return; }
     job j = { .w = w, .w_group = w.out * (s->co / s->groups) };
     plan(&j, EX_CONV_FORWARD, s);
     pack_filter(&j, packed, team);

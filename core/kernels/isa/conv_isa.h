@@ -24,8 +24,8 @@ void EX_SUFFIXED(ex_conv_depthwise_grad_weight)(ex_conv_filter dw, ex_conv_image
 int EX_SUFFIXED(ex_winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s);
 size_t EX_SUFFIXED(ex_winograd_scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads);
 size_t EX_SUFFIXED(ex_winograd_moments_scratch)(const ex_conv_shape *s);
-size_t EX_SUFFIXED(ex_winograd_packed_bytes)(const ex_conv_shape *s);
-void EX_SUFFIXED(ex_winograd_pack)(float *packed, ex_conv_filter w, const ex_conv_shape *s, ex_team *team);
+size_t EX_SUFFIXED(ex_winograd_packed_bytes)(ex_conv_direction direction, const ex_conv_shape *s);
+void EX_SUFFIXED(ex_winograd_pack)(float *packed, ex_conv_direction direction, ex_conv_filter w, const ex_conv_shape *s, ex_team *team);
 void EX_SUFFIXED(ex_winograd_forward)(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex_conv_epilogue *e,
                                       const ex_conv_shape *s, ex_team *team, void *scratch);
 void EX_SUFFIXED(ex_winograd_grad_input)(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, const ex_conv_shape *s,

@@ -366,10 +366,10 @@ size_t EX_SUFFIXED(ex_winograd_moments_scratch)(const ex_conv_shape *s)
     return 64 + (size_t)(few.groups > j.groups ? few.groups : j.groups) * 2 * (size_t)s->co * sizeof(double);
 }
 
-size_t EX_SUFFIXED(ex_winograd_packed_bytes)(const ex_conv_shape *s)
+size_t EX_SUFFIXED(ex_winograd_packed_bytes)(ex_conv_direction direction, const ex_conv_shape *s)
 {
     job j = {0};
-    plan(&j, EX_CONV_FORWARD, s);
+    plan(&j, direction, s);
     return filter_floats(&j) * sizeof(float);
 }
 
@@ -396,10 +396,11 @@ static void run(job *j, ex_team *team, void *scratch)
     if (j->moments) join_moments(j);
 }
 
-void EX_SUFFIXED(ex_winograd_pack)(float *packed, ex_conv_filter w, const ex_conv_shape *s, ex_team *team)
+void EX_SUFFIXED(ex_winograd_pack)(float *packed, ex_conv_direction direction, ex_conv_filter w, const ex_conv_shape *s, ex_team *team)
 {
     job j = { .w = w };
-    plan(&j, EX_CONV_FORWARD, s);
+    if (direction == EX_CONV_GRAD_INPUT) j.w = (ex_conv_filter){ w.data, w.in, w.out, w.row, w.col, NULL };
+    plan(&j, direction, s);
     j.to_pack = packed;
     ex_team_run(team, filter_parts(&j), prepare_part, &j);
 }
@@ -415,7 +416,7 @@ void EX_SUFFIXED(ex_winograd_forward)(ex_conv_image y, ex_conv_image x, ex_conv_
 void EX_SUFFIXED(ex_winograd_grad_input)(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, const ex_conv_shape *s,
                                          ex_team *team, void *scratch)
 {
-    job j = { .y = dx, .x.image = dy, .w = { w.data, w.in, w.out, w.row, w.col, NULL } };
+    job j = { .y = dx, .x.image = dy, .w = { w.data, w.in, w.out, w.row, w.col, w.packed } };
     plan(&j, EX_CONV_GRAD_INPUT, s);
     run(&j, team, scratch);
 }
