@@ -572,20 +572,31 @@ static void grad_weight(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, co
     EX_SUFFIXED(ex_conv_weight)(dw, x, dy, &f, team, memory);
 }
 
-/* Depthwise and Winograd's have none yet. */
-static int in_pieces(const ex_conv_shape *s) { return !depthwise(s) && !s->winograd; }
-static size_t sums_floats(const ex_conv_shape *s) { return in_pieces(s) ? EX_SUFFIXED(ex_conv_weight_sums_floats)(s) : 0; }
-static size_t sums_scratch(const ex_conv_shape *s) { return in_pieces(s) ? EX_SUFFIXED(ex_conv_weight_sums_scratch)(s) : 0; }
+static size_t sums_floats(const ex_conv_shape *s)
+{
+    if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_sums_floats)(s);
+    return s->winograd ? EX_SUFFIXED(ex_winograd_weight_sums_floats)(s) : EX_SUFFIXED(ex_conv_weight_sums_floats)(s);
+}
+
+static size_t sums_scratch(const ex_conv_shape *s)
+{
+    if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_sums_scratch)(s);
+    return s->winograd ? EX_SUFFIXED(ex_winograd_weight_sums_scratch)(s) : EX_SUFFIXED(ex_conv_weight_sums_scratch)(s);
+}
 
 static void add_sums(float *sums, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, int more, void *memory)
 {
     const ex_conv_shape f = flat(s, &x, &dy);
-    EX_SUFFIXED(ex_conv_weight_add_sums)(sums, x, dy, &f, more, memory);
+    if (depthwise(s)) EX_SUFFIXED(ex_conv_depthwise_add_sums)(sums, x, dy, s, more, memory);
+    else if (s->winograd) EX_SUFFIXED(ex_winograd_weight_add_sums)(sums, x, dy, s, more, memory);
+    else EX_SUFFIXED(ex_conv_weight_add_sums)(sums, x, dy, &f, more, memory);
 }
 
 static void join_sums(ex_conv_filter dw, const float *sums, int32_t parts, const ex_conv_shape *s, ex_team *team)
 {
-    EX_SUFFIXED(ex_conv_weight_join_sums)(dw, sums, parts, s, team);
+    if (depthwise(s)) EX_SUFFIXED(ex_conv_depthwise_join_sums)(dw, sums, parts, s, team);
+    else if (s->winograd) EX_SUFFIXED(ex_winograd_weight_join_sums)(dw, sums, parts, s, team);
+    else EX_SUFFIXED(ex_conv_weight_join_sums)(dw, sums, parts, s, team);
 }
 
 #define EX_TEXT_(x) #x

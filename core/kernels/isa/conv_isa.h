@@ -34,6 +34,10 @@ void EX_SUFFIXED(ex_winograd_forward)(ex_conv_image y, ex_conv_image x, ex_conv_
                                       const ex_conv_shape *s, ex_team *team, void *scratch);
 void EX_SUFFIXED(ex_winograd_grad_input)(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, const ex_conv_shape *s,
                                          ex_team *team, void *scratch);
-size_t EX_SUFFIXED(ex_winograd_weight_scratch)(const ex_conv_shape *s);
+size_t EX_SUFFIXED(ex_winograd_weight_scratch)(const ex_conv_shape *s, int32_t threads);
 void EX_SUFFIXED(ex_winograd_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, ex_team *team,
                                      void *scratch);
+size_t EX_SUFFIXED(ex_winograd_weight_sums_floats)(const ex_conv_shape *s);
+size_t EX_SUFFIXED(ex_winograd_weight_sums_scratch)(const ex_conv_shape *s);
+void EX_SUFFIXED(ex_winograd_weight_add_sums)(float *sums, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, int more, void *scratch);
+void EX_SUFFIXED(ex_winograd_weight_join_sums)(ex_conv_filter dw, const float *sums, int32_t parts, const ex_conv_shape *s, ex_team *team);

@@ -20,15 +20,17 @@
 enum { BLOCK = 2 * VL, M_TILE = POSITIONS * BLOCK + PAD, V_BYTES = 160 << 10, MOST = 2 * TILE, FEW_GROUPS = 16 };
 
 typedef struct job {
-    grid x;                                 /* what is read */
-    ex_conv_image y;                        /* what is written */
+    grid x, y;                              /* what is read and written */
     ex_conv_filter w;                       /* out: distance of written channels, in: of read ones */
     ex_conv_epilogue e;
     int32_t ci, co, oh, ow;                 /* channels read, written; rows and columns written */
     int flip;                               /* the input gradient turns the filter around */
     int32_t tiles;                          /* of all images */
     int32_t blocks, channel_parts, groups, group;   /* group: most tiles in one */
+    int32_t most;                           /* tiles that V has room for */
     int shared;                             /* all V first */
+    int32_t threads, span;                  /* span: groups in a part */
+    size_t own_v, own_m;                    /* floats: of V and M of a part */
     size_t filter, pixel, tile, v, m;       /* floats: of a block in U; of a tile's channels; of a tile in V; of V; of M */
     const float *u;                         /* the filter */
     float *to_pack, *added, *values, *products;
@@ -82,40 +84,24 @@ static void filter_part(const job *j, int32_t part)
 
 /* -- The products: M[tile][position][lanes of a block] -------------------------------------------------------------- */
 
-EX_INLINE void product(const int P, const int NV, const tile_args *t)
-{
-    vf a[TILE][2];
-    UNROLL for (int p = 0; p < P; p++)
-        UNROLL for (int v = 0; v < NV; v++) a[p][v] = (vf){0};
-    tile_sum(a, 1, P, NV, 0, t);
-    UNROLL for (int p = 0; p < P; p++)
-        UNROLL for (int v = 0; v < NV; v++) vf_store(t->y + p * t->y_col + v * VL, a[p][v]);
-}
-
-#define TILES_OF_6(X) X(1) X(2) X(3) X(4) X(5) X(6)
-#define TILES_OF_14(X) TILES_OF_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
-#if defined(__AVX512F__) || defined(__aarch64__)
-#define TILES_OF_ONE(X) TILES_OF_14(X)
-#else
-#define TILES_OF_ONE(X) TILES_OF_6(X)
-#endif
 #define PRODUCT(P) \
-    static void product_##P##_1(const tile_args *t) { product(P, 1, t); } \
-    static void product_##P##_2(const tile_args *t) { product(P, 2, t); }
-TILES_OF_ONE(PRODUCT)
+    static void product_##P##_1(const product_args *t) { product(P, 1, 0, t); } \
+    static void product_##P##_2(const product_args *t) { product(P, 2, 0, t); }
+PRODUCTS(PRODUCT)
 #define PRODUCT_ENTRY(P) [P] = { product_##P##_1, product_##P##_2 },
-static tile_function *const products[TILE + 1][2] = { TILES_OF_ONE(PRODUCT_ENTRY) };
+static product_function *const products[TILE + 1][2] = { PRODUCTS(PRODUCT_ENTRY) };
 
-static void multiply(const job *j, int32_t tiles, const float *values, int32_t block, int32_t nv, float *m)
+static void multiply(const job *j, int32_t tiles, const float *values, int32_t block, int32_t nv, float *m, ahead next[2])
 {
     const int32_t blocks = tile_blocks(tiles);
-    tile_args t = { .x_col = (ptrdiff_t)j->tile, .w_k = nv * VL, .y_col = M_TILE, .outer = 1, .inner = 1, .len = j->ci, .last = VL };
+    product_args t = { .x_p = (ptrdiff_t)j->tile, .y_p = M_TILE, .len = j->ci };
     t.w = j->u + (size_t)block * j->filter;
-    for (int32_t k = 0; k < POSITIONS; k++, t.w += (ptrdiff_t)j->ci * t.w_k + PAD)
+    for (int32_t k = 0; k < POSITIONS; k++, t.w += j->ci * nv * VL + PAD)
         for (int32_t b = 0; b < blocks; b++) {
             const int32_t from = tile_start(tiles, blocks, b), P = tile_start(tiles, blocks, b + 1) - from;
             t.x = values + (size_t)k * j->pixel + (size_t)from * j->tile;
             t.y = m + k * BLOCK + from * M_TILE;
+            t.next = ahead_take(next, j->ci);
             products[P][nv - 1](&t);
         }
 }
@@ -123,7 +109,7 @@ static void multiply(const job *j, int32_t tiles, const float *values, int32_t b
 /* One vector of channels of a tile, of which `rows` x `cols` pixels are in the image: A' m A, and the epilogue. */
 EX_INLINE void write_tile(const job *j, float *y, int32_t rows, int32_t cols, const float *m, vf bias, const float *residual, int32_t lanes)
 {
-    const ptrdiff_t pixel = j->y.pixel, residual_pixel = j->e.residual.pixel;
+    const ptrdiff_t pixel = j->y.image.pixel, residual_pixel = j->e.residual.pixel;
     const vmask first = vf_first(lanes);
     vf e[EDGE * REACH];
     UNROLL for (int k = 0; k < REACH; k++) {
@@ -139,7 +125,7 @@ EX_INLINE void write_tile(const job *j, float *y, int32_t rows, int32_t cols, co
         else UNROLL for (int k = 0; k < EDGE; k++)
             if (k < cols)
                 epilogue_store(y + k * pixel, 0, out + k, 1, 1, bias, residual ? residual + k * residual_pixel : NULL, 0, j->e.activation, 0, first);
-        y += j->y.row;
+        y += j->y.image.row;
         if (residual) residual += j->e.residual.row;
     }
 }
@@ -151,9 +137,9 @@ typedef struct sums { vf shift, sum, square; } sums;        /* about the group's
 /* A tile that has been written and is in the cache. */
 EX_INLINE void add_tile(sums *s, const job *j, const float *y, int32_t rows, int32_t cols, vmask first)
 {
-    for (int32_t i = 0; i < rows; i++, y += j->y.row)
+    for (int32_t i = 0; i < rows; i++, y += j->y.image.row)
         for (int32_t k = 0; k < cols; k++) {
-            const vf from = vf_load_part(y + k * j->y.pixel, first) - s->shift;
+            const vf from = vf_load_part(y + k * j->y.image.pixel, first) - s->shift;
             s->sum += from;
             s->square += from * from;
         }
@@ -212,9 +198,9 @@ static void write_group(const job *j, int32_t group, int32_t block, int32_t nv, 
     place next = tile_place(j->x.rows, j->x.cols, from);
     for (int32_t t = from; t < end; t++, m += M_TILE) {
         const place p = next;
-        next = tile_place(j->x.rows, j->x.cols, least(t + 1, end - 1));
+        if (t + 1 < end) next = next_place(p, &j->x);
         const int32_t rows = least(EDGE, j->oh - p.row), cols = least(EDGE, j->ow - p.col);
-        float *y = j->y.data + p.image * j->y.image + p.row * j->y.row + p.col * j->y.pixel + block * BLOCK;
+        float *y = j->y.image.data + p.image * j->y.image.image + p.row * j->y.image.row + p.col * j->y.image.pixel + block * BLOCK;
         const float *residual = r->data ? r->data + p.image * r->image + p.row * r->row + p.col * r->pixel + block * BLOCK : NULL;
         if (residual) prefetch_residual(j, next, block, nv);
         for (int32_t v = 0; v < nv; v++) {
@@ -231,10 +217,8 @@ static void write_group(const job *j, int32_t group, int32_t block, int32_t nv, 
     }
 }
 
-static void read_group(const job *j, int32_t group, float *values)
-{
-    read_tiles(values, j->tile, j->pixel, &j->x, tile_start(j->tiles, j->groups, group), tile_start(j->tiles, j->groups, group + 1));
-}
+/* The first tile of a group; the end of all where there is none. */
+static int32_t span_start(const job *j, int32_t group) { return group < j->groups ? tile_start(j->tiles, j->groups, group) : j->tiles; }
 
 static int32_t filter_parts(const job *j) { return j->blocks * up(j->ci, VL); }
 
@@ -245,22 +229,29 @@ static void prepare_part(void *context, int32_t part, int32_t thread)
     const job *j = context;
     const int32_t filter = j->to_pack ? filter_parts(j) : 0;
     if (part < filter) filter_part(j, part);
-    else read_group(j, part - filter, j->values + (size_t)(part - filter) * j->v);
+    else read_tiles(j->values + (size_t)(part - filter) * j->v, j->tile, j->pixel, &j->x, span_start(j, part - filter), span_start(j, part - filter + 1));
 }
 
-/* Part = (channels, group), the last one fastest. */
+/* Part = (channels, `span` groups), the last one fastest. Meanwhile its thread asks for what the part after next, or so, reads
+ * and writes. */
 static void run_part(void *context, int32_t part, int32_t thread)
 {
     const job *j = context;
-    const int32_t group = part % j->groups, channels = part / j->groups;
-    const int32_t from = tile_start(j->tiles, j->groups, group), end = tile_start(j->tiles, j->groups, group + 1);
-    float *values = j->values + (size_t)(j->shared ? group : thread) * j->v, *m = j->products + (size_t)thread * j->m;
-    if (!j->shared) read_group(j, group, values);
+    const int32_t spans = up(j->groups, j->span), first = part % spans * j->span, channels = part / spans;
+    const int32_t from = span_start(j, first), end = span_start(j, first + j->span);
+    float *values = j->values + (j->shared ? (size_t)first * j->v : (size_t)thread * j->own_v), *m = j->products + (size_t)thread * j->own_m;
+    ahead next[2] = {0};
+    if (!j->shared) {
+        const int32_t then = span_start(j, first + j->threads * j->span), then_end = span_start(j, first + (j->threads + 1) * j->span);
+        next[0] = ahead_of(&j->x, REACH, then, then_end);
+        next[1] = ahead_of(&j->y, EDGE, then, then_end);
+        read_tiles(values, j->tile, j->pixel, &j->x, from, end);
+    }
     const int32_t last = tile_start(j->blocks, j->channel_parts, channels + 1);
     for (int32_t b = tile_start(j->blocks, j->channel_parts, channels); b < last; b++) {
         const int32_t nv = j->co - b * BLOCK > VL ? 2 : 1;
-        multiply(j, end - from, values, b, nv, m);
-        write_group(j, group, b, nv, m);
+        multiply(j, end - from, values, b, nv, m, next);
+        for (int32_t g = first; g < least(first + j->span, j->groups); g++) write_group(j, g, b, nv, m + (span_start(j, g) - from) * M_TILE);
     }
 }
 
@@ -282,6 +273,7 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->x.row = forward ? -s->padding[0] : s->padding[0] - 2;    /* what tap 0 of output 0 reads */
     j->x.col = forward ? -s->padding[1] : s->padding[1] - 2;
     j->x.rows = up(j->oh, EDGE), j->x.cols = up(j->ow, EDGE);
+    j->y = (grid){ .image = j->y.image, .channels = j->co, .h = j->oh, .w = j->ow, .rows = j->x.rows, .cols = j->x.cols };
     j->flip = !forward;
     j->tiles = s->n * j->x.rows * j->x.cols;
     j->blocks = up(j->co, BLOCK);
@@ -293,6 +285,23 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->shared = j->groups < FEW_GROUPS;
     if (j->shared) size_group(j, TILE);
     j->channel_parts = j->shared ? least(up(FEW_GROUPS, j->groups), j->blocks) : 1;
+    j->most = (int32_t)(V_BYTES / (POSITIONS * j->pixel * sizeof(float)));
+    j->most = j->most < fit * TILE ? fit * TILE : least(j->most, MOST);
+}
+
+/* One thread shares nothing, and takes as many groups at once as V's room allows: the filter passes by less often. */
+static void share_out(job *j, int32_t threads)
+{
+    j->threads = threads;
+    j->span = 1;
+    j->own_v = j->v;
+    j->own_m = j->m;
+    if (threads > 1) return;
+    j->shared = 0;
+    j->channel_parts = 1;
+    j->span = least(j->groups, j->most / up(j->tiles, j->groups));
+    j->own_v = (size_t)least(j->most, j->tiles) * j->tile;
+    j->own_m = (size_t)least(j->most, j->tiles) * M_TILE;
 }
 
 static size_t filter_floats(const job *j) { return (size_t)j->blocks * j->filter; }
@@ -350,12 +359,13 @@ static job shared_groups(const job *j)
 
 size_t EX_SUFFIXED(ex_winograd_scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads)
 {
-    if (direction == EX_CONV_GRAD_WEIGHT) return EX_SUFFIXED(ex_winograd_weight_scratch)(s);
+    if (direction == EX_CONV_GRAD_WEIGHT) return EX_SUFFIXED(ex_winograd_weight_scratch)(s, threads);
     job j = {0};
     plan(&j, direction, s);
     const job few = shared_groups(&j);
-    const size_t shared = (size_t)few.groups * few.v, own = j.shared ? 0 : (size_t)threads * j.v;
-    return (filter_floats(&j) + bias_floats(&j) + zero_floats(&j) + (shared > own ? shared : own) + (size_t)threads * j.m) * sizeof(float);
+    share_out(&j, threads);
+    const size_t shared = threads > 1 ? (size_t)few.groups * few.v : 0, own = j.shared ? 0 : (size_t)threads * j.own_v;
+    return (filter_floats(&j) + bias_floats(&j) + zero_floats(&j) + (shared > own ? shared : own) + (size_t)threads * j.own_m) * sizeof(float);
 }
 
 size_t EX_SUFFIXED(ex_winograd_moments_scratch)(const ex_conv_shape *s)
@@ -377,11 +387,12 @@ size_t EX_SUFFIXED(ex_winograd_packed_bytes)(ex_conv_direction direction, const 
 static void run(job *j, ex_team *team, void *scratch)
 {
     const size_t threads = (size_t)(team ? ex_team_size(team) : 1);
+    share_out(j, (int32_t)threads);
     j->added = scratch;
     float *zeros = j->added + bias_floats(j);
     j->products = zeros + zero_floats(j);
-    j->values = j->products + threads * j->m;
-    float *end = j->values + (j->shared ? (size_t)j->groups : threads) * j->v;
+    j->values = j->products + threads * j->own_m;
+    float *end = j->values + (j->shared ? (size_t)j->groups * j->v : threads * j->own_v);
     j->u = j->w.packed;
     if (!j->u) {
         j->u = j->to_pack = end;
@@ -392,7 +403,7 @@ static void run(job *j, ex_team *team, void *scratch)
     j->x.zeros = zeros;
     for (int32_t c = 0; c < j->blocks * BLOCK; c++) j->added[c] = j->e.bias && c < j->co ? j->e.bias[c * j->e.bias_step] : 0;
     ex_team_run(team, (j->to_pack ? filter_parts(j) : 0) + (j->shared ? j->groups : 0), prepare_part, j);
-    ex_team_run(team, j->channel_parts * j->groups, run_part, j);
+    ex_team_run(team, j->channel_parts * up(j->groups, j->span), run_part, j);
     if (j->moments) join_moments(j);
 }
 
@@ -408,7 +419,7 @@ void EX_SUFFIXED(ex_winograd_pack)(float *packed, ex_conv_direction direction, e
 void EX_SUFFIXED(ex_winograd_forward)(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex_conv_epilogue *e,
                                       const ex_conv_shape *s, ex_team *team, void *scratch)
 {
-    job j = { .y = y, .x.image = x, .w = w, .e = *e };
+    job j = { .y.image = y, .x.image = x, .w = w, .e = *e };
     plan(&j, EX_CONV_FORWARD, s);
     run(&j, team, scratch);
 }
@@ -416,7 +427,7 @@ void EX_SUFFIXED(ex_winograd_forward)(ex_conv_image y, ex_conv_image x, ex_conv_
 void EX_SUFFIXED(ex_winograd_grad_input)(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, const ex_conv_shape *s,
                                          ex_team *team, void *scratch)
 {
-    job j = { .y = dx, .x.image = dy, .w = { w.data, w.in, w.out, w.row, w.col, w.packed } };
+    job j = { .y.image = dx, .x.image = dy, .w = { w.data, w.in, w.out, w.row, w.col, w.packed } };
     plan(&j, EX_CONV_GRAD_INPUT, s);
     run(&j, team, scratch);
 }

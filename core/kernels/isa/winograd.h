@@ -11,6 +11,7 @@
 #include "../conv.h"
 
 enum { EDGE = 4, REACH = 6, POSITIONS = 36, HALF = REACH / 2 };
+enum { LINE = 16 };                         /* floats of a cache line */
 enum { PAD = 16 };                          /* floats: keeps rows of a power of two out of one cache set */
 
 static inline int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
@@ -101,23 +102,139 @@ static inline place tile_place(int32_t rows, int32_t cols, int32_t tile)
     return (place){ tile / (rows * cols), at / cols * EDGE, at % cols * EDGE };
 }
 
-/* Where each of the reach x reach pixels of a tile lies; zeros past the borders. */
-static inline void tile_pixels(const float **at, const int reach, const grid *g, int32_t tile)
+static inline place next_place(place p, const grid *g)
 {
-    const place p = tile_place(g->rows, g->cols, tile);
-    const float *x = g->image.data + p.image * g->image.image;
-    for (int32_t i = 0; i < reach; i++) {
-        const int32_t row = g->row + p.row + i;
-        const int in = row >= 0 && row < g->h;
-        for (int32_t k = 0; k < reach; k++) {
-            const int32_t col = g->col + p.col + k;
-            at[i * reach + k] = in && col >= 0 && col < g->w ? x + row * g->image.row + col * g->image.pixel : g->zeros;
-        }
+    p.col += EDGE;
+    if (p.col >= g->cols * EDGE) p.col = 0, p.row += EDGE;
+    if (p.row >= g->rows * EDGE) p.row = 0, p.image++;
+    return p;
+}
+
+/* Where the pixels of a tile lie; a row is written as a whole vector, past its end. */
+enum { ROW = 8, PIXELS = POSITIONS + ROW - REACH };
+typedef int64_t addresses __attribute__((vector_size(ROW * 8)));
+
+static inline void pixel_steps(addresses *steps, const grid *g)
+{
+    const int64_t step = g->image.pixel * (int64_t)sizeof(float);
+    *steps = (addresses){ 0, step, 2 * step, 3 * step, 4 * step, 5 * step, 6 * step, 7 * step };
+}
+
+/* Of each of the reach x reach pixels; zeros past the borders. */
+EX_INLINE void tile_pixels(const float **at, const int reach, const grid *g, const addresses *steps, place p)
+{
+    const addresses number = { 0, 1, 2, 3, 4, 5, 6, 7 }, zeros = (intptr_t)g->zeros - (addresses){0};
+    const addresses in = (number >= (int64_t)-(g->col + p.col)) & (number < (int64_t)(g->w - g->col - p.col));
+    const int32_t top = g->row + p.row;
+    const float *x = g->image.data + p.image * g->image.image + top * g->image.row + (g->col + p.col) * g->image.pixel;
+    UNROLL for (int i = 0; i < reach; i++, x += g->image.row) {
+        const addresses row = top + i >= 0 && top + i < g->h ? (in & ((intptr_t)x + *steps)) | (~in & zeros) : zeros;
+        memcpy(at + i * reach, &row, sizeof row);
     }
 }
 
+/* -- What comes next -------------------------------------------------------------------------------------------- */
+
+/* The lines that the tiles after these read or write, in the order of memory. They are asked for while these are multiplied,
+ * one in each step of a product: of many prefetches at once a Zen 5 drops most, and the rest hold up the loads behind them. */
+typedef struct ahead {
+    ex_conv_image image;
+    int32_t h, lines;                       /* rows of an image, cache lines of a row */
+    int32_t number, row, at;                /* the next image, row and line */
+    int32_t left;                           /* lines */
+} ahead;
+
+/* Rows of all images that the tiles before `tile` reach: each its `reach` rows from `first` on. */
+static inline int32_t rows_reached(const grid *g, int32_t tile, int32_t h, int32_t first, int32_t reach)
+{
+    if (!tile) return 0;
+    const place p = tile_place(g->rows, g->cols, tile - 1);
+    const int32_t row = first + p.row + reach;
+    return p.image * h + (row < 0 ? 0 : least(row, h));
+}
+
+/* The rows that tiles [from, end) reach and none before them. Of pixels that lie apart nothing is asked for. */
+static inline ahead ahead_of(const grid *g, int32_t reach, int32_t from, int32_t end)
+{
+    if (from >= end || g->image.pixel >= g->channels + LINE) return (ahead){0};
+    const int32_t row = rows_reached(g, from, g->h, g->row, reach), lines = up((int32_t)g->image.pixel * g->w, LINE);
+    return (ahead){ .image = g->image, .h = g->h, .lines = lines, .number = row / g->h, .row = row % g->h,
+                    .left = (rows_reached(g, end, g->h, g->row, reach) - row) * lines };
+}
+
+/* Piece number `piece` of `pieces`. */
+static inline ahead ahead_piece(ahead a, int32_t piece, int32_t pieces)
+{
+    if (!a.left) return a;
+    const int32_t from = tile_start(a.left, pieces, piece), row = a.row + from / a.lines;
+    a.left = tile_start(a.left, pieces, piece + 1) - from;
+    a.number += row / a.h, a.row = row % a.h, a.at = from % a.lines;
+    return a;
+}
+
+/* Takes the next `lines` lines of two of them, the first one first: where they begin; NULL: none are left. */
+static inline const float *ahead_take(ahead both[2], int32_t lines)
+{
+    ahead *a = both[0].left ? &both[0] : &both[1];
+    if (!a->left) return NULL;
+    const float *first = a->image.data + a->number * a->image.image + a->row * a->image.row + a->at * LINE;
+    a->left = a->left > lines ? a->left - lines : 0;
+    for (a->at += lines; a->at >= a->lines && a->left; a->at -= a->lines)
+        if (++a->row == a->h) a->row = 0, a->number++;
+    return first;
+}
+
+/* -- Products ----------------------------------------------------------------------------------------------------- */
+
+/* P rows of broadcast numbers against NV vectors, over k < len:
+ *
+ *     y[p*y_p + v*VL] = sum of x[p*x_p + k*x_k] * w[k*w_k + v*VL] */
+typedef struct product_args {
+    const float *x, *w;
+    float *y;
+    ptrdiff_t x_p, x_k, w_k, y_p;
+    int32_t len, more;                      /* more: added to what y holds */
+    const float *next;                      /* what to ask for, a line in each step; NULL: nothing */
+} product_args;
+
+typedef void product_function(const product_args *t);
+
+/* x_p == 1 where `across`, else x_k == 1 and w_k == NV*VL. */
+EX_INLINE void product(const int P, const int NV, const int across, const product_args *t)
+{
+    vf a[TILE][2];
+    const ptrdiff_t x_p = across ? 1 : t->x_p, x_k = across ? t->x_k : 1, w_k = across ? t->w_k : NV * VL, step = t->next ? LINE : 0;
+    const float *x = t->x, *w = t->w, *next = t->next ? t->next : t->x;
+    UNROLL for (int p = 0; p < P; p++)
+        UNROLL for (int v = 0; v < NV; v++) a[p][v] = (vf){0};
+    if (across && t->more)
+        UNROLL for (int p = 0; p < P; p++)
+            UNROLL for (int v = 0; v < NV; v++) a[p][v] = vf_load(t->y + p * t->y_p + v * VL);
+    for (int32_t k = t->len; k > 0; k--, x += x_k, w += w_k, next += step) {
+        vf b[2];
+        __builtin_prefetch(next, 0, 2);     /* into the second cache: the first one is the product's */
+        UNROLL for (int v = 0; v < NV; v++) b[v] = vf_load(w + v * VL);
+        UNROLL for (int p = 0; p < P; p++) {
+            const vf f = vf_set1(x[p * x_p]);
+            UNROLL for (int v = 0; v < NV; v++) a[p][v] += f * b[v];
+        }
+    }
+    UNROLL for (int p = 0; p < P; p++)
+        UNROLL for (int v = 0; v < NV; v++) vf_store(t->y + p * t->y_p + v * VL, a[p][v]);
+}
+
+#define PRODUCTS_6(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#define PRODUCTS_14(X) PRODUCTS_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define PRODUCTS(X) PRODUCTS_14(X)
+#else
+#define PRODUCTS(X) PRODUCTS_6(X)
+#endif
+
+/* -- Reading ----------------------------------------------------------------------------------------------------- */
+
 /* v = B' d B of one vector of channels. Half of the rows at a time: as many numbers as there are registers for. */
-EX_INLINE void read_tile(float *v, size_t position, const float *const at[POSITIONS], const float *const next[POSITIONS],
+EX_INLINE void read_tile(float *v, size_t position, const float *const at[PIXELS], const float *const next[PIXELS],
                          int32_t c, vmask first)
 {
     UNROLL for (int half = 0; half < 2; half++) {
@@ -142,11 +259,15 @@ EX_INLINE void read_tile(float *v, size_t position, const float *const at[POSITI
 /* V of the tiles [from, end), `tile` floats from tile to tile and `position` from position to position. */
 static inline void read_tiles(float *v, size_t tile, size_t position, const grid *g, int32_t from, int32_t end)
 {
-    const float *at[2][POSITIONS];
-    tile_pixels(at[from & 1], REACH, g, from);
+    const float *at[2][PIXELS];
+    addresses steps;
+    pixel_steps(&steps, g);
+    place p = tile_place(g->rows, g->cols, from);
+    tile_pixels(at[from & 1], REACH, g, &steps, p);
     for (int32_t t = from; t < end; t++, v += tile) {
         const float *const *this = at[t & 1], **next = at[~t & 1];
-        tile_pixels(next, REACH, g, least(t + 1, end - 1));
+        if (t + 1 < end) p = next_place(p, g);
+        tile_pixels(next, REACH, g, &steps, p);
         for (int32_t c = 0; c < g->channels; c += VL)
             read_tile(v + c, position, this, next, c, vf_first(least(VL, g->channels - c)));
     }
