@@ -1,33 +1,30 @@
-/* conv_depthwise.c: convolutions that keep every channel to itself (groups == channels in == channels out): a loop
- * over vectors of channels, in all three directions. It handles no channel multiplier: that is conv.c's case.
+/* conv_depthwise.c: convolutions that keep every channel to itself (groups == channels in == channels out), forward and
+ * input gradient: a loop over vectors of channels. It handles no channel multiplier: that is conv.c's case.
  *
  *     y[n,oh,ow,c]  = epilogue(sum_{kh,kw} x[n, oh*s-p+kh*d, ow*s-p+kw*d, c] * w[c,kh,kw])
- *     dw[c,kh,kw]   = sum_{n,oh,ow} x[n, oh*s-p+kh*d, ow*s-p+kw*d, c] * dy[n,oh,ow,c] */
-#include <limits.h>
+ *
+ * The input gradient of stride s is made of phases (conv_parts.h), row by row, so that what is read stays in the cache. */
+#include "conv_depthwise.h"
 #include "conv_epilogue.h"
 #include "conv_moments.h"
-#include "conv_parts.h"
-#include "conv_isa.h"
 #include "../../base/team.h"
 
-enum { CHANNELS = 4 * VL, PIXELS = 8, SHARES = 16, SHARE_FLOATS = 2 << 20 };
+enum { LINE = 16, CHANNELS = 64, PIXELS = 8, PART_MACS = 50000, ENOUGH_PARTS = 16, MAX_TAPS = 5, L1_BYTES = 24 << 10 };
 
 typedef struct job {
     const ex_conv_shape *s;
     ex_conv_direction direction;
-    ex_conv_image y, x;                     /* written, read; weight gradient: dy, x, both read */
+    ex_conv_image y, x;                     /* written, read */
     int32_t h, width;                       /* of x */
     int32_t phase_rows, phase_cols, rows;   /* rows of the largest phase */
-    int32_t row_block, row_parts, channel_parts, shares;
+    int32_t images, channel_block, row_block;                        /* what a part covers */
+    int32_t image_parts, channel_parts, row_parts;
+    int32_t near;                           /* channels that are gone through at a time: their rows stay in the L1 cache */
     ex_conv_epilogue e;
-    size_t padded, strip;                   /* channels rounded up; floats of a thread's strip */
+    size_t padded;                          /* channels rounded up */
     const float *packed, *added;            /* the filter, [tap][channel]; the bias or zeros */
-    float *sums, *strips;                   /* sums: weight gradient: the shares */
-    double *moments;                        /* of each (image, rows): 2 x channels; NULL: not wanted */
+    double *moments;                        /* of each (images, rows): 2 x channels; NULL: not wanted */
 } job;
-
-static int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
-static int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
 
 static axis row_axis(const job *j, int32_t phase)
 {
@@ -45,27 +42,7 @@ static axis col_axis(const job *j, int32_t phase)
         : axis_forward(s->ow, s->kw, s->stride[1], s->padding[1], s->dilation[1]);
 }
 
-static window rows_window(const job *j, int32_t row, int32_t row_end)
-{
-    int32_t r0 = INT_MAX, r1 = INT_MIN, c0 = INT_MAX, c1 = INT_MIN;
-    for (int32_t p = 0; p < j->phase_rows; p++) {
-        const axis a = row_axis(j, p);
-        axis_reach(&a, row, row_end, &r0, &r1);
-    }
-    for (int32_t p = 0; p < j->phase_cols; p++) {
-        const axis a = col_axis(j, p);
-        axis_reach(&a, 0, a.out, &c0, &c1);
-    }
-    if (r1 < r0 || c1 < c0) return (window){ 0, 0, 0, 0 };
-    return (window){ r0, r1 - r0 + 1, c0, c1 - c0 + 1 };
-}
-
-static size_t strip_floats(const job *j, int32_t rows)
-{
-    const window o = rows_window(j, 0, rows);
-    return (size_t)o.rows * (size_t)o.cols * (size_t)least(j->s->ci, CHANNELS);
-}
-
+/* Cuts the work into parts by shape alone: images; one image into channels, then into rows. */
 static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
 {
     const int back = direction == EX_CONV_GRAD_INPUT;
@@ -76,120 +53,224 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->phase_rows = back ? s->stride[0] : 1;
     j->phase_cols = back ? s->stride[1] : 1;
     j->rows = back ? up(s->h, s->stride[0]) : s->oh;
-    j->row_block = j->rows;
-    while (j->row_block > 1 && strip_floats(j, j->row_block) * sizeof(float) > STRIP_BYTES) j->row_block = up(j->row_block, 2);
+    j->padded = round_up((size_t)s->ci, LINE);
+    const double macs = (double)s->oh * s->ow * s->ci * s->kh * s->kw, share = macs / PART_MACS;
+    const int32_t pieces = share < 1 ? 1 : least(share < ENOUGH_PARTS ? (int32_t)share : ENOUGH_PARTS, up(ENOUGH_PARTS, s->n));
+    j->images = share * s->n < 1 ? s->n : share < 1 ? (int32_t)(1 / share) : 1;
+    j->channel_block = up(up(s->ci, LINE), least(pieces, up(s->ci, CHANNELS))) * LINE;
+    j->channel_parts = up(s->ci, j->channel_block);
+    j->row_block = up(j->rows, least(up(pieces, j->channel_parts), j->rows));
     j->row_parts = up(j->rows, j->row_block);
-    j->channel_parts = up(s->ci, CHANNELS);
-    j->padded = round_up((size_t)s->ci, 16);
-    const double filter = (double)s->kh * s->kw * (double)j->padded, most = SHARE_FLOATS / filter;
-    j->shares = most < 1 ? 1 : most < SHARES ? (int32_t)most : SHARES;
-    if (j->shares > s->n) j->shares = s->n;
-    j->strip = round_up(strip_floats(j, j->row_block), 16);
+    j->image_parts = up(s->n, j->images);
+    const double near = L1_BYTES / ((double)s->kh * s->dilation[0] * j->width * (LINE * sizeof(float)));
+    j->near = near < 1 ? LINE : near < s->ci ? (int32_t)near * LINE : (int32_t)j->padded;
 }
 
-static size_t packed_floats(const job *j)
-{
-    const size_t taps = (size_t)j->s->kh * (size_t)j->s->kw;
-    return (j->direction == EX_CONV_GRAD_WEIGHT ? taps * (size_t)j->shares : taps + 1) * j->padded;
-}
+static size_t taps_floats(const job *j) { return (size_t)j->s->kh * (size_t)j->s->kw * j->padded; }
 
 size_t EX_SUFFIXED(ex_conv_depthwise_scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads)
 {
     job j = {0};
+    if (direction == EX_CONV_GRAD_WEIGHT) return EX_SUFFIXED(ex_conv_depthwise_weight_scratch)(s);
+    (void)threads;
     plan(&j, direction, s);
-    return (packed_floats(&j) + j.strip * (size_t)threads) * sizeof(float);
+    return (taps_floats(&j) + j.padded) * sizeof(float);
 }
 
-/* -- Forward and input gradient ------------------------------------------------------------------------------ */
+/* -- Rows of outputs ------------------------------------------------------------------------------------------ */
 
-/* One row of a phase, `lanes` channels of it: blocks of PIXELS outputs in registers. */
+/* One row of a phase, `lanes` channels of it. */
 typedef struct row_args {
-    const float *x, *w;                     /* of tap (0, 0) of output 0; of the phase's first tap */
+    const float *x, *w;                     /* of tap (0, 0) of output 0, which may lie outside of the image; of the first tap */
     float *y;
-    ptrdiff_t x_row, x_col, x_step, y_step, w_row, w_col;
-    int32_t tap_rows, tap_cols, out;
+    ptrdiff_t x_row, x_pixel, y_step, w_row, w_col;
+    axis cols;
+    span inside;                            /* outputs all of whose taps lie inside */
+    int32_t tap_rows, width;                /* width: of x */
+    int32_t lanes;
     const float *bias, *residual;           /* residual: as y, or NULL */
     ptrdiff_t residual_step;
     ex_conv_activation activation;
 } row_args;
 
-EX_INLINE void row_pixels(const row_args *r, int32_t from, const int pixels, vmask m)
+EX_INLINE void store_row(const row_args *r, int32_t from, vf *a, const int pixels, const int whole, vmask m)
 {
-    vf a[PIXELS];
-    const vf bias = vf_load_part(r->bias, m);
-#pragma GCC unroll 8
-    for (int p = 0; p < pixels; p++) a[p] = (vf){0};
-    for (int32_t t = 0; t < r->tap_rows; t++)
-        for (int32_t u = 0; u < r->tap_cols; u++) {
-            const vf w = vf_load_part(r->w + t * r->w_row + u * r->w_col, m);
-            const float *x = r->x + t * r->x_row + u * r->x_col + from * r->x_step;
-#pragma GCC unroll 8
-            for (int p = 0; p < pixels; p++) a[p] += vf_load_part(x + p * r->x_step, m) * w;
-        }
-    epilogue_store(r->y + from * r->y_step, r->y_step, a, 1, pixels, bias,
-                   r->residual ? r->residual + from * r->residual_step : NULL, r->residual_step, r->activation, 0, m);
+    epilogue_store(r->y + from * r->y_step, r->y_step, a, 1, pixels, whole ? vf_load(r->bias) : vf_load_part(r->bias, m),
+                   r->residual ? r->residual + from * r->residual_step : NULL, r->residual_step, r->activation, whole, m);
 }
 
-static void run_row(const row_args *r, int32_t lanes)
+#define UNROLL _Pragma("GCC unroll 32")
+
+/* `pixels` outputs by `taps` neighbouring columns: each number of x is loaded once a row of taps. Columns outside of the
+ * image are among the first and last taps - 1, and are zeros. */
+EX_INLINE void row_tile(const row_args *r, int32_t from, const int pixels, const int taps, const int step, const int whole)
 {
-    const vmask m = vf_first(lanes);
-    int32_t from = 0;
-    for (; from + PIXELS <= r->out; from += PIXELS) row_pixels(r, from, PIXELS, m);
-    if (from + 4 <= r->out) { row_pixels(r, from, 4, m); from += 4; }
-    if (from + 2 <= r->out) { row_pixels(r, from, 2, m); from += 2; }
-    if (from < r->out) row_pixels(r, from, 1, m);
+    const int n = (pixels - 1) * step + taps;
+    const vmask m = vf_first(r->lanes);
+    const float *x = r->x + from * step * r->x_pixel, *w = r->w;
+    const int32_t at = r->cols.first + from * step;
+    vmask inside[2 * MAX_TAPS];
+    vf a[PIXELS], f[MAX_TAPS];
+    UNROLL for (int i = 0; i < taps - 1; i++) {
+        const int k = n - 1 - i;
+        inside[i] = vf_first((uint32_t)(at + i) < (uint32_t)r->width ? r->lanes : 0);
+        if (k >= taps - 1) inside[MAX_TAPS + i] = vf_first((uint32_t)(at + k) < (uint32_t)r->width ? r->lanes : 0);
+    }
+    UNROLL for (int p = 0; p < pixels; p++) a[p] = (vf){0};
+    for (int32_t t = r->tap_rows; t > 0; t--, x += r->x_row, w += r->w_row) {
+        UNROLL for (int u = 0; u < taps; u++) f[u] = whole ? vf_load(w + u * r->w_col) : vf_load_part(w + u * r->w_col, m);
+        UNROLL for (int k = 0; k < n; k++) {
+            const float *in = x + k * r->x_pixel;
+            const vf v = k < taps - 1 ? vf_load_part(in, inside[k]) : n - 1 - k < taps - 1 ? vf_load_part(in, inside[MAX_TAPS + n - 1 - k])
+                : whole ? vf_load(in) : vf_load_part(in, m);
+            UNROLL for (int u = 0; u < taps; u++)
+                if (k >= u && (k - u) % step == 0 && (k - u) / step < pixels) a[(k - u) / step] += v * f[u];
+        }
+    }
+    store_row(r, from, a, pixels, whole, m);
 }
 
-/* All rows of one phase of a part. */
-static void run_phase(const job *j, const view *v, const window *o, const axis *a, const axis *b, int32_t row,
-                      int32_t channel, int32_t channels, float *y, const float *residual)
+/* A row in equal tiles of at most PIXELS, the first ones larger by one. */
+EX_INLINE void row_tiles(const row_args *r, const int taps, const int step, const int whole)
 {
-    const ptrdiff_t padded = (ptrdiff_t)j->padded;
-    row_args r = {
-        .x_row = a->dilation * v->row, .x_col = b->dilation * v->pixel, .x_step = b->step * v->pixel,
-        .y_step = j->y.pixel * j->phase_cols, .w_row = a->kernel_step * j->s->kw * padded,
-        .w_col = b->kernel_step * padded, .tap_cols = b->taps, .out = b->out, .residual_step = j->e.residual.pixel,
-        .activation = j->e.activation,
-    };
-    for (int32_t i = row; i < least(row + j->row_block, a->out); i++) {
-        const int32_t top = a->first + i * a->step;
-        int32_t low = 0, high = a->taps;    /* taps inside the image */
-        while (low < high && top + low * a->dilation < 0) low++;
-        while (high > low && top + (high - 1) * a->dilation >= j->h) high--;
-        r.tap_rows = high - low;
-        for (int32_t k = i == row ? i : i + 1; residual && k <= i + 1 && k < a->out; k++)    /* a row ahead */
-            epilogue_prefetch(residual + k * j->e.residual.row, r.residual_step, b->out, (channels + VL - 1) / VL);
-        for (int32_t c = 0; c < channels; c += VL) {
-            r.x = v->data + (top + low * a->dilation - o->row) * v->row + (b->first - o->col) * v->pixel + c;
-            r.w = j->packed + (((ptrdiff_t)a->kernel + low * a->kernel_step) * j->s->kw + b->kernel) * padded + channel + c;
-            r.bias = j->added + channel + c;
-            r.y = y + i * j->phase_rows * j->y.row + c;
-            if (residual) r.residual = residual + i * j->e.residual.row + c;
-            run_row(&r, least(VL, channels - c));
+    const int32_t tiles = up(r->cols.out, PIXELS), each = r->cols.out / tiles, larger = r->cols.out % tiles;
+    for (int32_t i = 0, from = 0; i < tiles; i++) {
+        const int32_t pixels = each + (i < larger);
+        switch (pixels) {
+        case 8: row_tile(r, from, 8, taps, step, whole); break;
+        case 7: row_tile(r, from, 7, taps, step, whole); break;
+        case 6: row_tile(r, from, 6, taps, step, whole); break;
+        case 5: row_tile(r, from, 5, taps, step, whole); break;
+        case 4: row_tile(r, from, 4, taps, step, whole); break;
+        case 3: row_tile(r, from, 3, taps, step, whole); break;
+        case 2: row_tile(r, from, 2, taps, step, whole); break;
+        default: row_tile(r, from, 1, taps, step, whole); break;
         }
+        from += pixels;
     }
 }
 
-/* Part = (image, channels, rows), the last one fastest. */
+/* Any taps: `taps` of each of `pixels` outputs. */
+EX_INLINE void row_pixels(const row_args *r, int32_t from, const int pixels, span taps)
+{
+    const vmask m = vf_first(r->lanes);
+    const ptrdiff_t x_step = r->cols.step * r->x_pixel;
+    vf a[PIXELS];
+    UNROLL for (int p = 0; p < pixels; p++) a[p] = (vf){0};
+    for (int32_t t = 0; t < r->tap_rows; t++)
+        for (int32_t u = taps.from; u < taps.to; u++) {
+            const vf w = vf_load_part(r->w + t * r->w_row + u * r->w_col, m);
+            const float *x = r->x + t * r->x_row + u * r->cols.dilation * r->x_pixel + from * x_step;
+            UNROLL for (int p = 0; p < pixels; p++) a[p] += vf_load_part(x + p * x_step, m) * w;
+        }
+    store_row(r, from, a, pixels, 0, m);
+}
+
+static void row_of_any(const row_args *r)
+{
+    const span all = { 0, r->cols.taps };
+    int32_t from = 0;
+    for (; from < r->inside.from; from++) row_pixels(r, from, 1, taps_inside(&r->cols, r->cols.first + from * r->cols.step, r->width));
+    for (; from + PIXELS <= r->inside.to; from += PIXELS) row_pixels(r, from, PIXELS, all);
+    for (; from + 2 <= r->inside.to; from += 2) row_pixels(r, from, 2, all);
+    for (; from < r->inside.to; from++) row_pixels(r, from, 1, all);
+    for (; from < r->cols.out; from++) row_pixels(r, from, 1, taps_inside(&r->cols, r->cols.first + from * r->cols.step, r->width));
+}
+
+typedef void row_function(const row_args *r);
+
+/* Masks cost nothing where vectors are 16 floats. */
+enum { WHOLE = VL < 16 };
+
+#define ROWS(X) X(1, 1) X(2, 1) X(3, 1) X(5, 1) X(3, 2) X(5, 2)
+#define ROW(TAPS, STEP) \
+    static void row_of_##TAPS##_##STEP(const row_args *r) { if (WHOLE && r->lanes == VL) row_tiles(r, TAPS, STEP, 1); else row_tiles(r, TAPS, STEP, 0); }
+ROWS(ROW)
+#define ROW_ENTRY(TAPS, STEP) [TAPS][STEP] = row_of_##TAPS##_##STEP,
+static row_function *const row_of[MAX_TAPS + 1][3] = { ROWS(ROW_ENTRY) };
+
+/* Tiles where every output has a tap inside, so that few columns of a tile are outside. */
+static row_function *row_function_of(const axis *a, int32_t width)
+{
+    if (a->taps < 1 || a->taps > MAX_TAPS || a->step > 2 || a->dilation != 1 || !row_of[a->taps][a->step]) return row_of_any;
+    return a->first <= -a->taps || a->first + (a->out - 1) * a->step >= width ? row_of_any : row_of[a->taps][a->step];
+}
+
+/* -- Forward and input gradient ------------------------------------------------------------------------------ */
+
+/* One phase of columns of a part: what does not change from row to row. */
+typedef struct phase {
+    row_args r;
+    row_function *run;
+} phase;
+
+static void open_phase(const job *j, phase *f, int32_t q)
+{
+    const axis b = col_axis(j, q);
+    f->run = row_function_of(&b, j->width);
+    f->r = (row_args){
+        .x_pixel = j->x.pixel, .y_step = j->y.pixel * j->phase_cols, .w_col = b.kernel_step * (ptrdiff_t)j->padded, .cols = b,
+        .inside = outputs_inside(&b, j->width), .width = j->width, .residual_step = j->e.residual.pixel, .activation = j->e.activation,
+    };
+}
+
+/* Row i of row phase p, given as `a`, of an image: `channels` of all its columns of phase f. y, residual: of the phases. */
+static void run_row(const job *j, phase *f, const axis *a, int32_t i, int32_t channel, int32_t channels, const float *x, float *y,
+                    const float *residual)
+{
+    row_args *r = &f->r;
+    const axis *b = &r->cols;
+    const int32_t top = a->first + i * a->step;
+    const span taps = taps_inside(a, top, j->h);
+    const ptrdiff_t padded = (ptrdiff_t)j->padded;
+    r->tap_rows = taps.to - taps.from;
+    r->x_row = a->dilation * j->x.row;
+    r->w_row = a->kernel_step * j->s->kw * padded;
+    for (int32_t c = 0; c < channels; c += VL) {
+        r->x = x + (top + taps.from * a->dilation) * j->x.row + b->first * j->x.pixel + c;
+        r->w = j->packed + (((ptrdiff_t)a->kernel + taps.from * a->kernel_step) * j->s->kw + b->kernel) * padded + channel + c;
+        r->bias = j->added + channel + c;
+        r->y = y + c;
+        r->residual = residual ? residual + c : NULL;
+        r->lanes = least(VL, channels - c);
+        f->run(r);
+    }
+}
+
+/* Rows [row, row_end) of every phase of an image. */
+static void run_rows(const job *j, int32_t image, int32_t row, int32_t row_end, int32_t channel, int32_t channels)
+{
+    const ex_conv_image *y = &j->y, *e = &j->e.residual;
+    const float *x = j->x.data + image * j->x.image + channel;
+    for (int32_t q = 0; q < j->phase_cols; q++) {
+        phase f;
+        open_phase(j, &f, q);
+        for (int32_t i = row; i < row_end; i++)
+            for (int32_t p = 0; p < j->phase_rows; p++) {
+                const axis a = row_axis(j, p);
+                const int32_t at = i * j->phase_rows + p;
+                if (i >= a.out || f.r.cols.out < 1) continue;
+                const float *residual = e->data ? e->data + image * e->image + at * e->row + channel : NULL;
+                if (residual && i + 1 < a.out) epilogue_prefetch(residual + e->row, e->pixel, f.r.cols.out, up(channels, VL));
+                run_row(j, &f, &a, i, channel, channels, x, y->data + image * y->image + at * y->row + q * y->pixel + channel, residual);
+            }
+    }
+}
+
+/* Part = (images, rows, channels), the last one fastest. */
 static void run_part(void *context, int32_t part, int32_t thread)
 {
+    (void)thread;
     const job *j = context;
-    const int32_t row = part % j->row_parts * j->row_block, channel = part / j->row_parts % j->channel_parts * CHANNELS;
-    const int32_t image = part / j->row_parts / j->channel_parts, channels = least(CHANNELS, j->s->ci - channel);
-    const window o = rows_window(j, row, row + j->row_block);
-    const view v = open_window(j->strips + (size_t)thread * j->strip, &o, j->x.data + image * j->x.image + channel,
-                               j->x.row, j->x.pixel, j->h, j->width, channels);
-    for (int32_t p = 0; p < j->phase_rows; p++)
-        for (int32_t q = 0; q < j->phase_cols; q++) {
-            const axis a = row_axis(j, p), b = col_axis(j, q);
-            float *y = j->y.data + image * j->y.image + p * j->y.row + q * j->y.pixel + channel;
-            const float *residual = j->e.residual.data ? j->e.residual.data + image * j->e.residual.image + channel : NULL;
-            if (b.out > 0) run_phase(j, &v, &o, &a, &b, row, channel, channels, y, residual);
-        }
+    const int32_t channel = part % j->channel_parts * j->channel_block, channel_end = least(channel + j->channel_block, j->s->ci);
+    const int32_t space = part / j->channel_parts, row = space % j->row_parts * j->row_block, rows = least(j->row_block, j->rows - row);
+    const int32_t image = space / j->row_parts * j->images, images = least(j->images, j->s->n - image);
+    for (int32_t i = image; i < image + images; i++)
+        for (int32_t c = channel; c < channel_end; c += j->near) run_rows(j, i, row, row + rows, c, least(j->near, channel_end - c));
     if (!j->moments) return;
     const ex_conv_image y = { j->y.data + image * j->y.image + row * j->y.row + channel, j->y.image, j->y.row, j->y.pixel };
-    double *mean = j->moments + (size_t)(image * j->row_parts + row / j->row_block) * 2 * (size_t)j->s->co + channel;
-    moments_take(mean, mean + j->s->co, y, 1, least(j->row_block, j->rows - row), j->s->ow, channels);
+    double *mean = j->moments + (size_t)space * 2 * (size_t)j->s->co + channel;
+    moments_take(mean, mean + j->s->co, y, images, rows, j->s->ow, channel_end - channel);
 }
 
 static void join_moments(const job *j)
@@ -197,9 +278,10 @@ static void join_moments(const job *j)
     const int32_t co = j->s->co;
     double count = 0, *mean = j->e.moments;
     memset(mean, 0, 2 * (size_t)co * sizeof *mean);
-    for (int32_t p = 0; p < j->s->n * j->row_parts; p++) {
+    for (int32_t p = 0; p < j->image_parts * j->row_parts; p++) {
         const double *part = j->moments + (size_t)p * 2 * (size_t)co;
-        const double pixels = (double)least(j->row_block, j->rows - p % j->row_parts * j->row_block) * j->s->ow;
+        const double rows = least(j->row_block, j->rows - p % j->row_parts * j->row_block);
+        const double pixels = rows * j->s->ow * least(j->images, j->s->n - p / j->row_parts * j->images);
         moments_join(mean, mean + co, count, part, part + co, pixels, co);
         count += pixels;
     }
@@ -212,25 +294,23 @@ static void pack_taps(const job *j, float *out, ex_conv_filter w)
         for (int32_t c = 0; c < s->ci; c++) out[c] = w.data[c * w.out + t / s->kw * w.row + t % s->kw * w.col];
 }
 
-/* Scratch: the bias, the strips, the packed filter, each in whole lines of the cache. */
+/* Scratch: the bias, the packed filter, the moments, each in whole lines of the cache. */
 static void run(job *j, ex_conv_filter w, ex_team *team, void *scratch)
 {
     const ex_conv_shape *s = j->s;
-    float *added = scratch, *packed;
+    float *added = scratch, *packed = added + j->padded;
     for (int32_t c = 0; c < s->ci; c++) added[c] = j->e.bias ? j->e.bias[c * j->e.bias_step] : 0;
     j->added = added;
-    j->strips = added + j->padded;
-    packed = j->strips + j->strip * (size_t)(team ? ex_team_size(team) : 1);
     j->packed = w.packed ? w.packed : packed;
     if (!w.packed) pack_taps(j, packed, w);
-    if (j->e.moments) j->moments = (double *)(void *)(packed + (w.packed ? 0 : packed_floats(j) - j->padded));
-    ex_team_run(team, s->n * j->channel_parts * j->row_parts, run_part, j);
+    if (j->e.moments) j->moments = (double *)(void *)(packed + (w.packed ? 0 : taps_floats(j)));
+    ex_team_run(team, j->image_parts * j->row_parts * j->channel_parts, run_part, j);
     if (j->moments) join_moments(j);
 }
 
 size_t EX_SUFFIXED(ex_conv_depthwise_packed_bytes)(const ex_conv_shape *s)
 {
-    return (size_t)s->kh * (size_t)s->kw * round_up((size_t)s->ci, 16) * sizeof(float);
+    return (size_t)s->kh * (size_t)s->kw * round_up((size_t)s->ci, LINE) * sizeof(float);
 }
 
 void EX_SUFFIXED(ex_conv_depthwise_pack)(float *packed, ex_conv_filter w, const ex_conv_shape *s)
@@ -240,11 +320,11 @@ void EX_SUFFIXED(ex_conv_depthwise_pack)(float *packed, ex_conv_filter w, const 
     pack_taps(&j, packed, w);
 }
 
+/* The fewer the images, the more parts may each be cut into. */
 size_t EX_SUFFIXED(ex_conv_depthwise_moments_scratch)(const ex_conv_shape *s)
 {
-    job j = {0};
-    plan(&j, EX_CONV_FORWARD, s);
-    return 64 + (size_t)s->n * (size_t)j.row_parts * 2 * (size_t)s->co * sizeof(double);
+    const size_t parts = (size_t)s->n + ENOUGH_PARTS;
+    return 64 + parts * 2 * (size_t)s->co * sizeof(double);
 }
 
 void EX_SUFFIXED(ex_conv_depthwise_forward)(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex_conv_epilogue *e,
@@ -261,84 +341,4 @@ void EX_SUFFIXED(ex_conv_depthwise_grad_input)(ex_conv_image dx, ex_conv_image d
     job j = { .y = dx, .x = dy };
     plan(&j, EX_CONV_GRAD_INPUT, s);
     run(&j, w, team, scratch);
-}
-
-/* -- Weight gradient ------------------------------------------------------------------------------------------- */
-
-/* sums[t * padded] += over rows and columns of x[.. + t * x_col] * dy, for `taps` taps of one kernel row. */
-EX_INLINE void sum_taps(float *sums, size_t padded, const int taps, const float *x, ptrdiff_t x_row, ptrdiff_t x_step,
-                        ptrdiff_t x_col, const float *dy, ptrdiff_t dy_row, ptrdiff_t dy_pixel, int32_t rows,
-                        int32_t cols, vmask m)
-{
-    vf a[4];
-#pragma GCC unroll 4
-    for (int t = 0; t < taps; t++) a[t] = vf_load_part(sums + (size_t)t * padded, m);
-    for (int32_t r = 0; r < rows; r++, x += x_row, dy += dy_row)
-        for (int32_t i = 0; i < cols; i++) {
-            const vf d = vf_load_part(dy + i * dy_pixel, m);
-#pragma GCC unroll 4
-            for (int t = 0; t < taps; t++) a[t] += vf_load_part(x + i * x_step + t * x_col, m) * d;
-        }
-#pragma GCC unroll 4
-    for (int t = 0; t < taps; t++) vf_store_part(sums + (size_t)t * padded, a[t], m);
-}
-
-/* One vector of channels, all taps, over the rows of one window. */
-static void sum_channels(const job *j, const view *v, const float *x, const float *dy, float *sums, int32_t rows, vmask m)
-{
-    const ex_conv_shape *s = j->s;
-    const ptrdiff_t x_col = s->dilation[1] * v->pixel, x_row = s->stride[0] * v->row, x_step = s->stride[1] * v->pixel;
-    for (int32_t k = 0; k < s->kh; k++)
-        for (int32_t t = 0, taps; t < s->kw; t += taps) {
-            float *to = sums + (size_t)(k * s->kw + t) * j->padded;
-            const float *from = x + k * s->dilation[0] * v->row + t * x_col;
-            taps = least(4, s->kw - t);
-            switch (taps) {
-            case 4: sum_taps(to, j->padded, 4, from, x_row, x_step, x_col, dy, j->y.row, j->y.pixel, rows, s->ow, m); break;
-            case 3: sum_taps(to, j->padded, 3, from, x_row, x_step, x_col, dy, j->y.row, j->y.pixel, rows, s->ow, m); break;
-            case 2: sum_taps(to, j->padded, 2, from, x_row, x_step, x_col, dy, j->y.row, j->y.pixel, rows, s->ow, m); break;
-            default: sum_taps(to, j->padded, 1, from, x_row, x_step, x_col, dy, j->y.row, j->y.pixel, rows, s->ow, m); break;
-            }
-        }
-}
-
-/* Part = (share of the images, channels), the last one fastest. */
-static void weight_part(void *context, int32_t part, int32_t thread)
-{
-    const job *j = context;
-    const ex_conv_shape *s = j->s;
-    const int32_t channel = part % j->channel_parts * CHANNELS, share = part / j->channel_parts;
-    const int32_t channels = least(CHANNELS, s->ci - channel);
-    const int32_t first = (int32_t)((int64_t)s->n * share / j->shares), end = (int32_t)((int64_t)s->n * (share + 1) / j->shares);
-    float *strip = j->strips + (size_t)thread * j->strip;
-    float *sums = j->sums + (size_t)share * (size_t)s->kh * (size_t)s->kw * j->padded + channel;
-    for (int32_t t = 0; t < s->kh * s->kw; t++) memset(sums + (size_t)t * j->padded, 0, (size_t)channels * sizeof *sums);
-    for (int32_t image = first; image < end; image++)
-        for (int32_t row = 0; row < s->oh; row += j->row_block) {
-            const int32_t rows = least(j->row_block, s->oh - row);
-            const window o = rows_window(j, row, row + rows);
-            const view v = open_window(strip, &o, j->x.data + image * j->x.image + channel, j->x.row, j->x.pixel, s->h, s->w,
-                                       channels);
-            const float *dy = j->y.data + image * j->y.image + row * j->y.row + channel;
-            for (int32_t c = 0; c < channels; c += VL)
-                sum_channels(j, &v, v.data + c, dy + c, sums + c, rows, vf_first(least(VL, channels - c)));
-        }
-}
-
-void EX_SUFFIXED(ex_conv_depthwise_grad_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy,
-                                                const ex_conv_shape *s, ex_team *team, void *scratch)
-{
-    job j = { .y = dy, .x = x };
-    plan(&j, EX_CONV_GRAD_WEIGHT, s);
-    j.sums = scratch;
-    j.strips = j.sums + packed_floats(&j);
-    ex_team_run(team, j.shares * j.channel_parts, weight_part, &j);
-    const size_t each = (size_t)s->kh * (size_t)s->kw * j.padded;
-    for (int32_t t = 0; t < s->kh * s->kw; t++)
-        for (int32_t c = 0; c < s->ci; c++) {
-            const float *in = j.sums + (size_t)t * j.padded + c;
-            float sum = *in;
-            for (int32_t k = 1; k < j.shares; k++) sum += in[(size_t)k * each];
-            dw.data[c * dw.out + t / s->kw * dw.row + t % s->kw * dw.col] = sum;
-        }
 }
