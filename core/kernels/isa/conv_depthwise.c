@@ -9,7 +9,7 @@
 #include "conv_moments.h"
 #include "../../base/team.h"
 
-enum { LINE = 16, CHANNELS = 64, PIXELS = 8, PART_MACS = 50000, ENOUGH_PARTS = 16, MAX_TAPS = 5, L1_BYTES = 24 << 10 };
+enum { PIXELS = 8, ENOUGH_PARTS = 16 };
 
 typedef struct job {
     const ex_conv_shape *s;
@@ -19,7 +19,7 @@ typedef struct job {
     int32_t phase_rows, phase_cols, rows;   /* rows of the largest phase */
     int32_t images, channel_block, row_block;                        /* what a part covers */
     int32_t image_parts, channel_parts, row_parts;
-    int32_t near;                           /* channels that are gone through at a time: their rows stay in the L1 cache */
+    int both, cold;                         /* both phases of columns at once (output_of); images larger than the L2 cache */
     ex_conv_epilogue e;
     size_t padded;                          /* channels rounded up */
     const float *packed, *added;            /* the filter, [tap][channel]; the bias or zeros */
@@ -53,17 +53,18 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->phase_rows = back ? s->stride[0] : 1;
     j->phase_cols = back ? s->stride[1] : 1;
     j->rows = back ? up(s->h, s->stride[0]) : s->oh;
-    j->padded = round_up((size_t)s->ci, LINE);
+    j->padded = round_up((size_t)s->ci, CHANNEL_LINE);
     const double macs = (double)s->oh * s->ow * s->ci * s->kh * s->kw, share = macs / PART_MACS;
     const int32_t pieces = share < 1 ? 1 : least(share < ENOUGH_PARTS ? (int32_t)share : ENOUGH_PARTS, up(ENOUGH_PARTS, s->n));
     j->images = share * s->n < 1 ? s->n : share < 1 ? (int32_t)(1 / share) : 1;
-    j->channel_block = up(up(s->ci, LINE), least(pieces, up(s->ci, CHANNELS))) * LINE;
+    j->channel_block = up(up(s->ci, CHANNEL_LINE), least(pieces, up(s->ci, CHANNELS))) * CHANNEL_LINE;
     j->channel_parts = up(s->ci, j->channel_block);
     j->row_block = up(j->rows, least(up(pieces, j->channel_parts), j->rows));
     j->row_parts = up(j->rows, j->row_block);
     j->image_parts = up(s->n, j->images);
-    const double near = L1_BYTES / ((double)s->kh * s->dilation[0] * j->width * (LINE * sizeof(float)));
-    j->near = near < 1 ? LINE : near < s->ci ? (int32_t)near * LINE : (int32_t)j->padded;
+    j->both = back && s->stride[1] == 2 && s->dilation[1] == 1 && (s->kw == 3 || s->kw == 5) && s->padding[1] == s->kw / 2;
+    if (j->both) j->phase_cols = 1;
+    j->cold = ((double)s->h * s->w + (double)s->oh * s->ow) * s->ci * s->n * sizeof(float) > L2_BYTES;
 }
 
 static size_t taps_floats(const job *j) { return (size_t)j->s->kh * (size_t)j->s->kw * j->padded; }
@@ -77,184 +78,253 @@ size_t EX_SUFFIXED(ex_conv_depthwise_scratch)(ex_conv_direction direction, const
     return (taps_floats(&j) + j.padded) * sizeof(float);
 }
 
-/* -- Rows of outputs ------------------------------------------------------------------------------------------ */
+/* -- Sweeps ----------------------------------------------------------------------------------------------------- */
 
-/* One row of a phase, `lanes` channels of it. */
-typedef struct row_args {
-    const float *x, *w;                     /* of tap (0, 0) of output 0, which may lie outside of the image; of the first tap */
-    float *y;
-    ptrdiff_t x_row, x_pixel, y_step, w_row, w_col;
-    axis cols;
-    span inside;                            /* outputs all of whose taps lie inside */
-    int32_t tap_rows, width;                /* width: of x */
-    int32_t lanes;
-    const float *bias, *residual;           /* residual: as y, or NULL */
-    ptrdiff_t residual_step;
+/* Some rows and channels of one phase of an image. */
+typedef struct sweep {
+    axis rows, cols;
+    span inside;                            /* columns of outputs all of whose taps lie inside */
+    int32_t row, row_end, channels;
+    int32_t h, width;                       /* of x */
+    const float *x, *w, *bias, *residual;   /* x: of pixel (0, 0); w: of the phase's first tap; residual: as y, or NULL */
+    float *y;                               /* of the phase's output (0, 0) */
+    ptrdiff_t x_row, x_pixel, y_row, y_step, w_row, w_col, residual_row, residual_step;
     ex_conv_activation activation;
-} row_args;
+    int ahead;                              /* what the next row reads is to be asked for */
+} sweep;
 
-EX_INLINE void store_row(const row_args *r, int32_t from, vf *a, const int pixels, const int whole, vmask m)
+/* What one row of a sweep reads and writes, at column 0. */
+typedef struct line {
+    const float *x, *w, *residual;
+    float *y;
+    ptrdiff_t x_row;
+    int32_t taps;
+} line;
+
+static inline line line_of(const sweep *s, int32_t i)
 {
-    epilogue_store(r->y + from * r->y_step, r->y_step, a, 1, pixels, whole ? vf_load(r->bias) : vf_load_part(r->bias, m),
-                   r->residual ? r->residual + from * r->residual_step : NULL, r->residual_step, r->activation, whole, m);
+    const int32_t top = s->rows.first + i * s->rows.step;
+    const span t = taps_inside(&s->rows, top, s->h);
+    return (line){ .x = s->x + (top + t.from * s->rows.dilation) * s->x_row + s->cols.first * s->x_pixel, .w = s->w + t.from * s->w_row,
+                   .residual = s->residual ? s->residual + i * s->residual_row : NULL, .y = s->y + i * s->y_row,
+                   .x_row = s->rows.dilation * s->x_row, .taps = t.to - t.from };
 }
 
-#define UNROLL _Pragma("GCC unroll 32")
-
-/* `pixels` outputs by `taps` neighbouring columns: each number of x is loaded once a row of taps. Columns outside of the
- * image are among the first and last taps - 1, and are zeros. */
-EX_INLINE void row_tile(const row_args *r, int32_t from, const int pixels, const int taps, const int step, const int whole)
+EX_INLINE void store(const sweep *s, const line *l, int32_t from, int32_t c, vf *a, const int pixels, const int vectors, const int whole, vmask m)
 {
-    const int n = (pixels - 1) * step + taps;
-    const vmask m = vf_first(r->lanes);
-    const float *x = r->x + from * step * r->x_pixel, *w = r->w;
-    const int32_t at = r->cols.first + from * step;
-    vmask inside[2 * MAX_TAPS];
-    vf a[PIXELS], f[MAX_TAPS];
-    UNROLL for (int i = 0; i < taps - 1; i++) {
-        const int k = n - 1 - i;
-        inside[i] = vf_first((uint32_t)(at + i) < (uint32_t)r->width ? r->lanes : 0);
-        if (k >= taps - 1) inside[MAX_TAPS + i] = vf_first((uint32_t)(at + k) < (uint32_t)r->width ? r->lanes : 0);
-    }
-    UNROLL for (int p = 0; p < pixels; p++) a[p] = (vf){0};
-    for (int32_t t = r->tap_rows; t > 0; t--, x += r->x_row, w += r->w_row) {
-        UNROLL for (int u = 0; u < taps; u++) f[u] = whole ? vf_load(w + u * r->w_col) : vf_load_part(w + u * r->w_col, m);
-        UNROLL for (int k = 0; k < n; k++) {
-            const float *in = x + k * r->x_pixel;
-            const vf v = k < taps - 1 ? vf_load_part(in, inside[k]) : n - 1 - k < taps - 1 ? vf_load_part(in, inside[MAX_TAPS + n - 1 - k])
-                : whole ? vf_load(in) : vf_load_part(in, m);
-            UNROLL for (int u = 0; u < taps; u++)
-                if (k >= u && (k - u) % step == 0 && (k - u) / step < pixels) a[(k - u) / step] += v * f[u];
+    UNROLL for (int v = 0; v < vectors; v++, c += VL)
+        epilogue_store(l->y + from * s->y_step + c, s->y_step, a + v, vectors, pixels, whole ? vf_load(s->bias + c) : vf_load_part(s->bias + c, m),
+                       l->residual ? l->residual + from * s->residual_step + c : NULL, s->residual_step, s->activation, whole, m);
+}
+
+/* The output to which column k of a tile and tap u belong, or -1. Step BACK is the input gradient of stride 2 with a padding
+ * of taps / 2, both phases of columns at once: output 2k + u - taps / 2, where column 0 is -(taps / 4). */
+enum { BACK = -2 };
+EX_INLINE int output_of(const int k, const int u, const int taps, const int step, const int pixels)
+{
+    const int at = step == BACK ? 2 * (k - taps / 4) + u - taps / 2 : k - u, p = step == BACK ? at : at / step;
+    return at < 0 || (step != BACK && at % step) || p >= pixels ? -1 : p;
+}
+
+/* Columns of a tile: n of them, the first `left` and the last `right` of which may lie outside of the image, and then are
+ * zeros: they are read at `at`, which is inside, under masks of no lanes. */
+typedef struct border {
+    ptrdiff_t at[MAX_TAPS];
+    vmask inside[MAX_TAPS];
+} border;
+
+EX_INLINE int tile_columns(const int pixels, const int taps, const int step)
+{
+    return step == BACK ? (pixels - 1 + taps / 2) / 2 + taps / 4 + 1 : (pixels - 1) * step + taps;
+}
+EX_INLINE int border_of(const int k, const int n, const int taps, const int step)
+{
+    const int left = step == BACK ? taps / 4 : taps / 2, right = step == BACK ? 1 : taps / 2;
+    return k < left ? k : n - 1 - k < right ? left + n - 1 - k : -1;
+}
+
+/* `pixels` outputs of neighbouring columns, each number of which is loaded once a row of taps. whole: all lanes exist. */
+EX_INLINE void tile(const sweep *s, const line *l, const border *b, int32_t from, int32_t c, const int pixels, const int taps, const int step,
+                    const int whole, vmask m)
+{
+    const int n = tile_columns(pixels, taps, step), vectors = whole ? VECTORS : 1;
+    const float *x = l->x + (step == BACK ? from / 2 : from * step) * s->x_pixel + c, *w = l->w + c;
+    vf a[PIXELS * VECTORS], f[MAX_TAPS * VECTORS];
+    UNROLL for (int i = 0; i < pixels * vectors; i++) a[i] = (vf){0};
+    for (int32_t t = l->taps; t > 0; t--, x += l->x_row, w += s->w_row) {
+        UNROLL for (int i = 0; i < taps * vectors; i++) {
+            const float *in = w + i / vectors * s->w_col + i % vectors * VL;
+            f[i] = whole ? vf_load(in) : vf_load_part(in, m);
+        }
+        UNROLL for (int i = 0; i < n * vectors; i++) {
+            const int k = i / vectors, v = i % vectors, e = border_of(k, n, taps, step);
+            const float *in = x + (e >= 0 ? b->at[e] : k * s->x_pixel) + v * VL;
+            const vf g = e >= 0 ? vf_load_part(in, b->inside[e]) : whole ? vf_load(in) : vf_load_part(in, m);
+            UNROLL for (int u = 0; u < taps; u++) {
+                const int p = output_of(k, u, taps, step, pixels);
+                if (p >= 0) a[p * vectors + v] += g * f[u * vectors + v];
+            }
         }
     }
-    store_row(r, from, a, pixels, whole, m);
+    store(s, l, from, c, a, pixels, vectors, whole, m);
 }
 
-/* A row in equal tiles of at most PIXELS, the first ones larger by one. */
-EX_INLINE void row_tiles(const row_args *r, const int taps, const int step, const int whole)
+/* What the next row adds to what a tile reads. */
+EX_INLINE void ask_ahead(const sweep *s, const line *l, int32_t from, int32_t c, const int pixels, const int taps, const int step)
 {
-    const int32_t tiles = up(r->cols.out, PIXELS), each = r->cols.out / tiles, larger = r->cols.out % tiles;
-    for (int32_t i = 0, from = 0; i < tiles; i++) {
-        const int32_t pixels = each + (i < larger);
+    const int columns = step == BACK ? pixels / 2 : pixels * step, rows = step == 2 ? 2 : 1;
+    const float *x = l->x + ((step == BACK ? from / 2 : from * step) + taps / 2) * s->x_pixel + l->taps * l->x_row + c;
+    UNROLL for (int i = 0; i < columns * rows; i++) {
+        __builtin_prefetch(x + i % rows * l->x_row + i / rows * s->x_pixel);
+        if (VECTORS > 1) __builtin_prefetch(x + i % rows * l->x_row + i / rows * s->x_pixel + VL);
+    }
+}
+
+/* The same `pixels` columns of all rows and channels; whole: the channels are whole vectors, VECTORS at a time; else part of one. */
+EX_INLINE void tile_rows(const sweep *s, int32_t from, const int pixels, const int taps, const int step, const int whole)
+{
+    const int n = tile_columns(pixels, taps, step);
+    const int32_t lanes = whole ? VL : s->channels, at = s->cols.first + (step == BACK ? from / 2 : from * step);
+    const vmask m = vf_first(lanes);
+    border b;
+    UNROLL for (int k = 0; k < n; k++) {
+        const int e = border_of(k, n, taps, step);
+        if (e < 0) continue;
+        b.inside[e] = vf_first((uint32_t)(at + k) < (uint32_t)s->width ? lanes : 0);
+        b.at[e] = (most(least(at + k, s->width - 1), 0) - at) * s->x_pixel;
+    }
+    for (int32_t i = s->row; i < s->row_end; i++) {
+        const line l = line_of(s, i);
+        if (l.residual && i + 1 < s->row_end)
+            epilogue_prefetch(l.residual + s->residual_row + from * s->residual_step, s->residual_step, pixels, up(s->channels, VL));
+        if (!whole) { tile(s, &l, &b, from, 0, pixels, taps, step, 0, m); continue; }
+        for (int32_t c = 0; c < s->channels; c += VECTORS * VL) {
+            if (s->ahead) ask_ahead(s, &l, from, c, pixels, taps, step);
+            tile(s, &l, &b, from, c, pixels, taps, step, 1, m);
+        }
+    }
+}
+
+/* A sweep in equal tiles of at most PIXELS columns, the first ones larger by one (two, and all but the last even, for BACK). */
+EX_INLINE void tiles(const sweep *s, const int taps, const int step, const int whole)
+{
+    const int32_t unit = step == BACK ? 2 : 1, units = up(s->cols.out, unit), count = up(units, PIXELS / unit);
+    for (int32_t i = 0, from = 0; i < count; i++) {
+        const int32_t pixels = least((units / count + (i < units % count)) * unit, s->cols.out - from);
         switch (pixels) {
-        case 8: row_tile(r, from, 8, taps, step, whole); break;
-        case 7: row_tile(r, from, 7, taps, step, whole); break;
-        case 6: row_tile(r, from, 6, taps, step, whole); break;
-        case 5: row_tile(r, from, 5, taps, step, whole); break;
-        case 4: row_tile(r, from, 4, taps, step, whole); break;
-        case 3: row_tile(r, from, 3, taps, step, whole); break;
-        case 2: row_tile(r, from, 2, taps, step, whole); break;
-        default: row_tile(r, from, 1, taps, step, whole); break;
+        case 8: tile_rows(s, from, 8, taps, step, whole); break;
+        case 7: tile_rows(s, from, 7, taps, step, whole); break;
+        case 6: tile_rows(s, from, 6, taps, step, whole); break;
+        case 5: tile_rows(s, from, 5, taps, step, whole); break;
+        case 4: tile_rows(s, from, 4, taps, step, whole); break;
+        case 3: tile_rows(s, from, 3, taps, step, whole); break;
+        case 2: tile_rows(s, from, 2, taps, step, whole); break;
+        default: tile_rows(s, from, 1, taps, step, whole); break;
         }
         from += pixels;
     }
 }
 
 /* Any taps: `taps` of each of `pixels` outputs. */
-EX_INLINE void row_pixels(const row_args *r, int32_t from, const int pixels, span taps)
+EX_INLINE void any_pixels(const sweep *s, const line *l, int32_t from, int32_t c, const int pixels, span taps)
 {
-    const vmask m = vf_first(r->lanes);
-    const ptrdiff_t x_step = r->cols.step * r->x_pixel;
+    const vmask m = vf_first(least(VL, s->channels - c));
+    const ptrdiff_t step = s->cols.step * s->x_pixel;
     vf a[PIXELS];
     UNROLL for (int p = 0; p < pixels; p++) a[p] = (vf){0};
-    for (int32_t t = 0; t < r->tap_rows; t++)
+    for (int32_t t = 0; t < l->taps; t++)
         for (int32_t u = taps.from; u < taps.to; u++) {
-            const vf w = vf_load_part(r->w + t * r->w_row + u * r->w_col, m);
-            const float *x = r->x + t * r->x_row + u * r->cols.dilation * r->x_pixel + from * x_step;
-            UNROLL for (int p = 0; p < pixels; p++) a[p] += vf_load_part(x + p * x_step, m) * w;
+            const vf w = vf_load_part(l->w + t * s->w_row + u * s->w_col + c, m);
+            const float *x = l->x + t * l->x_row + u * s->cols.dilation * s->x_pixel + from * step + c;
+            UNROLL for (int p = 0; p < pixels; p++) a[p] += vf_load_part(x + p * step, m) * w;
         }
-    store_row(r, from, a, pixels, 0, m);
+    store(s, l, from, c, a, pixels, 1, 0, m);
 }
 
-static void row_of_any(const row_args *r)
+static void any_border(const sweep *s, const line *l, int32_t from, int32_t to, int32_t c)
 {
-    const span all = { 0, r->cols.taps };
-    int32_t from = 0;
-    for (; from < r->inside.from; from++) row_pixels(r, from, 1, taps_inside(&r->cols, r->cols.first + from * r->cols.step, r->width));
-    for (; from + PIXELS <= r->inside.to; from += PIXELS) row_pixels(r, from, PIXELS, all);
-    for (; from + 2 <= r->inside.to; from += 2) row_pixels(r, from, 2, all);
-    for (; from < r->inside.to; from++) row_pixels(r, from, 1, all);
-    for (; from < r->cols.out; from++) row_pixels(r, from, 1, taps_inside(&r->cols, r->cols.first + from * r->cols.step, r->width));
+    for (; from < to; from++) any_pixels(s, l, from, c, 1, taps_inside(&s->cols, s->cols.first + from * s->cols.step, s->width));
 }
 
-typedef void row_function(const row_args *r);
-
-/* Masks cost nothing where vectors are 16 floats. */
-enum { WHOLE = VL < 16 };
-
-#define ROWS(X) X(1, 1) X(2, 1) X(3, 1) X(5, 1) X(3, 2) X(5, 2)
-#define ROW(TAPS, STEP) \
-    static void row_of_##TAPS##_##STEP(const row_args *r) { if (WHOLE && r->lanes == VL) row_tiles(r, TAPS, STEP, 1); else row_tiles(r, TAPS, STEP, 0); }
-ROWS(ROW)
-#define ROW_ENTRY(TAPS, STEP) [TAPS][STEP] = row_of_##TAPS##_##STEP,
-static row_function *const row_of[MAX_TAPS + 1][3] = { ROWS(ROW_ENTRY) };
-
-/* Tiles where every output has a tap inside, so that few columns of a tile are outside. */
-static row_function *row_function_of(const axis *a, int32_t width)
+static void any_rows(const sweep *s)
 {
-    if (a->taps < 1 || a->taps > MAX_TAPS || a->step > 2 || a->dilation != 1 || !row_of[a->taps][a->step]) return row_of_any;
-    return a->first <= -a->taps || a->first + (a->out - 1) * a->step >= width ? row_of_any : row_of[a->taps][a->step];
+    const span all = { 0, s->cols.taps };
+    for (int32_t i = s->row; i < s->row_end; i++) {
+        const line l = line_of(s, i);
+        for (int32_t c = 0; c < s->channels; c += VL) {
+            int32_t from = s->inside.from;
+            any_border(s, &l, 0, from, c);
+            for (; from + PIXELS <= s->inside.to; from += PIXELS) any_pixels(s, &l, from, c, PIXELS, all);
+            for (; from + 2 <= s->inside.to; from += 2) any_pixels(s, &l, from, c, 2, all);
+            for (; from < s->inside.to; from++) any_pixels(s, &l, from, c, 1, all);
+            any_border(s, &l, from, s->cols.out, c);
+        }
+    }
+}
+
+/* For whole vectors, VECTORS at a time, and for part of one. */
+typedef struct sweep_functions {
+    void (*whole)(const sweep *s), (*part)(const sweep *s);
+} sweep_functions;
+
+#define SWEEPS(X) X(3, 1, 1) X(5, 1, 1) X(3, 2, 2) X(5, 2, 2) X(3, 0, BACK) X(5, 0, BACK)
+#define SWEEP(TAPS, KIND, STEP) \
+    static void whole_##TAPS##_##KIND(const sweep *s) { tiles(s, TAPS, STEP, 1); } \
+    static void part_##TAPS##_##KIND(const sweep *s) { tiles(s, TAPS, STEP, 0); }
+SWEEPS(SWEEP)
+#define SWEEP_ENTRY(TAPS, KIND, STEP) [TAPS][KIND] = { whole_##TAPS##_##KIND, part_##TAPS##_##KIND },
+static const sweep_functions sweeps[MAX_TAPS + 1][3] = { SWEEPS(SWEEP_ENTRY) };
+
+/* Tiles where no more columns are outside than border_of knows. */
+static sweep_functions functions_of(const axis *a, int32_t width)
+{
+    const sweep_functions any = { NULL, any_rows };
+    if (a->taps < 1 || a->taps > MAX_TAPS || a->step > 2 || a->dilation != 1 || !sweeps[a->taps][a->step].part) return any;
+    const int32_t end = a->first + (a->out - 1) * a->step + a->taps - a->taps / 2;
+    return a->first < -(a->taps / 2) || end > width ? any : sweeps[a->taps][a->step];
 }
 
 /* -- Forward and input gradient ------------------------------------------------------------------------------ */
 
-/* One phase of columns of a part: what does not change from row to row. */
-typedef struct phase {
-    row_args r;
-    row_function *run;
-} phase;
-
-static void open_phase(const job *j, phase *f, int32_t q)
+static void run_sweep(sweep *s, sweep_functions f, int32_t channels)
 {
-    const axis b = col_axis(j, q);
-    f->run = row_function_of(&b, j->width);
-    f->r = (row_args){
-        .x_pixel = j->x.pixel, .y_step = j->y.pixel * j->phase_cols, .w_col = b.kernel_step * (ptrdiff_t)j->padded, .cols = b,
-        .inside = outputs_inside(&b, j->width), .width = j->width, .residual_step = j->e.residual.pixel, .activation = j->e.activation,
-    };
-}
-
-/* Row i of row phase p, given as `a`, of an image: `channels` of all its columns of phase f. y, residual: of the phases. */
-static void run_row(const job *j, phase *f, const axis *a, int32_t i, int32_t channel, int32_t channels, const float *x, float *y,
-                    const float *residual)
-{
-    row_args *r = &f->r;
-    const axis *b = &r->cols;
-    const int32_t top = a->first + i * a->step;
-    const span taps = taps_inside(a, top, j->h);
-    const ptrdiff_t padded = (ptrdiff_t)j->padded;
-    r->tap_rows = taps.to - taps.from;
-    r->x_row = a->dilation * j->x.row;
-    r->w_row = a->kernel_step * j->s->kw * padded;
-    for (int32_t c = 0; c < channels; c += VL) {
-        r->x = x + (top + taps.from * a->dilation) * j->x.row + b->first * j->x.pixel + c;
-        r->w = j->packed + (((ptrdiff_t)a->kernel + taps.from * a->kernel_step) * j->s->kw + b->kernel) * padded + channel + c;
-        r->bias = j->added + channel + c;
-        r->y = y + c;
-        r->residual = residual ? residual + c : NULL;
-        r->lanes = least(VL, channels - c);
-        f->run(r);
+    const int32_t whole = f.whole ? channels / (VECTORS * VL) * (VECTORS * VL) : 0;
+    s->channels = whole;
+    if (whole) f.whole(s);
+    for (int32_t c = whole, step = whole; c < channels; c += step) {
+        s->x += step;
+        s->w += step;
+        s->y += step;
+        s->bias += step;
+        if (s->residual) s->residual += step;
+        step = f.whole ? VL : channels - c;
+        s->channels = least(step, channels - c);
+        f.part(s);
     }
 }
 
-/* Rows [row, row_end) of every phase of an image. */
-static void run_rows(const job *j, int32_t image, int32_t row, int32_t row_end, int32_t channel, int32_t channels)
+/* `channels` of the rows [row, row_end) of phase (p, q) of an image. */
+static void run_phase(const job *j, int32_t p, int32_t q, int32_t image, int32_t row, int32_t row_end, int32_t channel, int32_t channels)
 {
+    const ex_conv_shape *g = j->s;
     const ex_conv_image *y = &j->y, *e = &j->e.residual;
-    const float *x = j->x.data + image * j->x.image + channel;
-    for (int32_t q = 0; q < j->phase_cols; q++) {
-        phase f;
-        open_phase(j, &f, q);
-        for (int32_t i = row; i < row_end; i++)
-            for (int32_t p = 0; p < j->phase_rows; p++) {
-                const axis a = row_axis(j, p);
-                const int32_t at = i * j->phase_rows + p;
-                if (i >= a.out || f.r.cols.out < 1) continue;
-                const float *residual = e->data ? e->data + image * e->image + at * e->row + channel : NULL;
-                if (residual && i + 1 < a.out) epilogue_prefetch(residual + e->row, e->pixel, f.r.cols.out, up(channels, VL));
-                run_row(j, &f, &a, i, channel, channels, x, y->data + image * y->image + at * y->row + q * y->pixel + channel, residual);
-            }
+    const axis a = row_axis(j, p);
+    axis b = col_axis(j, q);
+    sweep_functions f = functions_of(&b, j->width);
+    if (j->both) {                          /* taps in the kernel's order */
+        b = (axis){ .out = g->w, .taps = g->kw, .step = 1, .dilation = 1, .first = -(g->kw / 4), .kernel_step = 1 };
+        f = sweeps[g->kw][0];
     }
+    const ptrdiff_t padded = (ptrdiff_t)j->padded;
+    sweep s = {
+        .rows = a, .cols = b, .inside = outputs_inside(&b, j->width), .row = row, .row_end = least(row_end, a.out), .h = j->h, .width = j->width,
+        .x = j->x.data + image * j->x.image + channel, .w = j->packed + ((ptrdiff_t)a.kernel * g->kw + b.kernel) * padded + channel,
+        .bias = j->added + channel, .y = y->data + image * y->image + p * y->row + q * y->pixel + channel,
+        .residual = e->data ? e->data + image * e->image + channel : NULL, .x_row = j->x.row, .x_pixel = j->x.pixel,
+        .y_row = j->phase_rows * y->row, .y_step = j->phase_cols * y->pixel, .w_row = a.kernel_step * g->kw * padded,
+        .w_col = b.kernel_step * padded, .residual_row = e->row, .residual_step = e->pixel, .activation = j->e.activation, .ahead = j->cold,
+    };
+    if (s.row < s.row_end && b.out > 0) run_sweep(&s, f, channels);
 }
 
 /* Part = (images, rows, channels), the last one fastest. */
@@ -266,7 +336,8 @@ static void run_part(void *context, int32_t part, int32_t thread)
     const int32_t space = part / j->channel_parts, row = space % j->row_parts * j->row_block, rows = least(j->row_block, j->rows - row);
     const int32_t image = space / j->row_parts * j->images, images = least(j->images, j->s->n - image);
     for (int32_t i = image; i < image + images; i++)
-        for (int32_t c = channel; c < channel_end; c += j->near) run_rows(j, i, row, row + rows, c, least(j->near, channel_end - c));
+        for (int32_t p = 0; p < j->phase_rows; p++)
+            for (int32_t q = 0; q < j->phase_cols; q++) run_phase(j, p, q, i, row, row + rows, channel, channel_end - channel);
     if (!j->moments) return;
     const ex_conv_image y = { j->y.data + image * j->y.image + row * j->y.row + channel, j->y.image, j->y.row, j->y.pixel };
     double *mean = j->moments + (size_t)space * 2 * (size_t)j->s->co + channel;
@@ -310,7 +381,7 @@ static void run(job *j, ex_conv_filter w, ex_team *team, void *scratch)
 
 size_t EX_SUFFIXED(ex_conv_depthwise_packed_bytes)(const ex_conv_shape *s)
 {
-    return (size_t)s->kh * (size_t)s->kw * round_up((size_t)s->ci, LINE) * sizeof(float);
+    return (size_t)s->kh * (size_t)s->kw * round_up((size_t)s->ci, CHANNEL_LINE) * sizeof(float);
 }
 
 void EX_SUFFIXED(ex_conv_depthwise_pack)(float *packed, ex_conv_filter w, const ex_conv_shape *s)

@@ -5,6 +5,17 @@
 #include "conv_parts.h"
 #include "conv_isa.h"
 
+enum { CHANNEL_LINE = 16, CHANNELS = 64, PART_MACS = 50000, MAX_TAPS = 5, L2_BYTES = 1 << 20 };
+
+/* Vectors of channels that go through a row together: with one there are hardly enough sums to hide an addition's latency. */
+#if defined(__AVX512F__) || defined(__aarch64__)
+enum { VECTORS = 2 };
+#else
+enum { VECTORS = 1 };
+#endif
+
+#define UNROLL _Pragma("GCC unroll 64")
+
 static inline int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
 static inline int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
 static inline int32_t most(int32_t a, int32_t b) { return a > b ? a : b; }

@@ -7,7 +7,7 @@
 #include "conv_depthwise.h"
 #include "../../base/team.h"
 
-enum { LINE = 16, CHANNELS = 64, SHARES = 16, SHARE_FLOATS = 2 << 20, PART_MACS = 50000, CHUNK_BYTES = 32 << 10, COLUMNS = 4 };
+enum { SHARES = 16, SHARE_FLOATS = 2 << 20, CHUNK_BYTES = 32 << 10, COLUMNS = 4 };
 
 typedef struct job {
     const ex_conv_shape *s;
@@ -24,13 +24,13 @@ static void plan(job *j, const ex_conv_shape *s)
     j->s = s;
     j->rows = axis_forward(s->oh, s->kh, s->stride[0], s->padding[0], s->dilation[0]);
     j->cols = axis_forward(s->ow, s->kw, s->stride[1], s->padding[1], s->dilation[1]);
-    j->padded = round_up((size_t)s->ci, LINE);
+    j->padded = round_up((size_t)s->ci, CHANNEL_LINE);
     j->sums = (size_t)s->kh * (size_t)s->kw * j->padded;
     const double macs = (double)s->oh * s->ow * s->ci * s->kh * s->kw * s->n, parts = macs / PART_MACS;
     const double room = (double)SHARE_FLOATS / (double)j->sums;
     const int32_t pieces = parts < 1 ? 1 : parts < 4 * SHARES ? (int32_t)parts : 4 * SHARES;
     j->shares = least(least(pieces, SHARES), room < 1 ? 1 : room < s->n ? (int32_t)room : s->n);
-    j->channel_block = up(up(s->ci, LINE), least(up(pieces, j->shares), up(s->ci, CHANNELS))) * LINE;
+    j->channel_block = up(up(s->ci, CHANNEL_LINE), least(up(pieces, j->shares), up(s->ci, CHANNELS))) * CHANNEL_LINE;
     j->channel_parts = up(s->ci, j->channel_block);
     const double row = ((double)s->w * s->stride[0] + s->ow) * least(s->ci, j->channel_block) * sizeof(float);
     j->chunk = row * s->oh < CHUNK_BYTES ? s->oh : row < CHUNK_BYTES ? (int32_t)(CHUNK_BYTES / row) : 1;
@@ -55,8 +55,6 @@ typedef struct sum_args {
     span inside;                            /* outputs all of whose taps lie inside */
     int32_t rows, width, lanes;
 } sum_args;
-
-#define UNROLL _Pragma("GCC unroll 32")
 
 /* sum[k][u] += x * dy for `kernel_rows` x `taps`, of `pixels` outputs: each number is loaded once a kernel row. */
 EX_INLINE void sum_pixels(vf *sum, const sum_args *a, const float *x, const float *dy, const int kernel_rows, const int taps,
@@ -106,7 +104,7 @@ EX_INLINE void sum_rows(const sum_args *a, const int kernel_rows, const int taps
 typedef void sum_function(const sum_args *a);
 
 /* Masks cost nothing where vectors are 16 floats. */
-enum { WHOLE = VL < 16, MAX_ROWS = 3, MAX_TAPS = 5 };
+enum { WHOLE = VL < 16, MAX_ROWS = 3 };
 
 /* Kernel rows, taps of each, step: as many sums as there are registers on every machine. */
 #define SUMS(X) X(1, 3, 1) X(2, 3, 1) X(3, 3, 1) X(1, 3, 2) X(2, 3, 2) X(3, 3, 2) X(1, 5, 1) X(2, 5, 1) X(1, 5, 2) X(2, 5, 2)
