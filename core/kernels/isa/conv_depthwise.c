@@ -64,7 +64,7 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->image_parts = up(s->n, j->images);
     j->both = back && s->stride[1] == 2 && s->dilation[1] == 1 && (s->kw == 3 || s->kw == 5) && s->padding[1] == s->kw / 2;
     if (j->both) j->phase_cols = 1;
-    j->cold = ((double)s->h * s->w + (double)s->oh * s->ow) * s->ci * s->n * sizeof(float) > L2_BYTES;
+    j->cold = images_cold(s);
 }
 
 static size_t taps_floats(const job *j) { return (size_t)j->s->kh * (size_t)j->s->kw * j->padded; }
@@ -126,17 +126,11 @@ EX_INLINE int output_of(const int k, const int u, const int taps, const int step
     return at < 0 || (step != BACK && at % step) || p >= pixels ? -1 : p;
 }
 
-/* Columns of a tile: n of them, the first `left` and the last `right` of which may lie outside of the image, and then are
- * zeros: they are read at `at`, which is inside, under masks of no lanes. */
-typedef struct border {
-    ptrdiff_t at[MAX_TAPS];
-    vmask inside[MAX_TAPS];
-} border;
-
 EX_INLINE int tile_columns(const int pixels, const int taps, const int step)
 {
     return step == BACK ? (pixels - 1 + taps / 2) / 2 + taps / 4 + 1 : (pixels - 1) * step + taps;
 }
+/* The place in a border of column k of n, or -1. */
 EX_INLINE int border_of(const int k, const int n, const int taps, const int step)
 {
     const int left = step == BACK ? taps / 4 : taps / 2, right = step == BACK ? 1 : taps / 2;
@@ -187,12 +181,7 @@ EX_INLINE void tile_rows(const sweep *s, int32_t from, const int pixels, const i
     const int32_t lanes = whole ? VL : s->channels, at = s->cols.first + (step == BACK ? from / 2 : from * step);
     const vmask m = vf_first(lanes);
     border b;
-    UNROLL for (int k = 0; k < n; k++) {
-        const int e = border_of(k, n, taps, step);
-        if (e < 0) continue;
-        b.inside[e] = vf_first((uint32_t)(at + k) < (uint32_t)s->width ? lanes : 0);
-        b.at[e] = (most(least(at + k, s->width - 1), 0) - at) * s->x_pixel;
-    }
+    UNROLL for (int k = 0; k < n; k++) border_set(&b, border_of(k, n, taps, step), k, at, s->width, s->x_pixel, lanes);
     for (int32_t i = s->row; i < s->row_end; i++) {
         const line l = line_of(s, i);
         if (l.residual && i + 1 < s->row_end)
@@ -275,13 +264,9 @@ SWEEPS(SWEEP)
 #define SWEEP_ENTRY(TAPS, KIND, STEP) [TAPS][KIND] = { whole_##TAPS##_##KIND, part_##TAPS##_##KIND },
 static const sweep_functions sweeps[MAX_TAPS + 1][3] = { SWEEPS(SWEEP_ENTRY) };
 
-/* Tiles where no more columns are outside than border_of knows. */
 static sweep_functions functions_of(const axis *a, int32_t width)
 {
-    const sweep_functions any = { NULL, any_rows };
-    if (a->taps < 1 || a->taps > MAX_TAPS || a->step > 2 || a->dilation != 1 || !sweeps[a->taps][a->step].part) return any;
-    const int32_t end = a->first + (a->out - 1) * a->step + a->taps - a->taps / 2;
-    return a->first < -(a->taps / 2) || end > width ? any : sweeps[a->taps][a->step];
+    return axis_tiles(a, width) ? sweeps[a->taps][a->step] : (sweep_functions){ NULL, any_rows };
 }
 
 /* -- Forward and input gradient ------------------------------------------------------------------------------ */

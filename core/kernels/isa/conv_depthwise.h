@@ -41,3 +41,31 @@ static inline span outputs_inside(const axis *a, int32_t size)
     s.to = most(s.from, least(s.to, a->out));
     return s;
 }
+
+/* Columns of a tile that may lie outside of the image, and then are zeros: they are read at `at`, which is inside, under a mask
+ * of no lanes, since masked loads from a page that is not there are slow. */
+typedef struct border {
+    ptrdiff_t at[MAX_TAPS];
+    vmask inside[MAX_TAPS];
+} border;
+
+/* Number e (-1: none) is column k of a tile whose column 0 is the image's column `first`. */
+EX_INLINE void border_set(border *b, int e, int k, int32_t first, int32_t width, ptrdiff_t pixel, int32_t lanes)
+{
+    if (e < 0) return;
+    b->inside[e] = vf_first((uint32_t)(first + k) < (uint32_t)width ? lanes : 0);
+    b->at[e] = (most(least(first + k, width - 1), 0) - first) * pixel;
+}
+
+/* Whether there are tiles for an axis: no more than the first and last taps / 2 columns of one may be outside. */
+static inline int axis_tiles(const axis *a, int32_t width)
+{
+    const int32_t end = a->first + (a->out - 1) * a->step + a->taps - a->taps / 2;
+    return (a->taps == 3 || a->taps == 5) && a->step <= 2 && a->dilation == 1 && a->first >= -(a->taps / 2) && end <= width;
+}
+
+/* Whether images are larger than what a core keeps near, so that it is worth while to ask for them in advance. */
+static inline int images_cold(const ex_conv_shape *s)
+{
+    return ((double)s->h * s->w + (double)s->oh * s->ow) * s->ci * s->n * sizeof(float) > L2_BYTES;
+}

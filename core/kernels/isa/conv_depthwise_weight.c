@@ -3,7 +3,7 @@
  *     dw[c,kh,kw] = sum_{n,oh,ow} x[n, oh*s-p+kh*d, ow*s-p+kw*d, c] * dy[n,oh,ow,c]
  *
  * A vector of channels goes through some rows with the sums of several taps in registers. Sums are kept as [tap][channel],
- * a set of them a share of the images, and shares are added in order. Taps outside of the image are left out. */
+ * a set of them a share of the images, and shares are added in order. */
 #include "conv_depthwise.h"
 #include "../../base/team.h"
 
@@ -16,6 +16,7 @@ typedef struct job {
     axis rows, cols;
     size_t padded, sums;                    /* channels rounded up; floats of a set */
     int32_t shares, channel_block, channel_parts, chunk;             /* chunk: rows that are gone through at a time */
+    int cold;
     float *share;                           /* the sets */
 } job;
 
@@ -33,7 +34,8 @@ static void plan(job *j, const ex_conv_shape *s)
     j->channel_block = up(up(s->ci, CHANNEL_LINE), least(up(pieces, j->shares), up(s->ci, CHANNELS))) * CHANNEL_LINE;
     j->channel_parts = up(s->ci, j->channel_block);
     const double row = ((double)s->w * s->stride[0] + s->ow) * least(s->ci, j->channel_block) * sizeof(float);
-    j->chunk = row * s->oh < CHUNK_BYTES ? s->oh : row < CHUNK_BYTES ? (int32_t)(CHUNK_BYTES / row) : 1;
+    j->cold = images_cold(s);
+    j->chunk = !j->cold || row * s->oh < CHUNK_BYTES ? s->oh : row < CHUNK_BYTES ? (int32_t)(CHUNK_BYTES / row) : 1;
 }
 
 size_t EX_SUFFIXED(ex_conv_depthwise_weight_scratch)(const ex_conv_shape *s)
@@ -45,117 +47,186 @@ size_t EX_SUFFIXED(ex_conv_depthwise_weight_scratch)(const ex_conv_shape *s)
 
 /* -- Sums in registers ---------------------------------------------------------------------------------------- */
 
-/* Some rows, `lanes` channels of them, all of whose kernel rows lie inside the image. */
-typedef struct sum_args {
-    float *sums;                            /* of the first kernel row, column 0 */
-    const float *x, *dy;                    /* x: of that kernel row and column of output 0, which may lie outside */
+/* Some rows of an image, some channels, and the kernel rows from `kernel_row` on. */
+typedef struct sweep {
+    float *sums;                            /* of tap (0, 0) */
+    const float *x, *dy;                    /* of their first pixels */
     ptrdiff_t tap;                          /* from sum to sum */
-    ptrdiff_t x_row, x_pixel, x_kernel_row, dy_row, dy_pixel;        /* x_row: from output row to output row */
-    const axis *cols;
-    span inside;                            /* outputs all of whose taps lie inside */
-    int32_t rows, width, lanes;
-} sum_args;
+    ptrdiff_t x_row, x_pixel, dy_row, dy_pixel;
+    const axis *rows, *cols;
+    int32_t kernel_row, row, row_end, channels;
+    int32_t h, width;                       /* of x */
+    int32_t ahead;                          /* rows after which pixels are to be asked for; 0: not */
+} sweep;
 
-/* sum[k][u] += x * dy for `kernel_rows` x `taps`, of `pixels` outputs: each number is loaded once a kernel row. */
-EX_INLINE void sum_pixels(vf *sum, const sum_args *a, const float *x, const float *dy, const int kernel_rows, const int taps,
-                          const int step, const int pixels, const int whole, vmask m)
+/* What a tile reads of the row that is `ahead` below. */
+EX_INLINE void ask_ahead(const float *x, const float *dy, const sweep *s, const int pixels, const int taps, const int step)
 {
-    vf d[COLUMNS];
-    UNROLL for (int p = 0; p < pixels; p++) d[p] = whole ? vf_load(dy + p * a->dy_pixel) : vf_load_part(dy + p * a->dy_pixel, m);
-    UNROLL for (int i = 0; i < (pixels - 1) * step + taps; i++)
-        UNROLL for (int k = 0; k < kernel_rows; k++) {
-            const float *in = x + k * a->x_kernel_row + i * a->x_pixel;
-            const vf v = whole ? vf_load(in) : vf_load_part(in, m);
-            UNROLL for (int u = 0; u < taps; u++)
-                if (i >= u && (i - u) % step == 0 && (i - u) / step < pixels) sum[k * taps + u] += v * d[(i - u) / step];
-        }
-}
-
-/* The same for one output, by those taps alone that lie inside; at: the column of its first tap. */
-EX_INLINE void sum_border(vf *sum, const sum_args *a, int32_t at, const float *x, const float *dy, const int kernel_rows,
-                          const int taps, vmask m)
-{
-    const vf d = vf_load_part(dy, m);
-    UNROLL for (int u = 0; u < taps; u++)
-        if ((uint32_t)(at + u) < (uint32_t)a->width)
-            UNROLL for (int k = 0; k < kernel_rows; k++)
-                sum[k * taps + u] += vf_load_part(x + k * a->x_kernel_row + u * a->x_pixel, m) * d;
-}
-
-EX_INLINE void sum_rows(const sum_args *a, const int kernel_rows, const int taps, const int step, const int whole)
-{
-    const vmask m = vf_first(a->lanes);
-    const float *x = a->x, *dy = a->dy;
-    const int32_t first = a->cols->first, out = a->cols->out;
-    vf sum[10];
-    UNROLL for (int t = 0; t < kernel_rows * taps; t++) sum[t] = vf_load_part(a->sums + t * a->tap, m);
-    for (int32_t r = 0; r < a->rows; r++, x += a->x_row, dy += a->dy_row) {
-        int32_t i = 0;
-#define AT x + i * step * a->x_pixel, dy + i * a->dy_pixel, kernel_rows, taps
-        for (; i < a->inside.from; i++) sum_border(sum, a, first + i * step, AT, m);
-        for (; i + COLUMNS <= a->inside.to; i += COLUMNS) sum_pixels(sum, a, AT, step, COLUMNS, whole, m);
-        for (; i < a->inside.to; i++) sum_pixels(sum, a, AT, step, 1, whole, m);
-        for (; i < out; i++) sum_border(sum, a, first + i * step, AT, m);
-#undef AT
+    x += (taps / 2 * s->x_row) + s->ahead * step * s->x_row + taps / 2 * s->x_pixel;
+    dy += s->ahead * s->dy_row;
+    UNROLL for (int i = 0; i < pixels; i++) {
+        __builtin_prefetch(dy + i * s->dy_pixel);
+        if (VECTORS > 1) __builtin_prefetch(dy + i * s->dy_pixel + VL);
     }
-    UNROLL for (int t = 0; t < kernel_rows * taps; t++) vf_store_part(a->sums + t * a->tap, sum[t], m);
+    UNROLL for (int i = 0; i < pixels * step * step; i++) {
+        __builtin_prefetch(x + i % step * s->x_row + i / step * s->x_pixel);
+        if (VECTORS > 1) __builtin_prefetch(x + i % step * s->x_row + i / step * s->x_pixel + VL);
+    }
 }
 
-typedef void sum_function(const sum_args *a);
+/* The place in a border of column k of n, or -1. */
+EX_INLINE int border_of(const int k, const int n, const int taps)
+{
+    return k < taps / 2 ? k : n - 1 - k < taps / 2 ? taps / 2 + n - 1 - k : -1;
+}
 
-/* Masks cost nothing where vectors are 16 floats. */
-enum { WHOLE = VL < 16, MAX_ROWS = 3 };
+/* sum += x * dy, for `kernel_rows` x `taps`, over `pixels` neighbouring outputs of a row: each number is loaded once a kernel
+ * row. x: of the first kernel row, of which those in `inside` exist; all: all do. whole: all lanes of VECTORS vectors exist, else
+ * those of m of one. */
+EX_INLINE void sum_row(vf *sum, const sweep *s, const border *b, const float *x, const float *dy, span inside, const int kernel_rows,
+                       const int taps, const int step, const int pixels, const int whole, const int all, vmask m)
+{
+    const int n = (pixels - 1) * step + taps, vectors = whole ? VECTORS : 1;
+    const ptrdiff_t x_kernel_row = s->rows->dilation * s->x_row;
+    vf d[COLUMNS * VECTORS];
+    UNROLL for (int i = 0; i < pixels * vectors; i++) {
+        const float *in = dy + i / vectors * s->dy_pixel + i % vectors * VL;
+        d[i] = whole ? vf_load(in) : vf_load_part(in, m);
+    }
+    UNROLL for (int i = 0; i < n * kernel_rows; i++) {
+        const int column = all ? i / kernel_rows : i % n, k = all ? i % kernel_rows : i / n, e = border_of(column, n, taps);
+        if (!all && (k < inside.from || k >= inside.to)) continue;
+        const float *in = x + k * x_kernel_row + (e >= 0 ? b->at[e] : column * s->x_pixel);
+        UNROLL for (int v = 0; v < vectors; v++) {
+            const vf g = e >= 0 ? vf_load_part(in + v * VL, b->inside[e]) : whole ? vf_load(in + v * VL) : vf_load_part(in, m);
+            UNROLL for (int u = 0; u < taps; u++)
+                if (column >= u && (column - u) % step == 0 && (column - u) / step < pixels)
+                    sum[(k * taps + u) * vectors + v] += g * d[(column - u) / step * vectors + v];
+        }
+    }
+}
 
-/* Kernel rows, taps of each, step: as many sums as there are registers on every machine. */
-#define SUMS(X) X(1, 3, 1) X(2, 3, 1) X(3, 3, 1) X(1, 3, 2) X(2, 3, 2) X(3, 3, 2) X(1, 5, 1) X(2, 5, 1) X(1, 5, 2) X(2, 5, 2)
-#define SUM(ROWS, TAPS, STEP) static void sum_##ROWS##_##TAPS##_##STEP(const sum_args *a) \
-    { if (WHOLE && a->lanes == VL) sum_rows(a, ROWS, TAPS, STEP, 1); else sum_rows(a, ROWS, TAPS, STEP, 0); }
-SUMS(SUM)
-#define SUM_ENTRY(ROWS, TAPS, STEP) [TAPS][STEP][ROWS] = sum_##ROWS##_##TAPS##_##STEP,
-static sum_function *const sum_of[MAX_TAPS + 1][3][MAX_ROWS + 1] = { SUMS(SUM_ENTRY) };
+/* The same over all rows, with the sums in registers. */
+EX_INLINE void sum_rows(const sweep *s, const border *b, int32_t from, int32_t c, const int kernel_rows, const int taps, const int step,
+                        const int pixels, const int whole, vmask m)
+{
+    const int vectors = whole ? VECTORS : 1;
+    const axis rows = { .out = s->rows->out, .taps = least(kernel_rows, s->rows->taps - s->kernel_row), .step = s->rows->step,
+                        .dilation = s->rows->dilation, .first = s->rows->first + s->kernel_row * s->rows->dilation };
+    const span complete = rows.taps == kernel_rows ? outputs_inside(&rows, s->h) : (span){ 0, 0 };
+    float *sums = s->sums + s->kernel_row * taps * s->tap + c;
+    const float *x = s->x + (rows.first + s->row * rows.step) * s->x_row + (s->cols->first + from * step) * s->x_pixel + c;
+    const float *dy = s->dy + s->row * s->dy_row + from * s->dy_pixel + c;
+    vf sum[10 * VECTORS];
+    UNROLL for (int i = 0; i < kernel_rows * taps * vectors; i++) {
+        const float *in = sums + i / vectors * s->tap + i % vectors * VL;
+        sum[i] = i / vectors / taps >= rows.taps ? (vf){0} : whole ? vf_load(in) : vf_load_part(in, m);
+    }
+    for (int32_t r = s->row; r < s->row_end; r++, x += rows.step * s->x_row, dy += s->dy_row) {
+        if (whole && s->ahead) ask_ahead(x, dy, s, pixels, taps, step);
+        if (r >= complete.from && r < complete.to) sum_row(sum, s, b, x, dy, complete, kernel_rows, taps, step, pixels, whole, 1, m);
+        else sum_row(sum, s, b, x, dy, taps_inside(&rows, rows.first + r * rows.step, s->h), kernel_rows, taps, step, pixels, whole, 0, m);
+    }
+    UNROLL for (int i = 0; i < kernel_rows * taps * vectors; i++) {
+        float *out = sums + i / vectors * s->tap + i % vectors * VL;
+        if (i / vectors / taps >= rows.taps) continue;
+        if (whole) vf_store(out, sum[i]);
+        else vf_store_part(out, sum[i], m);
+    }
+}
 
-/* Any taps: one at a time, in four chains of additions. */
-static void sum_any(const sum_args *a)
+/* The same columns of all channels and kernel rows; whole: channels are whole vectors, VECTORS at a time, else part of one. */
+EX_INLINE void tile(sweep *s, int32_t from, const int kernel_rows, const int taps, const int step, const int pixels, const int whole)
+{
+    const int n = (pixels - 1) * step + taps;
+    const int32_t lanes = whole ? VL : s->channels;
+    const vmask m = vf_first(lanes);
+    border b;
+    UNROLL for (int k = 0; k < n; k++)
+        border_set(&b, border_of(k, n, taps), k, s->cols->first + from * step, s->width, s->x_pixel, lanes);
+    for (int32_t c = 0; c < s->channels; c += whole ? VECTORS * VL : VL)
+        for (s->kernel_row = 0; s->kernel_row < s->rows->taps; s->kernel_row += kernel_rows)
+            sum_rows(s, &b, from, c, kernel_rows, taps, step, pixels, whole, m);
+}
+
+/* A sweep in equal tiles of at most COLUMNS columns, the first ones larger by one. */
+EX_INLINE void tiles(sweep *s, const int kernel_rows, const int taps, const int step, const int whole)
+{
+    const int32_t count = up(s->cols->out, COLUMNS);
+    for (int32_t i = 0, from = 0; i < count; i++) {
+        const int32_t pixels = s->cols->out / count + (i < s->cols->out % count);
+        switch (pixels) {
+        case 4: tile(s, from, kernel_rows, taps, step, 4, whole); break;
+        case 3: tile(s, from, kernel_rows, taps, step, 3, whole); break;
+        case 2: tile(s, from, kernel_rows, taps, step, 2, whole); break;
+        default: tile(s, from, kernel_rows, taps, step, 1, whole); break;
+        }
+        from += pixels;
+    }
+}
+
+/* For whole vectors, VECTORS at a time, and for part of one. */
+typedef struct sweep_functions {
+    void (*whole)(sweep *s), (*part)(sweep *s);
+} sweep_functions;
+
+/* Kernel rows at a time, taps of each, step: as many sums as there are registers. */
+#define SWEEPS(X) X(3, 3, 1) X(2, 5, 1) X(3, 3, 2) X(2, 5, 2)
+#define SWEEP(ROWS, TAPS, STEP) \
+    static void whole_##TAPS##_##STEP(sweep *s) { tiles(s, ROWS, TAPS, STEP, 1); } \
+    static void part_##TAPS##_##STEP(sweep *s) { tiles(s, ROWS, TAPS, STEP, 0); }
+SWEEPS(SWEEP)
+#define SWEEP_ENTRY(ROWS, TAPS, STEP) [TAPS][STEP] = { whole_##TAPS##_##STEP, part_##TAPS##_##STEP },
+static const sweep_functions sweeps[MAX_TAPS + 1][3] = { SWEEPS(SWEEP_ENTRY) };
+
+/* One tap over all outputs that it is inside for, of a vector of channels: in four chains of additions. */
+static void any_tap(const sweep *s, int32_t k, int32_t u, vmask m)
 {
     enum { CHAINS = 4 };
-    const vmask m = vf_first(a->lanes);
-    const axis *b = a->cols;
-    const ptrdiff_t x_step = b->step * a->x_pixel;
-    for (int32_t u = 0; u < b->taps; u++) {
-        const axis one = { .out = b->out, .taps = 1, .step = b->step, .dilation = 1, .first = b->first + u * b->dilation };
-        const span inside = outputs_inside(&one, a->width);
-        const float *x = a->x + u * b->dilation * a->x_pixel + inside.from * x_step, *dy = a->dy + inside.from * a->dy_pixel;
-        vf sum[CHAINS] = { vf_load_part(a->sums + u * a->tap, m) };
-        for (int32_t r = 0; r < a->rows; r++, x += a->x_row, dy += a->dy_row) {
-            int32_t i = 0, n = inside.to - inside.from;
-            for (; i + CHAINS <= n; i += CHAINS)
-                UNROLL for (int k = 0; k < CHAINS; k++) sum[k] += vf_load_part(x + (i + k) * x_step, m) * vf_load_part(dy + (i + k) * a->dy_pixel, m);
-            for (; i < n; i++) sum[0] += vf_load_part(x + i * x_step, m) * vf_load_part(dy + i * a->dy_pixel, m);
-        }
-        vf_store_part(a->sums + u * a->tap, (sum[0] + sum[1]) + (sum[2] + sum[3]), m);
+    const axis *a = s->rows, *b = s->cols;
+    const axis one = { .out = b->out, .taps = 1, .step = b->step, .dilation = 1, .first = b->first + u * b->dilation };
+    const span inside = outputs_inside(&one, s->width);
+    const ptrdiff_t step = b->step * s->x_pixel;
+    float *out = s->sums + (k * b->taps + u) * s->tap;
+    vf sum[CHAINS] = { vf_load_part(out, m) };
+    for (int32_t r = s->row; r < s->row_end; r++) {
+        const int32_t at = a->first + r * a->step + k * a->dilation;
+        if (at < 0 || at >= s->h) continue;
+        const float *x = s->x + at * s->x_row + one.first * s->x_pixel, *dy = s->dy + r * s->dy_row;
+        int32_t i = inside.from;
+        for (; i + CHAINS <= inside.to; i += CHAINS)
+            UNROLL for (int p = 0; p < CHAINS; p++) sum[p] += vf_load_part(x + (i + p) * step, m) * vf_load_part(dy + (i + p) * s->dy_pixel, m);
+        for (; i < inside.to; i++) sum[0] += vf_load_part(x + i * step, m) * vf_load_part(dy + i * s->dy_pixel, m);
     }
+    vf_store_part(out, (sum[0] + sum[1]) + (sum[2] + sum[3]), m);
+}
+
+static void any_rows(sweep *s)
+{
+    const vmask m = vf_first(s->channels);
+    for (int32_t k = 0; k < s->rows->taps; k++)
+        for (int32_t u = 0; u < s->cols->taps; u++) any_tap(s, k, u, m);
 }
 
 /* -- The work ---------------------------------------------------------------------------------------------- */
 
-/* Rows [row, row_end) of an image, which all have the kernel rows `taps` inside of it. */
-static void add_rows(const job *j, float *sums, const float *x, const float *dy, span taps, int32_t row, int32_t row_end, int32_t channels)
+/* Rows [row, row_end) of an image. */
+static void add_rows(const job *j, float *sums, const float *x, const float *dy, int32_t row, int32_t row_end, int32_t channels)
 {
-    const ex_conv_shape *s = j->s;
-    const axis *a = &j->rows, *b = &j->cols;
-    sum_function *const *of = b->taps <= MAX_TAPS && b->step <= 2 && b->dilation == 1 ? sum_of[b->taps][b->step] : NULL;
-    sum_args t = { .tap = (ptrdiff_t)j->padded, .x_row = a->step * j->x.row, .x_pixel = j->x.pixel, .x_kernel_row = a->dilation * j->x.row,
-                   .dy_row = j->dy.row, .dy_pixel = j->dy.pixel, .cols = b, .inside = outputs_inside(b, s->w), .rows = row_end - row, .width = s->w };
-    const int32_t each = of && of[1] ? of[3] ? 3 : 2 : 1;
-    x += (a->first + row * a->step) * j->x.row + b->first * j->x.pixel;
-    for (int32_t c = 0; c < channels; c += VL)
-        for (int32_t k = taps.from; k < taps.to; k += each) {
-            t.lanes = least(VL, channels - c);
-            t.sums = sums + k * s->kw * t.tap + c;
-            t.x = x + k * t.x_kernel_row + c;
-            t.dy = dy + row * t.dy_row + c;
-            (of && of[1] ? of[least(each, taps.to - k)] : sum_any)(&t);
-        }
+    const axis *b = &j->cols;
+    const sweep_functions f = axis_tiles(b, j->s->w) ? sweeps[b->taps][b->step] : (sweep_functions){ NULL, any_rows };
+    const int32_t whole = f.whole ? channels / (VECTORS * VL) * (VECTORS * VL) : 0;
+    sweep s = { .sums = sums, .x = x, .dy = dy, .tap = (ptrdiff_t)j->padded, .x_row = j->x.row, .x_pixel = j->x.pixel, .dy_row = j->dy.row,
+                .dy_pixel = j->dy.pixel, .rows = &j->rows, .cols = b, .row = row, .row_end = row_end, .channels = whole, .h = j->s->h,
+                .width = j->s->w, .ahead = j->cold ? j->chunk : 0 };
+    if (whole) f.whole(&s);
+    for (int32_t c = whole; c < channels; c += VL) {
+        s.sums = sums + c;
+        s.x = x + c;
+        s.dy = dy + c;
+        s.channels = least(VL, channels - c);
+        f.part(&s);
+    }
 }
 
 /* `channels` from `channel` on of the images [first, end), into one set of sums. */
@@ -163,14 +234,9 @@ static void add_images(const job *j, float *sums, int32_t first, int32_t end, in
 {
     const ex_conv_shape *s = j->s;
     for (int32_t image = first; image < end; image++)
-        for (int32_t row = 0, to; row < s->oh; row = to) {
-            const span taps = taps_inside(&j->rows, j->rows.first + row * j->rows.step, s->h);
-            for (to = row + 1; to < least(row + j->chunk, s->oh); to++) {
-                const span next = taps_inside(&j->rows, j->rows.first + to * j->rows.step, s->h);
-                if (next.from != taps.from || next.to != taps.to) break;
-            }
-            add_rows(j, sums + channel, j->x.data + image * j->x.image + channel, j->dy.data + image * j->dy.image + channel, taps, row, to, channels);
-        }
+        for (int32_t row = 0; row < s->oh; row += j->chunk)
+            add_rows(j, sums + channel, j->x.data + image * j->x.image + channel, j->dy.data + image * j->dy.image + channel, row,
+                     least(row + j->chunk, s->oh), channels);
 }
 
 /* Part = (share of the images, channels), the last one fastest. */
