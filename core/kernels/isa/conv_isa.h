@@ -21,8 +21,15 @@ void EX_SUFFIXED(ex_conv_depthwise_forward)(ex_conv_image y, ex_conv_image x, ex
                                             const ex_conv_shape *s, ex_team *team, void *scratch);
 void EX_SUFFIXED(ex_conv_depthwise_grad_input)(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w,
                                                const ex_conv_shape *s, ex_team *team, void *scratch);
+
+/* conv_depthwise_weight.c */
+size_t EX_SUFFIXED(ex_conv_depthwise_weight_scratch)(const ex_conv_shape *s);
 void EX_SUFFIXED(ex_conv_depthwise_grad_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy,
                                                 const ex_conv_shape *s, ex_team *team, void *scratch);
+size_t EX_SUFFIXED(ex_conv_depthwise_sums_floats)(const ex_conv_shape *s);
+size_t EX_SUFFIXED(ex_conv_depthwise_sums_scratch)(const ex_conv_shape *s);
+void EX_SUFFIXED(ex_conv_depthwise_add_sums)(float *sums, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, int more, void *scratch);
+void EX_SUFFIXED(ex_conv_depthwise_join_sums)(ex_conv_filter dw, const float *sums, int32_t parts, const ex_conv_shape *s, ex_team *team);
 
 /* winograd.c, winograd_weight.c: what ex_conv_winograd_fits */
 int EX_SUFFIXED(ex_winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s);
