@@ -7,7 +7,7 @@
 #include "conv_depthwise.h"
 #include "../../base/team.h"
 
-enum { SHARES = 16, SHARE_FLOATS = 2 << 20, CHUNK_BYTES = 32 << 10, COLUMNS = 4 };
+enum { SHARES = 16, SHARE_FLOATS = 2 << 20, CHUNK_BYTES = 128 << 10, COLUMNS = 4 };
 
 typedef struct job {
     const ex_conv_shape *s;
@@ -29,8 +29,8 @@ static void plan(job *j, const ex_conv_shape *s)
     j->sums = (size_t)s->kh * (size_t)s->kw * j->padded;
     const double macs = (double)s->oh * s->ow * s->ci * s->kh * s->kw * s->n, parts = macs / PART_MACS;
     const double room = (double)SHARE_FLOATS / (double)j->sums;
-    const int32_t pieces = parts < 1 ? 1 : parts < 4 * SHARES ? (int32_t)parts : 4 * SHARES;
-    j->shares = least(least(pieces, SHARES), room < 1 ? 1 : room < s->n ? (int32_t)room : s->n);
+    const int32_t pieces = parts < 1 ? 1 : parts < SHARES ? (int32_t)parts : SHARES;
+    j->shares = least(pieces, room < 1 ? 1 : room < s->n ? (int32_t)room : s->n);
     j->channel_block = up(up(s->ci, CHANNEL_LINE), least(up(pieces, j->shares), up(s->ci, CHANNELS))) * CHANNEL_LINE;
     j->channel_parts = up(s->ci, j->channel_block);
     const double row = ((double)s->w * s->stride[0] + s->ow) * least(s->ci, j->channel_block) * sizeof(float);
