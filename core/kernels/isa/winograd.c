@@ -6,8 +6,8 @@
  * The product in brackets is by element, so over all tiles it is 36 matrix products, one for each position of a tile:
  * M[tile][k][co] = sum over ci of V[tile][k][ci] * U[k][ci][co].
  *
- * A group of tiles has its V and M in a core's L2 cache. Where there are many groups a part of the work is a group, with
- * a V of its own; where there are few, all V are made first, and a part is some channels of a group. Every output is
+ * A group of tiles has its V and M in a core's L2 cache. Where there are many groups, or one thread, a part of the work is a
+ * group with a V of its own; else all V are made first, and a part is some channels of a group. Every output is
  * one chain of operations that neither grouping nor place changes: its bits depend on neither batch, position, nor threads.
  * Moments depend on the grouping, as conv_moments.h says. A packed filter is U.
  * It does no other kernel size, stride or dilation, and no groups. */
@@ -229,11 +229,14 @@ static void prepare_part(void *context, int32_t part, int32_t thread)
     const job *j = context;
     const int32_t filter = j->to_pack ? filter_parts(j) : 0;
     if (part < filter) filter_part(j, part);
-    else read_tiles(j->values + (size_t)(part - filter) * j->v, j->tile, j->pixel, &j->x, span_start(j, part - filter), span_start(j, part - filter + 1));
+    else {
+        const int32_t group = part - filter;
+        read_tiles(j->values + (size_t)group * j->v, j->tile, j->pixel, &j->x, span_start(j, group), span_start(j, group + 1));
+    }
 }
 
-/* Part = (channels, `span` groups), the last one fastest. Meanwhile its thread asks for what the part after next, or so, reads
- * and writes. */
+/* Part = (channels, `span` groups), the last one fastest. Its products ask for what this thread's next part is likely to read
+ * and write. */
 static void run_part(void *context, int32_t part, int32_t thread)
 {
     const job *j = context;

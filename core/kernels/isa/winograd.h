@@ -110,26 +110,39 @@ static inline place next_place(place p, const grid *g)
     return p;
 }
 
-/* Where the pixels of a tile lie; a row is written as a whole vector, past its end. */
+/* Where the pixels of a tile lie; a row is written as whole vectors, past its end. */
 enum { ROW = 8, PIXELS = POSITIONS + ROW - REACH };
-typedef int64_t addresses __attribute__((vector_size(ROW * 8)));
 
-static inline void pixel_steps(addresses *steps, const grid *g)
-{
-    const int64_t step = g->image.pixel * (int64_t)sizeof(float);
-    *steps = (addresses){ 0, step, 2 * step, 3 * step, 4 * step, 5 * step, 6 * step, 7 * step };
-}
+typedef int64_t addresses __attribute__((vector_size(VL * 4)));
+enum { ADDRESSES = VL / 2, ROW_VECTORS = ROW / ADDRESSES };
 
-/* Of each of the reach x reach pixels; zeros past the borders. */
-EX_INLINE void tile_pixels(const float **at, const int reach, const grid *g, const addresses *steps, place p)
+/* Of each of the reach x reach pixels; zeros past the borders: (row & in) + step of each column, where `in` is all ones and step
+ * its distance inside of the image, else 0 and the address of the zeros. */
+EX_INLINE void tile_pixels(const float **at, const int reach, const grid *g, place p)
 {
-    const addresses number = { 0, 1, 2, 3, 4, 5, 6, 7 }, zeros = (intptr_t)g->zeros - (addresses){0};
-    const addresses in = (number >= (int64_t)-(g->col + p.col)) & (number < (int64_t)(g->w - g->col - p.col));
-    const int32_t top = g->row + p.row;
-    const float *x = g->image.data + p.image * g->image.image + top * g->image.row + (g->col + p.col) * g->image.pixel;
-    UNROLL for (int i = 0; i < reach; i++, x += g->image.row) {
-        const addresses row = top + i >= 0 && top + i < g->h ? (in & ((intptr_t)x + *steps)) | (~in & zeros) : zeros;
-        memcpy(at + i * reach, &row, sizeof row);
+    static const int64_t ones[3 * ROW] = { [ROW] = -1, -1, -1, -1, -1, -1, -1, -1 };
+    const int32_t top = g->row + p.row, left = g->col + p.col;
+    const int32_t low = left < 0 ? least(-left, ROW) : 0, high = left < g->w ? least(g->w - left, ROW) : 0;
+    const int64_t distance = g->image.pixel * (int64_t)sizeof(float);
+    const addresses zeros = (intptr_t)g->zeros - (addresses){0};
+    int64_t steps[ROW];
+    addresses in[ROW_VECTORS], step[ROW_VECTORS];
+    UNROLL for (int k = 0; k < ROW; k++) steps[k] = k * distance;
+    UNROLL for (int v = 0; v < ROW_VECTORS; v++) {
+        addresses end;
+        memcpy(&in[v], ones + ROW - low + v * ADDRESSES, sizeof in[v]);
+        memcpy(&end, ones + 2 * ROW - high + v * ADDRESSES, sizeof end);
+        memcpy(&step[v], steps + v * ADDRESSES, sizeof step[v]);
+        in[v] &= end;
+        step[v] = (step[v] & in[v]) | (zeros & ~in[v]);
+    }
+    const float *x = g->image.data + p.image * g->image.image + top * g->image.row + left * g->image.pixel;
+    UNROLL for (int i = 0; i < reach; i++, x += g->image.row, at += reach) {
+        const int row_in = top + i >= 0 && top + i < g->h;
+        UNROLL for (int v = 0; v < ROW_VECTORS; v++) {
+            const addresses row = row_in ? ((intptr_t)x & in[v]) + step[v] : zeros;
+            memcpy(at + v * ADDRESSES, &row, sizeof row);
+        }
     }
 }
 
@@ -260,14 +273,12 @@ EX_INLINE void read_tile(float *v, size_t position, const float *const at[PIXELS
 static inline void read_tiles(float *v, size_t tile, size_t position, const grid *g, int32_t from, int32_t end)
 {
     const float *at[2][PIXELS];
-    addresses steps;
-    pixel_steps(&steps, g);
     place p = tile_place(g->rows, g->cols, from);
-    tile_pixels(at[from & 1], REACH, g, &steps, p);
+    tile_pixels(at[from & 1], REACH, g, p);
     for (int32_t t = from; t < end; t++, v += tile) {
         const float *const *this = at[t & 1], **next = at[~t & 1];
         if (t + 1 < end) p = next_place(p, g);
-        tile_pixels(next, REACH, g, &steps, p);
+        tile_pixels(next, REACH, g, p);
         for (int32_t c = 0; c < g->channels; c += VL)
             read_tile(v + c, position, this, next, c, vf_first(least(VL, g->channels - c)));
     }

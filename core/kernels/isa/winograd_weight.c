@@ -13,8 +13,9 @@
 #include "conv_isa.h"
 #include "../../base/team.h"
 
+/* Sums that stay in a core's L2 cache, V and W beside them, and V and W of larger groups: bytes. */
 enum { L2_SUMS = 256 << 10, GROUP_BYTES = 256 << 10, CHUNK_BYTES = 3 << 20, MOST_TILES = 1024, READ_TILES = 8 };
-enum { PARTS = 16, SUMS_FLOATS = 2 << 20, PART_GROUPS = 2, BLOCK = 2 * VL };
+enum { PARTS = 16, SUMS_FLOATS = 2 << 20, PART_GROUPS = 4, BLOCK = 2 * VL };
 
 typedef struct job {
     grid x, dy;
@@ -83,12 +84,10 @@ EX_INLINE void gradient_tile(float *w, size_t position, const float *const *at, 
 
 static void gradient_tiles(float *w, size_t tile, size_t position, const grid *g, int32_t from, int32_t end)
 {
-    addresses steps;
-    pixel_steps(&steps, g);
     place p = tile_place(g->rows, g->cols, from);
     for (int32_t t = from; t < end; t++, w += tile, p = next_place(p, g)) {
         const float *at[EDGE * EDGE + ROW - EDGE];
-        tile_pixels(at, EDGE, g, &steps, p);
+        tile_pixels(at, EDGE, g, p);
         for (int32_t c = 0; c < g->channels; c += VL) gradient_tile(w + c, position, at, c, vf_first(least(VL, g->channels - c)));
     }
 }
@@ -161,7 +160,8 @@ static void multiply_part(void *context, int32_t part, int32_t thread)
     (void)thread;
     const job *j = context;
     const int32_t then = least(j->end + j->group, j->tiles);
-    ahead next[2] = { ahead_piece(ahead_of(&j->x, REACH, j->end, then), part, POSITIONS), ahead_piece(ahead_of(&j->dy, EDGE, j->end, then), part, POSITIONS) };
+    ahead next[2] = { ahead_piece(ahead_of(&j->x, REACH, j->end, then), part, POSITIONS),
+                      ahead_piece(ahead_of(&j->dy, EDGE, j->end, then), part, POSITIONS) };
     multiply(j, j->to_sum, j->v, part, j->end - j->from, j->from > 0, next);
 }
 
