@@ -86,7 +86,7 @@ static void compare(call *c, ex_conv_direction d, int packed, ex_team *team, dou
     }
     best(least, c, n, d, team, seconds * n);
     printf(" %8.1f", flop / least[0] * 1e-9);
-    if (n > 1) printf(" %8.1f%c", flop / least[1] * 1e-9, k->winograd_pays(d, s) ? '*' : ' ');
+    if (n > 1) printf(" %8.1f%c", flop / least[1] * 1e-9, k->winograd_pays(d, s, packed) ? '*' : ' ');
     else printf(" %8s ", "-");
     fflush(stdout);
     for (int i = 0; i < n; i++) {

@@ -15,7 +15,7 @@ typedef struct pass_line {
     const char *name;
     ex_pass run;                            /* NULL: mark does the work, or what comes after the passes asks for it by name */
     int inference, training;                /* which purposes it serves */
-    void (*mark)(ex_graph *g, int32_t batch);   /* changes attributes alone, in place, for the batch that rules are asked for */
+    void (*mark)(ex_graph *g, int32_t batch, int packed);   /* changes attributes alone, in place: for so many images, weights packed once or not */
 } pass_line;
 
 /* In the order in which they run. */
@@ -130,7 +130,7 @@ static ex_status transform(ex_plan *p, const ex_graph *g, const char *switches)
         const int chains = p->batch >= EX_CHAIN_BATCH && !is_off(switches, "chain");
         if (!serves || is_off(switches, line->name) || (line->run == ex_pass_recompute && !chains)) continue;
         if (line->run && apply(p, line->run)) return EX_FAILED;
-        if (line->mark) line->mark(p->graph, p->training ? p->batch : 1);   /* inference: the same bits for any batch */
+        if (line->mark) line->mark(p->graph, p->training ? p->batch : 1, !p->training);    /* inference: the same bits for any batch */
     }
     return apply(p, ex_pass_dense);
 }

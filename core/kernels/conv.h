@@ -64,8 +64,9 @@ typedef struct ex_conv_epilogue {
 
 typedef struct ex_conv_kernels {
     const char *name;
-    /* Whether s by Winograd is the faster one, for s->n images: a committed rule, in isa/winograd.c. */
-    int (*winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s);
+    /* Whether s by Winograd is the faster one, for s->n images: a committed rule, in isa/winograd.c. packed: the filter is
+     * packed once for many calls, so that this does not count. */
+    int (*winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s, int packed);
     /* Bytes of scratch that a call needs, for up to s->n images. */
     size_t (*scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads);
     /* Bytes that forward needs besides where moments are wanted; scratch is then one block of both. */

@@ -300,27 +300,27 @@ static size_t scratch_weight(const ex_signature *s, int32_t batch, int32_t threa
     return ex_kernels_current()->conv->scratch(EX_CONV_GRAD_WEIGHT, &g, threads);
 }
 
-static int32_t faster(const ex_conv_shape *g, ex_conv_direction d)
+static int32_t faster(const ex_conv_shape *g, ex_conv_direction d, int packed)
 {
-    return ex_kernels_current()->conv->winograd_pays(d, g) ? WINOGRAD : EX_NONE;
+    return ex_kernels_current()->conv->winograd_pays(d, g, packed) ? WINOGRAD : EX_NONE;
 }
 
-static int32_t faster_forward(const ex_signature *s, int32_t batch)
+static int32_t faster_forward(const ex_signature *s, int32_t batch, int packed)
 {
     const ex_conv_shape g = ex_conv_of_forward(s, batch);
-    return faster(&g, EX_CONV_FORWARD);
+    return faster(&g, EX_CONV_FORWARD, packed);
 }
 
-static int32_t faster_input(const ex_signature *s, int32_t batch)
+static int32_t faster_input(const ex_signature *s, int32_t batch, int packed)
 {
     const ex_conv_shape g = ex_conv_of_input(s, batch);
-    return faster(&g, EX_CONV_GRAD_INPUT);
+    return faster(&g, EX_CONV_GRAD_INPUT, packed);
 }
 
-static int32_t faster_weight(const ex_signature *s, int32_t batch)
+static int32_t faster_weight(const ex_signature *s, int32_t batch, int packed)
 {
     const ex_conv_shape g = ex_conv_of_weight(s, batch);
-    return faster(&g, EX_CONV_GRAD_WEIGHT);
+    return faster(&g, EX_CONV_GRAD_WEIGHT, packed);
 }
 
 static const char *word(const ex_conv_shape *g)

@@ -126,8 +126,8 @@ typedef struct ex_op {
     double (*macs)(const ex_signature *s);  /* of one image; NULL: 0. dim[0] == EX_BATCH counts as 1 */
     size_t (*scratch)(const ex_signature *s, int32_t batch, int32_t threads);  /* bytes; NULL: 0 */
     /* The attribute which, set to 1, lets this node run faster with more rounding, at the batch given; EX_NONE where nothing
-     * pays. A plan sets it (the pass "winograd"); NULL: none. */
-    int32_t (*faster)(const ex_signature *s, int32_t batch);
+     * pays. packed: weights are packed once for many runs. A plan sets it (the pass "winograd"); NULL: none. */
+    int32_t (*faster)(const ex_signature *s, int32_t batch, int packed);
     const ex_pieces *pieces;                /* NULL: not in pieces, unless EX_OP_BY_IMAGE */
     const char *(*kernel)(const ex_signature *s);   /* what will run, in a word, for `exeunt plan` (of inputs past EX_MAX_IN
                                                it sees nothing); NULL: "simple" */

@@ -19,7 +19,7 @@ ex_graph *ex_pass_fuse_update(const ex_graph *g, int32_t *map); /* training: the
 ex_graph *ex_pass_recompute(const ex_graph *g, int32_t *map);   /* training, with chains: normalised activations again where weight gradients read them */
 ex_graph *ex_pass_dense(const ex_graph *g, int32_t *map);       /* row-major operands for operators written in Lua */
 
-void ex_pass_winograd(ex_graph *g, int32_t batch);              /* in place: marks what kernels of fewer multiplications do faster */
+void ex_pass_winograd(ex_graph *g, int32_t batch, int packed);  /* in place: marks what kernels of fewer multiplications do faster */
 
 /* What passes share: a new graph with g's leaves copied; the node that makes `value` if it is an `op`, else NULL; and a node
  * appended under a name made from `owner`. */

@@ -32,7 +32,7 @@ void EX_SUFFIXED(ex_conv_depthwise_add_sums)(float *sums, ex_conv_image x, ex_co
 void EX_SUFFIXED(ex_conv_depthwise_join_sums)(ex_conv_filter dw, const float *sums, int32_t parts, const ex_conv_shape *s, ex_team *team);
 
 /* winograd.c, winograd_weight.c: what ex_conv_winograd_fits */
-int EX_SUFFIXED(ex_winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s);
+int EX_SUFFIXED(ex_winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s, int packed);
 size_t EX_SUFFIXED(ex_winograd_scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads);
 size_t EX_SUFFIXED(ex_winograd_moments_scratch)(const ex_conv_shape *s);
 size_t EX_SUFFIXED(ex_winograd_packed_bytes)(ex_conv_direction direction, const ex_conv_shape *s);

@@ -315,38 +315,36 @@ static size_t zero_floats(const job *j) { return round_up(j->pixel, 16); }
 
 /* The time of both ways for each pair of channels, in multiplications of the direct kernels. Direct: 9 an output. Winograd:
  * 36 times `product` for a tile, whole tiles at the borders too; whole vectors of reading (writing) it, shared by all channels
- * written (read); and once a call the filter, dearer where it leaves the caches, or the sums of a weight gradient. Measured
- * on one thread of a Zen 5, direct->Winograd, GFLOP/s (bench/conv_bench.c):
+ * written (read); and once a call the filter, or the reading of a packed one, or the sums of a weight gradient. Fitted to one
+ * thread of a Zen 5 by the cases "rule:" of bench/conv_bench.c: 8 to 256 channels, maps of 4 to 32, 1 and 64 images, both
+ * filters, all directions; what the rule takes is in the geometric mean 99.2 % (avx2 99.7 %, portable 100 %) of the faster way.
+ * direct->Winograd, GFLOP/s, avx512:
  *
- *     forward, one image     64->64 @28   @16       @14       @8        @7        @4        16->16 @28  @14       256->256 @8
- *       avx512               225->612     219->499  221->389  204->287  193->225  140->92   168->284    154->179  180->184
- *       avx2                 113->351     108->300  106->233  102->203  90->156   83->69    112->214    105->151  76->95
- *       portable             40->122      41->117   41->92    40->82    39->63    35->35    42->91      40->66    34->38
- *     forward, 64 images     64->64 @14   @8        @7        @4        32->32 @16  @7        16->16 @16  @7        128->128 @4
- *       avx512               217->391     233->612  222->506  213->599  209->476    225->387  175->296    178->243  184->381
- *     weights, one image     64->64 @28   @16       @14       @8        16->16 @28  @14       @8          128->128 @14
- *       avx512               181->539     177->417  174->323  181->184  139->229    159->142  138->101    189->294
- *     (256->256, one image, two threads, avx512: @14 279->243, @8 188->195: the filter's 9 MB pass through memory)
- *     weights, 64 images     64->64 @8    @7        @4        32->32 @16  @14       @8        16->16 @16  @14
- *       avx512               190->555     183->430  194->597  187->317    189->295  207->461  150->200    147->173 */
-static const struct costs { double product, transform, filter, large_filter, sums; } costs =
+ *     packed, one image      64->64 @28   @14       @7        @4        16->16 @28  @14       @7        256->256 @14
+ *                            229->715     229->574  223->495  218->249  216->369    210->276  182->194  225->561
+ *     forward, one image     227->645     218->435  190->255  145->113  211->349    192->248  140->152  215->408
+ *     forward, 64 images     217->654     211->490  219->528  238->669  203->346    212->270  207->271  227->579
+ *     weights, one image     196->602     189->382  193->170  168->68   174->330    188->203  156->104  191->326
+ *     weights, 64 images     203->523     203->443  207->474  192->606  189->315    188->259  175->249  180->443 */
+static const struct costs { double product, transform, packed, filter, large_filter, sums; } costs =
 #if defined(__AVX512F__)
-    { 1.2, 9, 190, 1000, 450 };
+    { 1.0, 8, 70, 120, 260, 320 };
 #elif defined(__AVX2__)
-    { 1.0, 9, 115, 800, 450 };
+    { 0.7, 4, 70, 70, 300, 420 };
 #else
-    { 1.1, 9, 100, 800, 450 };
+    { 0.7, 3, 70, 120, 300, 320 };
 #endif
 static const double margin = 1.05, large_filter = 128.0 * 128;    /* pairs of channels, of which each has 36 floats */
 
-int EX_SUFFIXED(ex_winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s)
+int EX_SUFFIXED(ex_winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s, int packed)
 {
     if (!ex_conv_winograd_fits(s)) return 0;
     job j = {0};
     plan(&j, direction == EX_CONV_GRAD_INPUT ? direction : EX_CONV_FORWARD, s);
     const double pairs = (double)j.ci * j.co, lanes = (double)round_up((size_t)j.ci, VL) + (double)round_up((size_t)j.co, VL);
     const double tile = POSITIONS * (costs.product + costs.transform * lanes / pairs);
-    const double once = direction == EX_CONV_GRAD_WEIGHT ? costs.sums : pairs > large_filter ? costs.large_filter : costs.filter;
+    const double once = direction == EX_CONV_GRAD_WEIGHT ? costs.sums : packed ? costs.packed
+                      : pairs > large_filter ? costs.large_filter : costs.filter;
     return 9.0 * s->n * j.oh * j.ow > margin * (tile * j.tiles + once);
 }
 

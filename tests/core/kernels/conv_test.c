@@ -580,20 +580,20 @@ static void rule(void)
     for (uint32_t i = 0; i < MAX_CASES; i++) {
         ex_conv_shape s = geometry(i);
         for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++)
-            if (k->winograd_pays(d, &s)) {
+            if (k->winograd_pays(d, &s, 0)) {
                 assert_true(ex_conv_winograd_fits(&s));
                 s.n *= 2;
-                assert_true(k->winograd_pays(d, &s));
+                assert_true(k->winograd_pays(d, &s, 0));
             }
     }
     const ex_conv_shape large = finish((ex_conv_shape)SQUARE(64, 64, 28, 64, 3, 1, 1, 1, 1)), strided = finish((ex_conv_shape)SQUARE(64, 64, 28, 64, 3, 2, 1, 1, 1)),
                         first = finish((ex_conv_shape)SQUARE(64, 1, 28, 64, 3, 1, 1, 1, 1)), tiny = finish((ex_conv_shape)SQUARE(1, 512, 2, 512, 3, 1, 1, 1, 1));
-    assert_true(k->winograd_pays(EX_CONV_FORWARD, &large));
-    assert_true(k->winograd_pays(EX_CONV_GRAD_INPUT, &large));
-    assert_true(k->winograd_pays(EX_CONV_GRAD_WEIGHT, &large));
-    assert_false(k->winograd_pays(EX_CONV_FORWARD, &strided));
-    assert_false(k->winograd_pays(EX_CONV_FORWARD, &first));
-    assert_false(k->winograd_pays(EX_CONV_FORWARD, &tiny));
+    assert_true(k->winograd_pays(EX_CONV_FORWARD, &large, 0));
+    assert_true(k->winograd_pays(EX_CONV_GRAD_INPUT, &large, 0));
+    assert_true(k->winograd_pays(EX_CONV_GRAD_WEIGHT, &large, 0));
+    assert_false(k->winograd_pays(EX_CONV_FORWARD, &strided, 0));
+    assert_false(k->winograd_pays(EX_CONV_FORWARD, &first, 0));
+    assert_false(k->winograd_pays(EX_CONV_FORWARD, &tiny, 0));
 }
 
 
