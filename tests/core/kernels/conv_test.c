@@ -238,7 +238,8 @@ static void describe(const char *what, uint32_t i, const ex_conv_shape *s, doubl
 static void check_definition(uint32_t i, ex_conv_shape s, ex_team *team)
 {
     const char *const names[] = { "forward", "input gradient", "weight gradient" };
-    const double terms = (double)(s.ci / s.groups) * s.kh * s.kw;
+    const int32_t ci = s.ci / s.groups;
+    const double terms = (double)ci * s.kh * s.kw;
     for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++) {
         problem p = pose(&s, i % 3 ? 0 : (int32_t)(i % 4), i % 2);
         double error;
