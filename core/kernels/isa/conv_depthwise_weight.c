@@ -17,7 +17,8 @@ typedef struct job {
     size_t padded, sums;                    /* channels rounded up; floats of a set */
     int32_t shares, channel_block, channel_parts, chunk;             /* chunk: rows that are gone through at a time */
     int cold;
-    float *share;                           /* the sets */
+    float *made;                            /* the sets, as they are made */
+    const float *share;                     /* and as they are added */
 } job;
 
 static void plan(job *j, const ex_conv_shape *s)
@@ -247,7 +248,7 @@ static void run_part(void *context, int32_t part, int32_t thread)
     const ex_conv_shape *s = j->s;
     const int32_t channel = part % j->channel_parts * j->channel_block, share = part / j->channel_parts;
     const int32_t channels = least(j->channel_block, s->ci - channel);
-    float *sums = j->share + (size_t)share * j->sums;
+    float *sums = j->made + (size_t)share * j->sums;
     for (int32_t t = 0; t < s->kh * s->kw; t++) memset(sums + (size_t)t * j->padded + channel, 0, (size_t)channels * sizeof *sums);
     add_images(j, sums, (int32_t)((int64_t)s->n * share / j->shares), (int32_t)((int64_t)s->n * (share + 1) / j->shares), channel, channels);
 }
@@ -278,7 +279,7 @@ static void join(job *j, ex_team *team)
 void EX_SUFFIXED(ex_conv_depthwise_grad_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy,
                                                 const ex_conv_shape *s, ex_team *team, void *scratch)
 {
-    job j = { .x = x, .dy = dy, .dw = dw, .share = scratch };
+    job j = { .x = x, .dy = dy, .dw = dw, .made = scratch, .share = scratch };
     plan(&j, s);
     ex_team_run(team, j.shares * j.channel_parts, run_part, &j);
     join(&j, team);
@@ -310,7 +311,7 @@ void EX_SUFFIXED(ex_conv_depthwise_join_sums)(ex_conv_filter dw, const float *su
 {
     job j = { .dw = dw };
     plan(&j, s);
-    j.share = (float *)(uintptr_t)sums;
+    j.share = sums;
     j.shares = parts;
     join(&j, team);
 }

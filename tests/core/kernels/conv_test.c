@@ -235,35 +235,36 @@ static void describe(const char *what, uint32_t i, const ex_conv_shape *s, doubl
                 s->padding[1], s->dilation[0], s->dilation[1], error);
 }
 
-static void against_definition(ex_team *team)
+static void check_definition(uint32_t i, ex_conv_shape s, ex_team *team)
 {
     const char *const names[] = { "forward", "input gradient", "weight gradient" };
-    for (uint32_t i = 0; i < MAX_CASES; i++) {
-        const ex_conv_shape s = geometry(i);
-        const int32_t gap = i % 3 ? 0 : (int32_t)(i % 4);
-        const int32_t ci = s.ci / s.groups;
-        const double terms = (double)ci * s.kh * s.kw;
-        for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++) {
-            problem p = pose(&s, gap, i % 2);
-            double error;
-            if (d == EX_CONV_FORWARD) {
-                naive_conv_forward(p.y.exact, p.x.exact, p.w.exact, i % 5 ? p.bias.exact : NULL, &s);
-                solve(&p, d, team, i % 5 != 0);
-                error = image_error(&p.y, p.yi, s.n, s.co, s.oh, s.ow, terms);
-            } else if (d == EX_CONV_GRAD_INPUT) {
-                naive_conv_grad_input(p.x.exact, p.y.exact, p.w.exact, &s);
-                solve(&p, d, team, 0);
-                error = image_error(&p.x, p.xi, s.n, s.ci, s.h, s.w, terms * s.co / s.ci);
-            } else {
-                naive_conv_grad_weight(p.w.exact, p.x.exact, p.y.exact, &s);
-                solve(&p, d, team, 0);
-                error = filter_error(&p.w, p.wf, &s, (double)s.n * s.oh * s.ow);
-            }
-            if (!(error < ROUNDING)) describe(names[d], i, &s, error);
-            assert_true(error < ROUNDING);
-            dispose(&p);
+    const int32_t ci = s.ci / s.groups;
+    const double terms = (double)ci * s.kh * s.kw;
+    for (ex_conv_direction d = 0; d < EX_CONV_DIRECTION_COUNT; d++) {
+        problem p = pose(&s, i % 3 ? 0 : (int32_t)(i % 4), i % 2);
+        double error;
+        if (d == EX_CONV_FORWARD) {
+            naive_conv_forward(p.y.exact, p.x.exact, p.w.exact, i % 5 ? p.bias.exact : NULL, &s);
+            solve(&p, d, team, i % 5 != 0);
+            error = image_error(&p.y, p.yi, s.n, s.co, s.oh, s.ow, terms);
+        } else if (d == EX_CONV_GRAD_INPUT) {
+            naive_conv_grad_input(p.x.exact, p.y.exact, p.w.exact, &s);
+            solve(&p, d, team, 0);
+            error = image_error(&p.x, p.xi, s.n, s.ci, s.h, s.w, terms * s.co / s.ci);
+        } else {
+            naive_conv_grad_weight(p.w.exact, p.x.exact, p.y.exact, &s);
+            solve(&p, d, team, 0);
+            error = filter_error(&p.w, p.wf, &s, (double)s.n * s.oh * s.ow);
         }
+        if (!(error < ROUNDING)) describe(names[d], i, &s, error);
+        assert_true(error < ROUNDING);
+        dispose(&p);
     }
+}
+
+static void against_definition(ex_team *team)
+{
+    for (uint32_t i = 0; i < MAX_CASES; i++) check_definition(i, geometry(i), team);
 }
 
 /* -- Epilogues -------------------------------------------------------------------------------------------- */
@@ -520,33 +521,38 @@ static void same_bits(problem *whole, ex_conv_direction d, int32_t first, int32_
     free(out->data);
 }
 
+static void check_bits(uint32_t i, ex_conv_shape s)
+{
+    for (ex_conv_direction d = EX_CONV_FORWARD; d <= EX_CONV_GRAD_INPUT; d++) {
+        problem p = pose(&s, 0, i % 2);
+        solve(&p, d, NULL, 1);
+        same_bits(&p, d, 0, s.n, pair);
+        same_bits(&p, d, 0, s.n, three);
+        same_bits(&p, d, 2, 1, pair);
+        same_bits(&p, d, 1, 3, NULL);
+        dispose(&p);
+    }
+    problem p = pose(&s, 0, i % 2);
+    const size_t bytes = p.w.size * sizeof(float);
+    float *want = malloc(bytes);
+    solve(&p, EX_CONV_GRAD_WEIGHT, NULL, 0);
+    memcpy(want, p.wf.data, bytes);
+    for (int k = 0; k < 2; k++) {
+        memset(p.wf.data, 0, bytes);
+        solve(&p, EX_CONV_GRAD_WEIGHT, k ? three : pair, 0);
+        assert_memory_equal(p.wf.data, want, bytes);
+    }
+    free(want);
+    dispose(&p);
+}
+
 static void bits(int winograd)
 {
     for (uint32_t i = 0; i < 16; i++) {
         ex_conv_shape s = winograd_geometry(i + 4);
         s.n = i % 3 == 2 ? 23 : 5;
         s.winograd = winograd;
-        for (ex_conv_direction d = EX_CONV_FORWARD; d <= EX_CONV_GRAD_INPUT; d++) {
-            problem p = pose(&s, 0, i % 2);
-            solve(&p, d, NULL, 1);
-            same_bits(&p, d, 0, s.n, pair);
-            same_bits(&p, d, 0, s.n, three);
-            same_bits(&p, d, 2, 1, pair);
-            same_bits(&p, d, 1, 3, NULL);
-            dispose(&p);
-        }
-        problem p = pose(&s, 0, i % 2);
-        const size_t bytes = p.w.size * sizeof(float);
-        float *want = malloc(bytes);
-        solve(&p, EX_CONV_GRAD_WEIGHT, NULL, 0);
-        memcpy(want, p.wf.data, bytes);
-        for (int k = 0; k < 2; k++) {
-            memset(p.wf.data, 0, bytes);
-            solve(&p, EX_CONV_GRAD_WEIGHT, k ? three : pair, 0);
-            assert_memory_equal(p.wf.data, want, bytes);
-        }
-        free(want);
-        dispose(&p);
+        check_bits(i, s);
     }
 }
 
@@ -570,6 +576,65 @@ static void layouts(void)
             dispose(&dense);
             dispose(&apart);
         }
+    }
+}
+
+/* -- Depthwise -------------------------------------------------------------------------------------------- */
+
+/* What tiles are made for (3 and 5 taps, strides 1 and 2, paddings up to half a kernel) at every width of a tile and rest of the
+ * channels, with now and then what they do not cover; batches of tiny images, and images beyond a cache. */
+static ex_conv_shape depthwise_geometry(uint32_t i)
+{
+    static const int32_t channels[] = { 24, 33, 40, 144, 176, 16, 2, 200, 32, 70 };
+    static const ex_conv_shape real[] = {
+        SQUARE(10, 144, 16, 144, 3, 1, 1, 1, 144), SQUARE(5, 96, 32, 96, 3, 2, 1, 1, 96), SQUARE(5, 72, 28, 72, 5, 2, 2, 1, 72),
+        SQUARE(1, 960, 7, 960, 5, 1, 2, 1, 960), SQUARE(1, 48, 56, 48, 3, 1, 1, 1, 48), SQUARE(60, 8, 4, 8, 3, 1, 1, 1, 8),
+    };
+    const uint32_t n = sizeof real / sizeof *real;
+    if (i < n) return finish(real[i]);
+    for (uint32_t k = 0;; k += 16) {
+        const int32_t c = channels[i % 10], kernel = draw(i, k, 0, 4) ? draw(i, k + 14, 1, 2) * 2 + 1 : draw(i, k + 1, 1, 4), stride = draw(i, k + 2, 1, 2);
+        ex_conv_shape s = {
+            .n = draw(i, k + 3, 1, 6), .ci = c, .h = draw(i, k + 4, 1, 20), .w = draw(i, k + 5, 1, 34), .co = c, .kh = draw(i, k + 6, 0, 3) ? kernel : draw(i, k + 7, 1, 5),
+            .kw = kernel, .groups = c, .stride = { draw(i, k + 8, 0, 3) ? stride : draw(i, k + 9, 1, 3), stride }, .padding = { draw(i, k + 10, 0, 3), kernel / 2 },
+            .dilation = { draw(i, k + 11, 0, 5) ? 1 : 2, 1 },
+        };
+        if (!draw(i, k + 12, 0, 3)) s.padding[1] = draw(i, k + 13, 0, kernel);
+        if (valid(&s)) return finish(s);
+    }
+}
+
+enum { DEPTHWISE_CASES = 80 };
+
+/* Where all pixels of x are equal, so are the bits of all outputs that read no border, wherever they lie in tiles and rows. */
+static void check_places(uint32_t i, ex_conv_shape s)
+{
+    problem p = pose(&s, 0, i % 2);
+    for (ptrdiff_t k = 0; k < p.xi.image * s.n; k++) p.xi.data[k] = p.xi.data[k % s.ci];
+    solve(&p, EX_CONV_FORWARD, pair, 1);
+    const float *first = NULL;
+    EACH_NUMBER(s) {
+        const int32_t top = h * s.stride[0] - s.padding[0], left = w * s.stride[1] - s.padding[1];
+        if (top < 0 || left < 0 || top + (s.kh - 1) * s.dilation[0] >= s.h || left + (s.kw - 1) * s.dilation[1] >= s.w) continue;
+        if (!first) first = at(p.yi, n, h, w, 0);
+        assert_int_equal(bits_of(first[c]), bits_of(*at(p.yi, n, h, w, c)));
+    }
+    dispose(&p);
+}
+
+static void depthwise(void)
+{
+    for (uint32_t i = 0; i < DEPTHWISE_CASES; i++) {
+        const ex_conv_shape s = depthwise_geometry(i);
+        ex_team *team = i % 2 ? pair : three;
+        check_definition(i, s, team);
+        check_epilogue(i, s, team);
+        check_moments(i, s, team);
+        check_packed(i, EX_CONV_FORWARD, s, team);
+        check_packed(i, EX_CONV_GRAD_INPUT, s, team);
+        check_pieces(i, s, team);
+        check_places(i, s);
+        if (s.n >= 4) check_bits(i, s);
     }
 }
 
@@ -625,6 +690,7 @@ static void direct_bits(void) { bits(0); }
 static void the_bits_of_winograd(void **state) { (void)state; every_set(winograd_bits); }
 static void the_epilogues_of_winograd(void **state) { (void)state; every_set(winograd_epilogues); }
 static void the_bits_of_direct_kernels(void **state) { (void)state; every_set(direct_bits); }
+static void the_depthwise_kernels(void **state) { (void)state; every_set(depthwise); }
 static void the_bits_of_any_layout(void **state) { (void)state; every_set(layouts); }
 static void the_rule(void **state) { (void)state; every_set(rule); }
 
@@ -643,6 +709,7 @@ int main(void)
         cmocka_unit_test(the_bits_of_winograd),
         cmocka_unit_test(the_epilogues_of_winograd),
         cmocka_unit_test(the_bits_of_direct_kernels),
+        cmocka_unit_test(the_depthwise_kernels),
         cmocka_unit_test(the_bits_of_any_layout),
         cmocka_unit_test(the_rule),
     };
