@@ -52,6 +52,10 @@ EX_INLINE vf largest(int rows, int columns, const float *x, const ex_window *w, 
 /* Maps go over `vectors` vectors of channels at a time, their numbers in registers, in stretches of windows that stay in the
  * first cache until their last channel is done. */
 enum { STRETCH = 64 };
+
+/* A stretch ahead: a vector here and there is no stream that the hardware would follow. */
+EX_INLINE void ahead(const float *p, ptrdiff_t pixel) { __builtin_prefetch(p + STRETCH * pixel); }
+
 #define EACH_STRETCH(windows, channels, block) \
     for (ptrdiff_t from = 0; from < (windows); from += STRETCH) { \
         ptrdiff_t to = from + STRETCH < (windows) ? from + STRETCH : (windows), c = 0; \
@@ -76,6 +80,8 @@ EX_INLINE void forward_block(int rows, int columns, int add, int vectors, const 
     for (ptrdiff_t p = from; p < to; p++)
         for (int v = 0; v < vectors; v++) {
             ptrdiff_t at = c + v * VL;
+            if (rows == 1) ahead(in->x + p * columns * in->w->column + at, columns * in->w->column);
+            if (add) ahead(in->shortcut + p * in->shortcut_pixel + at, in->shortcut_pixel);
             vf z = largest(rows, columns, in->x + p * columns * in->w->column + at, in->w, &f[v], rest, NULL);
             if (add) z += take(in->shortcut + p * in->shortcut_pixel + at, rest);
             give(in->y + p * in->y_pixel + at, limit(z, &l), rest);
@@ -113,6 +119,8 @@ EX_INLINE void sums_vector(int rows, int columns, vf *s, vf *t, const sums_in *i
                            ptrdiff_t p, ptrdiff_t c, ptrdiff_t rest)
 {
     vf dy = loaded(take(in->dy + p * in->dy_pixel + c, rest)), at;
+    ahead(in->dy + p * in->dy_pixel + c, in->dy_pixel);
+    if (rows == 1) ahead(in->x + p * columns * in->w->column + c, columns * in->w->column);
     vf z = largest(rows, columns, in->x + p * columns * in->w->column + c, in->w, f, rest, &at), d = keep(within(z, l), dy);
     *s += d;
     *t += d * (at - f->center);
@@ -223,6 +231,8 @@ EX_INLINE void input_block(int rows, int columns, int small, int vectors, const 
     for (ptrdiff_t p = from; p < to; p++)
         for (int v = 0; v < vectors; v++) {
             ptrdiff_t at = c + v * VL, first = p * columns;
+            ahead(in->dy + p * in->dy_pixel + at, in->dy_pixel);
+            if (rows == 1) ahead(in->x + first * in->w->column + at, columns * in->w->column);
             input_window(rows, columns, small, in->dx + first * in->to->column + at, in->to, in->x + first * in->w->column + at, in->w,
                          loaded(take(in->dy + p * in->dy_pixel + at, rest)), &f[v], &g[v], &l, rest);
         }
@@ -258,6 +268,10 @@ EX_INLINE void add_vector(int two, vf *s, vf *t, const add_in *in, vf center, co
                           ptrdiff_t rest)
 {
     vf d = loaded(take(in->dy + p * in->dy_pixel + c, rest)), x = loaded(take(in->x + p * in->x_pixel + c, rest));
+    ahead(in->dy + p * in->dy_pixel + c, in->dy_pixel);
+    ahead(in->x + p * in->x_pixel + c, in->x_pixel);
+    ahead(in->y + p * in->y_pixel + c, in->y_pixel);
+    if (two) ahead(in->more + p * in->more_pixel + c, in->more_pixel);
     if (two) d += take(in->more + p * in->more_pixel + c, rest);
     d = keep(within(take(in->y + p * in->y_pixel + c, rest), l), d);
     give(in->dz + p * in->dz_pixel + c, d, rest);
