@@ -8,9 +8,9 @@
 #include "../base/error.h"
 #include "../base/memory.h"
 
-/* PIECE_BYTES: what a step reads and writes of a
- * piece, about a third of a core's L2 cache. PARTS: the most parts where sums are kept for each; LEAST_PARTS: for balance. */
-enum { PARTS = 32, LEAST_PARTS = 16, PIECE_BYTES = 384 << 10 };
+/* PIECE_BYTES: the most that a step reads and writes of a piece, two thirds of a core's L2 cache. LEAST_PARTS, for balance; where
+ * sums over images are kept for each part, PART_IMAGES in one, so that they are added up seldom, and at most MOST_PARTS. */
+enum { LEAST_PARTS = 16, MOST_PARTS = 64, PART_IMAGES = 4, PIECE_BYTES = 640 << 10 };
 
 typedef enum where { WAITING, DONE, MEMBER, LATER } where;
 
@@ -42,7 +42,7 @@ int ex_chain_admits(const ex_graph *g, const ex_node *n)
     if (!batched || !op->pieces) return batched;
     ex_shape in[EX_MAX_IN], out[EX_MAX_OUT];
     const ex_signature s = ex_node_signature(g, n, in, out);
-    return op->pieces->shared(&s, PARTS) != SIZE_MAX;
+    return op->pieces->shared(&s, LEAST_PARTS) != SIZE_MAX;
 }
 
 static int made_by(const forming *f, int32_t value, where w)
@@ -115,9 +115,11 @@ static void size_pieces(const ex_plan *p, ex_chain *c, const int32_t *node)
         if (bytes > most) most = bytes;
         c->sums |= n->op->pieces && n->op->pieces->end;
     }
-    const int32_t largest = c->sums ? (p->batch + PARTS - 1) / PARTS : p->batch / LEAST_PARTS;
+    int32_t parts = p->batch / PART_IMAGES;
+    parts = parts < LEAST_PARTS ? LEAST_PARTS : parts > MOST_PARTS ? MOST_PARTS : parts;
+    const int32_t largest = c->sums ? (p->batch + parts - 1) / parts : p->batch / LEAST_PARTS;
     c->images = PIECE_BYTES / most < 1 ? 1 : PIECE_BYTES / most > largest ? largest : (int32_t)(PIECE_BYTES / most);
-    c->parts = !c->sums ? (p->batch + c->images - 1) / c->images : p->batch < PARTS ? p->batch : PARTS;
+    c->parts = !c->sums ? (p->batch + c->images - 1) / c->images : parts;
 }
 
 /* -- All ------------------------------------------------------------------------------------------------------------- */

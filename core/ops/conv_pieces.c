@@ -104,13 +104,13 @@ static void piece_input(const ex_call *c)
 
 const ex_pieces ex_conv_input_pieces = { .shared = shared_input, .scratch = piece_scratch_input, .begin = begin_input, .piece = piece_input };
 
-enum { SUMS_BYTES = 8 << 20 };              /* of all parts: more than the caches hold costs more than it saves */
+enum { SUMS_BYTES = 512 << 10 };            /* of a part: more than half of a core's L2 cache costs more than it saves */
 
 static size_t shared_weight(const ex_signature *s, int32_t parts)
 {
     const ex_conv_shape g = ex_conv_of_weight(s, 1);
     const size_t each = ex_kernels_current()->conv->sums_floats(&g) * sizeof(float);
-    return each && each * (size_t)parts <= SUMS_BYTES ? each * (size_t)parts : SIZE_MAX;
+    return each && each <= SUMS_BYTES ? each * (size_t)parts : SIZE_MAX;
 }
 
 static size_t piece_scratch_weight(const ex_signature *s, int32_t images)
