@@ -3,6 +3,7 @@
 #include "plan.h"
 #include "../base/error.h"
 #include "../base/team.h"
+#include "../ops/loop.h"
 
 typedef struct run {
     ex_plan *p;
@@ -32,9 +33,24 @@ static ex_operand cut(const run *r, int32_t value, const ex_operand *whole, int3
     if (!ex_value_is_batched(&p->graph->value[value])) return o;
     const ex_place *at = &p->place[p->place[value].group];
     o.dim[0] = n;
+    if (at->staged == r->c - p->chain) {
+        o.data = share(r, thread) + at->stage;
+        return o;
+    }
     o.data = at->chain != EX_NONE ? share(r, thread) + at->offset
                                   : (char *)o.data + first * o.stride[0] * (ptrdiff_t)ex_dtype_size(o.dtype);
     return o;
+}
+
+/* What the step made in a piece of its own goes to where the batch lies. */
+static void unstage(const run *r, const ex_step *s, const ex_operand *out, int32_t first)
+{
+    const ex_plan *p = r->p;
+    for (int32_t k = 0; k < s->node->outputs; k++) {
+        if (p->place[p->place[s->node->out[k]].group].staged != r->c - p->chain) continue;
+        const ex_operand *whole = &s->out[k];
+        ex_stream_floats((float *)whole->data + first * whole->stride[0], out[k].data, out[k].dim[0] * whole->stride[0]);
+    }
 }
 
 static ex_call call_of(const run *r, const ex_step *s)
@@ -63,6 +79,7 @@ static ex_status run_step(const run *r, const ex_step *s, int32_t thread, int32_
     call.scratch = share(r, thread) + s->piece_offset;
     if (node->op->pieces) node->op->pieces->piece(&call);
     else node->op->forward(&call);
+    unstage(r, s, out, first);
     return r->check ? r->check(r->p, s, out) : EX_OK;
 }
 

@@ -7,7 +7,7 @@
 #include "../base/error.h"
 #include "../base/memory.h"
 
-enum { ALIGN = 64 };
+enum { ALIGN = 64, STREAM_BYTES = 3 << 20 };
 
 static size_t round_up(size_t bytes) { return (bytes + ALIGN - 1) / ALIGN * ALIGN; }
 
@@ -229,6 +229,33 @@ static void extend_lifetimes(ex_plan *p)
         }
 }
 
+/* A large value that one step of a chain makes, in memory that nothing of the chain read before, is written past the caches. */
+static int32_t staged_by(const ex_plan *p, int32_t v)
+{
+    const ex_place *at = &p->place[v];
+    const ex_value *value = &p->graph->value[v];
+    if (at->chain != EX_NONE || value->tensor || value->kind != EX_VALUE_RESULT || !ex_value_is_batched(value) || at->first < 0) return EX_NONE;
+    if (value->shape.dtype != EX_FLOAT32 || ex_plan_value_bytes(p, v) < STREAM_BYTES || at->stride[0] != ex_shape_count(&value->shape)) return EX_NONE;
+    const int32_t c = p->step[at->first].chain;
+    int32_t writers = 0;
+    for (int32_t s = 0; c != EX_NONE && s < p->steps; s++)
+        for (int32_t k = 0; k < p->step[s].node->outputs; k++)
+            writers += !p->step[s].alias && p->place[p->step[s].node->out[k]].group == v;
+    return writers == 1 ? c : EX_NONE;
+}
+
+/* The last step of the chain that reads or makes the group. */
+static int32_t last_in_chain(const ex_plan *p, const ex_chain *c, int32_t group)
+{
+    int32_t last = c->from;
+    for (int32_t s = c->from; s < c->to; s++) {
+        const ex_node *n = p->step[s].node;
+        for (int32_t i = 0; i < n->inputs + n->outputs; i++)
+            if (p->place[i < n->inputs ? n->in[i] : n->out[i - n->inputs]].group == group) last = s;
+    }
+    return last;
+}
+
 static void size_step(ex_plan *p, const ex_chain *c, ex_step *s)
 {
     const ex_pieces *pieces = s->node->op->pieces;
@@ -246,6 +273,10 @@ static void place_chain(ex_plan *p, int32_t number, block *blocks, block **near)
     int32_t count = 0;
     for (int32_t v = 0; v < p->graph->values; v++) {
         ex_place *at = &p->place[v];
+        if (at->group == v && at->staged == number) {
+            at->stage_bytes = round_up(ex_plan_value_bytes(p, v) / (size_t)p->batch * (size_t)c->images);
+            blocks[count++] = (block){ at->stage_bytes, 0, at->first, last_in_chain(p, c, v), &at->stage };
+        }
         if (at->group != v || at->chain != number) continue;
         at->bytes = round_up(ex_plan_value_bytes(p, v) / (size_t)p->batch * (size_t)c->images);
         blocks[count++] = (block){ at->bytes, 0, at->first, at->last, &at->offset };
@@ -310,6 +341,7 @@ ex_status ex_plan_place(ex_plan *p, int in_place)
         lifetimes(p);
         find_local_groups(p);
         if (in_place) share_in_place(p);
+        for (int32_t v = 0; v < p->graph->values; v++) p->place[v].staged = p->place[v].group == v ? staged_by(p, v) : EX_NONE;
         for (int32_t c = 0; c < p->chains; c++) place_chain(p, c, blocks, near);
         extend_lifetimes(p);
         const int32_t count = collect(p, blocks);

@@ -10,6 +10,9 @@ typedef struct ex_place {
     int32_t first, last;                    /* of the group: steps at which it is written first and read last */
     int32_t chain;                          /* the chain that alone knows the group, or EX_NONE: `offset` is then where a piece of
                                                `bytes` lies in each thread's share of the chain's memory */
+    int32_t staged;                         /* the chain that makes the group there in pieces of `stage_bytes` at `stage` of each thread's
+                                               share, and copies each past the caches to where the batch lies; EX_NONE */
+    size_t stage, stage_bytes;
     size_t whole;                           /* in the arena: where all images lie when such a chain runs step by step */
 } ex_place;
 

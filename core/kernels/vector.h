@@ -30,6 +30,8 @@ typedef struct ex_vector_kernels {
     void (*binary[EX_BINARY_KIND_COUNT])(float *out, const float *a, const float *b, ptrdiff_t n);
     void (*scale)(float *out, const float *x, float s, ptrdiff_t n);        /* out = s x */
     void (*scale_add)(float *out, const float *x, float s, ptrdiff_t n);    /* out = out + s x */
+    /* out = x, past the caches: for what is read again only after much else; out on a 64-byte border, or it is a plain copy */
+    void (*stream)(float *out, const float *x, ptrdiff_t n);
     double (*square_sum)(const float *x, ptrdiff_t n);
     double (*dot)(const float *a, const float *b, ptrdiff_t n);
     void (*sgd)(float *p, float *velocity, const float *g, const ex_sgd_numbers *k, ptrdiff_t n);  /* velocity may be NULL */

@@ -315,3 +315,5 @@ void ex_operand_copy(const ex_operand *out, const ex_operand *in, ex_team *team)
     int turns = c.to_planes || (floats && plane_form(out, 0) && plane_form(in, 1));
     ex_team_run(team, parts, turns ? copy_planes : copy_rows, &c);
 }
+
+void ex_stream_floats(float *out, const float *in, int64_t n) { ex_kernels_current()->vector->stream(out, in, (ptrdiff_t)n); }

@@ -48,6 +48,8 @@ void ex_loop_rows_walk(const ex_loop *l, int64_t begin, int64_t end, int32_t wri
 /* Steps per part of a reduction over `count` steps of `width` elements each: at most EX_LOOP_SUMS parts. */
 int64_t ex_loop_sum_step(int64_t count, int64_t width);
 
+/* n floats past the caches (kernels/vector.h: stream). */
+void ex_stream_floats(float *out, const float *in, int64_t n);
 /* Axes of operand o are renamed: out.dim[i] = o.dim[order[i]]. */
 ex_operand ex_operand_permute(const ex_operand *o, const int32_t *order);
 /* A dense row-major operand of the shape of `like`, at `data`. */

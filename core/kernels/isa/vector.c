@@ -261,11 +261,30 @@ static int32_t vote_rank(double *out, const double *vote, const double *more, in
     return own != own ? classes : (int32_t)ahead;
 }
 
+static void stream(float *out, const float *x, ptrdiff_t n)
+{
+#if defined(__AVX512F__) || defined(__AVX2__)
+    const ptrdiff_t whole = (uintptr_t)out % 64 ? 0 : n / VL * VL;
+    for (ptrdiff_t i = 0; i < whole; i += VL) {
+        const vf v = vf_load(x + i);
+#if defined(__AVX512F__)
+        __builtin_ia32_movntps512(out + i, v);
+#else
+        __builtin_ia32_movntps256(out + i, v);
+#endif
+    }
+    __builtin_ia32_sfence();
+#else
+    const ptrdiff_t whole = 0;
+#endif
+    memcpy(out + whole, x + whole, (size_t)(n - whole) * sizeof *out);
+}
+
 const ex_vector_kernels EX_SUFFIXED(ex_vector_kernels) = {
     .name = EX_TEXT(EX_ISA_SUFFIX),
     .unary = { relu, relu6, negate, absolute_value, square, square_root },
     .binary = { add, subtract, multiply, divide, maximum, minimum, equal, less, less_equal, relu_grad, relu6_grad },
-    .scale = scale, .scale_add = scale_add, .square_sum = square_sum, .dot = dot, .sgd = sgd, .adam = adam,
+    .scale = scale, .scale_add = scale_add, .stream = stream, .square_sum = square_sum, .dot = dot, .sgd = sgd, .adam = adam,
     .transpose = transpose,
     .fill_rows = fill_rows, .scale_rows = scale_rows,
     .sum_rows = sum_rows, .moment_rows = moment_rows, .product_rows = product_rows,

@@ -163,6 +163,29 @@ static void what_only_chains_know_has_room_for_pieces(void **state)
     stop(&without);
 }
 
+/* A large result that is read after the chain is made in pieces and written past the caches; what is small is not. */
+static void large_results_are_staged(void **state)
+{
+    (void)state;
+    enum { MANY = 320 };                    /* images of 8 x 18 x 18: 3.2 MiB */
+    trainer t = start(NULL, NULL, MANY);
+    const ex_plan *p = t.plan;
+    int32_t staged = 0;
+    for (int32_t v = 0; v < p->graph->values; v++) {
+        const ex_place *at = &p->place[v];
+        if (at->group != v || at->staged == EX_NONE) continue;
+        staged++;
+        assert_int_equal(at->chain, EX_NONE);
+        assert_int_equal(p->step[at->first].chain, at->staged);
+        assert_true(ex_plan_value_bytes(p, v) >= 3 << 20 && at->stage_bytes < ex_plan_value_bytes(p, v) / 8);
+    }
+    assert_true(staged > 2);
+    stop(&t);
+    t = start(NULL, NULL, BATCH);
+    for (int32_t v = 0; v < t.plan->graph->values; v++) assert_int_equal(t.plan->place[v].staged, EX_NONE);
+    stop(&t);
+}
+
 static void small_batches_have_none(void **state)
 {
     (void)state;
@@ -176,8 +199,10 @@ static void small_batches_have_none(void **state)
 static void gradients_agree(void **state)
 {
     (void)state;
-    for (int32_t n = 1; n <= BATCH; n += 18) {
-        trainer with = start(NULL, NULL, BATCH), without = start("-chain", NULL, BATCH);
+    static const int32_t images[] = { 1, 19, BATCH, 330 };  /* the last one: more than a chain keeps in the caches */
+    for (int k = 0; k < 4; k++) {
+        const int32_t n = images[k], batch = n > BATCH ? n : BATCH;
+        trainer with = start(NULL, NULL, batch), without = start("-chain", NULL, batch);
         run_ok(with.plan, n, 0);
         run_ok(without.plan, n, 0);
         for (int32_t i = 0; i < with.count; i++) {
@@ -251,7 +276,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chains_end_where_a_sum_is_needed), cmocka_unit_test(a_convolution_follows_the_norm_before_it),
-        cmocka_unit_test(what_only_chains_know_has_room_for_pieces), cmocka_unit_test(small_batches_have_none),
+        cmocka_unit_test(what_only_chains_know_has_room_for_pieces), cmocka_unit_test(large_results_are_staged),
+        cmocka_unit_test(small_batches_have_none),
         cmocka_unit_test(gradients_agree), cmocka_unit_test(bits_do_not_depend_on_the_team), cmocka_unit_test(inference_keeps_its_bits),
     };
     return cmocka_run_group_tests_name("chains", tests, NULL, NULL);

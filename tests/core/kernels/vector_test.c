@@ -122,6 +122,26 @@ static void scaling_and_sums_of_every_length(void **state)
     assert_int_equal(ex_isa_select(NULL), EX_OK);
 }
 
+/* To borders of the cache's lines and off them. */
+static void streaming_copies_every_length(void **state)
+{
+    (void)state;
+    block b;
+    const ex_vector_kernels *v;
+    float *to = aligned_alloc(64, sizeof(float) * (size_t)(LONGEST + 80));
+    for (int32_t isa = 0; (v = set(isa)); isa++)
+        for (ptrdiff_t n = 0; n <= LONGEST; n++)
+            for (ptrdiff_t shift = 0; shift < 3; shift++) {
+                fill(&b, (uint32_t)n);
+                memset(to, 0, sizeof(float) * (size_t)(LONGEST + 80));
+                v->stream(to + shift, b.in[0], n);
+                assert_memory_equal(to + shift, b.in[0], sizeof(float) * (size_t)n);
+                for (ptrdiff_t i = shift + n; i < LONGEST + 80; i++) assert_true(to[i] == 0);
+            }
+    free(to);
+    assert_int_equal(ex_isa_select(NULL), EX_OK);
+}
+
 /* The arithmetic of whole and partial vectors is one: shifting an array shifts the results, bit by bit. */
 static void a_number_does_not_depend_on_its_place(void **state)
 {
@@ -248,7 +268,7 @@ static void votes_are_the_same_everywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(maps_of_every_length), cmocka_unit_test(scaling_and_sums_of_every_length),
+        cmocka_unit_test(maps_of_every_length), cmocka_unit_test(streaming_copies_every_length), cmocka_unit_test(scaling_and_sums_of_every_length),
         cmocka_unit_test(a_number_does_not_depend_on_its_place), cmocka_unit_test(rows_of_every_width), cmocka_unit_test(turned_matrices),
         cmocka_unit_test(votes_are_the_same_everywhere),
     };
