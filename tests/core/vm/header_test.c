@@ -33,7 +33,7 @@ static const layout LAYOUT[] = {
     W(ex_plan_node_info), F(ex_plan_node_info, name), F(ex_plan_node_info, op), F(ex_plan_node_info, kernel),
     F(ex_plan_node_info, macs), F(ex_plan_node_info, bytes), F(ex_plan_node_info, traffic),
     F(ex_plan_node_info, scratch), F(ex_plan_node_info, seconds), F(ex_plan_node_info, dtype), F(ex_plan_node_info, ndim), F(ex_plan_node_info, dim), F(ex_plan_node_info, commit),
-    F(ex_plan_node_info, constant),
+    F(ex_plan_node_info, constant), F(ex_plan_node_info, chain), F(ex_plan_node_info, in_pieces),
     W(ex_plan_info), F(ex_plan_info, nodes), F(ex_plan_info, batch), F(ex_plan_info, threads), F(ex_plan_info, arena_bytes),
     F(ex_plan_info, sum_bytes), F(ex_plan_info, macs), F(ex_plan_info, runs),
     W(ex_operand_info), F(ex_operand_info, data), F(ex_operand_info, dtype), F(ex_operand_info, ndim), F(ex_operand_info, dim),
