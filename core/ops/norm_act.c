@@ -394,7 +394,7 @@ static void end_add_grad(const ex_call *call) { give_sums(call, partials(call, c
         w.numbers = numbers_at(call, call->shared); \
         if (pooled) set_kernel(&w, call); \
         if (sums) w.partial = partials(call, call->shared) + (size_t)call->part * 2 * (size_t)call->in[0].dim[1]; \
-        if (sums && !call->more) clear(w.partial, 1, call->in[0].dim[1]); \
+        if ((sums) && !call->more) clear(w.partial, 1, call->in[0].dim[1]); \
         run_piece(&w); \
     }
 static void nothing(const ex_call *call) { (void)call; }

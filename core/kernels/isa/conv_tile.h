@@ -178,6 +178,6 @@ static inline int32_t tile_start(int32_t total, int32_t blocks, int32_t b)
 /* How many of `rows` rows a tile of nv vectors may have if it is `columns` wide. */
 static inline int32_t tile_rows(int32_t columns, int32_t rows, int32_t nv)
 {
-    const int32_t most = (nv > 1 ? TILE : WIDE) / columns;
+    const int32_t most = (nv > 1 ? TILE : WIDE) / (columns > 1 ? columns : 1);
     return rows < most ? (rows < MOST_ROWS ? rows : MOST_ROWS) : most < MOST_ROWS ? most : MOST_ROWS;
 }

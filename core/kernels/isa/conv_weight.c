@@ -23,6 +23,7 @@ typedef struct job {
     int32_t images, rows;                   /* of a chunk */
     size_t sums, strip;                     /* floats of one share's sums, of one thread's strip */
     float *share, *strips;
+    const float *joined;                    /* the shares that are added up */
 } job;
 
 static int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
@@ -217,7 +218,7 @@ static void add_shares(void *context, int32_t part, int32_t thread)
     const ex_conv_shape *s = j->s;
     const int32_t tap = part % (s->kh * s->kw), group = part / (s->kh * s->kw);
     float *out = j->dw.data + tap / s->kw * j->dw.row + tap % s->kw * j->dw.col + group * j->co * j->dw.out;
-    const float *in = j->share + (size_t)part * (size_t)j->ci * (size_t)j->co;
+    const float *in = j->joined + (size_t)part * (size_t)j->ci * (size_t)j->co;
     for (int32_t c = 0; c < j->ci; c++, out += j->dw.in, in += j->co)
         for (int32_t o = 0; o < j->co; o += VL) {
             const int32_t lanes = least(VL, j->co - o);
@@ -229,11 +230,11 @@ static void add_shares(void *context, int32_t part, int32_t thread)
         }
 }
 
-static void join(const job *j, ex_team *team)
+static void join(job *j, ex_team *team)
 {
     const int32_t taps = j->s->groups * j->s->kh * j->s->kw;
     if (j->sums * (size_t)j->shares < 32768) team = NULL;
-    ex_team_run(team, taps, add_shares, (void *)(uintptr_t)j);
+    ex_team_run(team, taps, add_shares, j);
 }
 
 size_t EX_SUFFIXED(ex_conv_weight_scratch)(const ex_conv_shape *s, int32_t threads)
@@ -254,6 +255,7 @@ void EX_SUFFIXED(ex_conv_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_ima
     const int in_place = j.shares == 1 && s->groups == 1 && dw.out == 1 && dw.in == j.co
         && dw.col == (ptrdiff_t)j.ci * j.co && dw.row == s->kw * dw.col;
     if (in_place) j.share = dw.data;
+    j.joined = j.share;
     ex_team_run(team, j.shares * s->groups * j.splits, run_part, &j);
     if (!in_place) join(&j, team);
 }
@@ -288,6 +290,6 @@ void EX_SUFFIXED(ex_conv_weight_join_sums)(ex_conv_filter dw, const float *sums,
     job j = { .dw = dw };
     plan(&j, &f);
     j.shares = parts;
-    j.share = (float *)(uintptr_t)sums;     /* only read */
+    j.joined = sums;
     join(&j, team);
 }

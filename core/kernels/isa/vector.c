@@ -268,12 +268,12 @@ static void stream(float *out, const float *x, ptrdiff_t n)
     for (ptrdiff_t i = 0; i < whole; i += VL) {
         const vf v = vf_load(x + i);
 #if defined(__AVX512F__)
-        __builtin_ia32_movntps512(out + i, v);
+        _mm512_stream_ps(out + i, (__m512)v);
 #else
-        __builtin_ia32_movntps256(out + i, v);
+        _mm256_stream_ps(out + i, (__m256)v);
 #endif
     }
-    __builtin_ia32_sfence();
+    _mm_sfence();
 #else
     const ptrdiff_t whole = 0;
 #endif

@@ -29,7 +29,8 @@ static int32_t convolution(ex_graph *g, const char *name, int32_t x, int32_t in,
     char weight[64], b[64];
     snprintf(weight, sizeof weight, "%s.weight", name);
     snprintf(b, sizeof b, "%s.bias", name);
-    const ex_attr attr[] = { { "padding", 1, { kernel / 2 } }, { "stride", 1, { stride } }, { "groups", 1, { groups } } };
+    const int32_t padding = kernel / 2;
+    const ex_attr attr[] = { { "padding", 1, { padding } }, { "stride", 1, { stride } }, { "groups", 1, { groups } } };
     int32_t input[3] = { x, add_param(g, weight, LIST(out, in / groups, kernel, kernel)) };
     if (bias) input[2] = add_param(g, b, LIST(out));
     return add_node_with(g, name, "conv2d", bias ? 3 : 2, input, 3, attr);
