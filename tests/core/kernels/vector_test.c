@@ -128,7 +128,7 @@ static void streaming_copies_every_length(void **state)
     (void)state;
     block b;
     const ex_vector_kernels *v;
-    float *to = aligned_alloc(64, sizeof(float) * (size_t)(LONGEST + 80));
+    float *to = aligned_alloc(64, (sizeof(float) * (size_t)(LONGEST + 80) + 63) / 64 * 64);
     for (int32_t isa = 0; (v = set(isa)); isa++)
         for (ptrdiff_t n = 0; n <= LONGEST; n++)
             for (ptrdiff_t shift = 0; shift < 3; shift++) {
