@@ -21,14 +21,6 @@ typedef struct forming {
     int32_t *member, members, *later, laters;
 } forming;
 
-ex_signature ex_node_signature(const ex_graph *g, const ex_node *n, ex_shape *in, ex_shape *out)
-{
-    for (int32_t i = 0; i < n->inputs && i < EX_MAX_IN; i++) in[i] = g->value[n->in[i]].shape;
-    for (int32_t k = 0; k < n->outputs; k++) out[k] = g->value[n->out[k]].shape;
-    return (ex_signature){ .inputs = n->inputs, .outputs = n->outputs, .in = in, .out = out, .attr = (const ex_numbers *)n->attr,
-                           .attr_count = n->attr_count };
-}
-
 static int is_batched(const ex_graph *g, int32_t value) { return ex_value_is_batched(&g->value[value]); }
 
 int ex_chain_admits(const ex_graph *g, const ex_node *n)

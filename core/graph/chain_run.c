@@ -19,7 +19,7 @@ static int32_t parts_of(const ex_plan *p, const ex_chain *c)
 
 int ex_chain_serves(const ex_plan *p, const ex_chain *c)
 {
-    const int32_t threads = p->team ? ex_team_size(p->team) : 1;
+    const int32_t threads = ex_team_size(p->team);
     return c->sums || parts_of(p, c) >= threads || p->n > c->images * threads;
 }
 
@@ -134,7 +134,7 @@ static void frame(const run *r, int end)
 /* Each thread's time in each step, as a share of the time that all of them took. */
 static void count_seconds(ex_plan *p, const ex_chain *c)
 {
-    const int32_t threads = p->team ? ex_team_size(p->team) : 1;
+    const int32_t threads = ex_team_size(p->team);
     for (int32_t i = c->from; i < c->to; i++)
         for (int32_t t = 0; t < threads; t++) {
             double *seconds = &p->thread_seconds[(size_t)t * (size_t)p->steps + (size_t)i];

@@ -10,10 +10,7 @@ static double node_macs(const ex_graph *g, const ex_node *n)
     if (!n->op->macs) return 0;
     ex_shape in[EX_MAX_IN], out[EX_MAX_OUT];
     if (n->inputs > EX_MAX_IN) return 0;    /* n-ary sums multiply nothing */
-    for (int32_t i = 0; i < n->inputs; i++) in[i] = g->value[n->in[i]].shape;
-    for (int32_t i = 0; i < n->outputs; i++) out[i] = g->value[n->out[i]].shape;
-    ex_signature s = { .inputs = n->inputs, .outputs = n->outputs, .in = in, .out = out,
-                       .attr = (const ex_numbers *)n->attr, .attr_count = n->attr_count };
+    const ex_signature s = ex_node_signature(g, n, in, out);
     return n->op->macs(&s);
 }
 

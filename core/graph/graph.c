@@ -86,6 +86,14 @@ void ex_graph_free(ex_graph *g)
 
 int ex_value_is_batched(const ex_value *v) { return v->shape.ndim > 0 && v->shape.dim[0] == EX_BATCH; }
 
+ex_signature ex_node_signature(const ex_graph *g, const ex_node *n, ex_shape *in, ex_shape *out)
+{
+    for (int32_t i = 0; i < n->inputs && i < EX_MAX_IN; i++) in[i] = g->value[n->in[i]].shape;
+    for (int32_t k = 0; k < n->outputs; k++) out[k] = g->value[n->out[k]].shape;
+    return (ex_signature){ .inputs = n->inputs, .outputs = n->outputs, .in = in, .out = out, .attr = (const ex_numbers *)n->attr,
+                           .attr_count = n->attr_count };
+}
+
 /* Appends a value whose name is new; gives its index or EX_NONE. */
 static int32_t add_value(ex_graph *g, const char *name, int32_t kind, const ex_shape *shape)
 {

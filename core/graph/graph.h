@@ -51,6 +51,8 @@ ex_status ex_graph_rename(ex_graph *g, int32_t value, const char *name);   /* fa
 /* "bn1" and "batch_stats" -> "bn1/batch_stats", or "bn1/batch_stats#2" if that is taken. */
 void ex_graph_fresh_name(const ex_graph *g, char *out, size_t size, const char *base, const char *op);
 int ex_value_is_batched(const ex_value *v);
+/* What the node's operator is asked with; in and out have room for its first EX_MAX_IN inputs and its outputs. */
+ex_signature ex_node_signature(const ex_graph *g, const ex_node *n, ex_shape *in, ex_shape *out);
 
 /* -- Copying, the way every derived graph and pass is made ------------------------------------------------ */
 

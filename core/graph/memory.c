@@ -189,7 +189,7 @@ static size_t scratch_of(const ex_plan *p, const ex_node *n)
     if (!n->op->scratch || n->inputs > EX_MAX_IN) return 0;
     ex_shape in[EX_MAX_IN], out[EX_MAX_OUT];
     const ex_signature s = ex_node_signature(p->graph, n, in, out);
-    return n->op->scratch(&s, p->batch, p->team ? ex_team_size(p->team) : 1);
+    return n->op->scratch(&s, p->batch, ex_team_size(p->team));
 }
 
 /* -- Chains: what only a chain knows has room for a piece of each thread ------------------------------------------------ */
@@ -294,7 +294,7 @@ static void place_chain(ex_plan *p, int32_t number, block *blocks, block **near)
 static int32_t collect_chains(ex_plan *p, block *blocks)
 {
     int32_t count = 0;
-    const size_t threads = (size_t)(p->team ? ex_team_size(p->team) : 1);
+    const size_t threads = (size_t)ex_team_size(p->team);
     for (int32_t k = 0; k < p->chains; k++) {
         ex_chain *c = &p->chain[k];
         if (c->bytes) blocks[count++] = (block){ c->bytes * threads, 0, c->from, c->to - 1, &c->offset };
@@ -313,7 +313,7 @@ static int32_t collect(ex_plan *p, block *blocks)
         ex_place *at = &p->place[v];
         if (at->group != v || p->graph->value[v].tensor) continue;
         if (at->chain != EX_NONE) {
-            const size_t all = at->bytes * (size_t)(p->team ? ex_team_size(p->team) : 1);
+            const size_t all = at->bytes * (size_t)ex_team_size(p->team);
             if (!p->chain[at->chain].sums) blocks[count++] = (block){ all, 0, at->first, at->last, &at->whole };
             continue;
         }

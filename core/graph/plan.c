@@ -323,18 +323,16 @@ static const char *kernel_of(const ex_plan *p, const ex_step *s)
     return n->op->kernel(&sig);
 }
 
-static int32_t info_threads(const ex_plan *p) { return p->team ? ex_team_size(p->team) : 1; }
-
 /* Of what only a chain knows: of a piece of each thread. */
 static size_t result_bytes(const ex_plan *p, int32_t value)
 {
     const ex_place *at = &p->place[p->place[value].group];
-    return at->chain == EX_NONE ? ex_plan_value_bytes(p, value) : at->bytes * (size_t)info_threads(p);
+    return at->chain == EX_NONE ? ex_plan_value_bytes(p, value) : at->bytes * (size_t)ex_team_size(p->team);
 }
 
 ex_status ex_plan_describe(const ex_plan *p, ex_plan_info *info)
 {
-    *info = (ex_plan_info){ .nodes = p->steps, .batch = p->batch, .threads = p->team ? ex_team_size(p->team) : 1,
+    *info = (ex_plan_info){ .nodes = p->steps, .batch = p->batch, .threads = ex_team_size(p->team),
                             .arena_bytes = (double)p->arena_bytes, .sum_bytes = (double)p->sum_bytes, .runs = p->runs };
     for (int32_t s = 0; s < p->steps; s++) info->macs += step_macs(p, p->step[s].node);
     return EX_OK;
@@ -349,7 +347,7 @@ ex_status ex_plan_node(const ex_plan *p, int32_t i, ex_plan_node_info *info)
                                  .scratch = (double)s->scratch_bytes, .seconds = s->seconds, .commit = s->commit, .constant = s->constant };
     info->chain = s->chain == EX_NONE ? 0 : s->chain + 1;
     info->in_pieces = n->outputs && p->place[p->place[n->out[0]].group].chain != EX_NONE;
-    if (info->chain) info->scratch = (double)(s->shared_bytes + s->piece_bytes * (size_t)info_threads(p));
+    if (info->chain) info->scratch = (double)(s->shared_bytes + s->piece_bytes * (size_t)ex_team_size(p->team));
     for (int32_t k = 0; k < n->outputs && !s->alias; k++) info->bytes += (double)result_bytes(p, n->out[k]);
     for (int32_t k = 0; k < n->inputs && !s->alias; k++) info->traffic += (double)ex_plan_value_bytes(p, n->in[k]);
     for (int32_t k = 0; k < n->outputs && !s->alias; k++) info->traffic += (double)ex_plan_value_bytes(p, n->out[k]);
@@ -365,7 +363,7 @@ ex_status ex_plan_node(const ex_plan *p, int32_t i, ex_plan_node_info *info)
 ex_status ex_plan_profile(ex_plan *p, int32_t on)
 {
     if (on && !p->thread_seconds) {
-        const size_t threads = (size_t)(p->team ? ex_team_size(p->team) : 1);
+        const size_t threads = (size_t)ex_team_size(p->team);
         p->thread_seconds = ex_alloc_zero(sizeof(double) * threads * (size_t)(p->steps + 1));
         if (!p->thread_seconds) return EX_FAILED;
     }

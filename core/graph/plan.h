@@ -77,7 +77,6 @@ size_t ex_plan_value_bytes(const ex_plan *p, int32_t value);
 enum { EX_CHAIN_BATCH = 16 };                        /* fewer images than this are split over threads by the kernels themselves */
 int ex_chain_admits(const ex_graph *g, const ex_node *n);   /* whether the node can be a member of a chain */
 ex_status ex_plan_chain(ex_plan *p, int32_t *node, int32_t count);   /* orders the nodes and finds chains: from, to count from node[0] */
-ex_signature ex_node_signature(const ex_graph *g, const ex_node *n, ex_shape *in, ex_shape *out);  /* of up to EX_MAX_IN inputs */
 
 /* chain_run.c */
 int ex_chain_serves(const ex_plan *p, const ex_chain *c);   /* whether it runs in pieces for p->n images, or step by step */

@@ -1,7 +1,6 @@
 /* winograd.c: lets nodes take their kernel of fewer multiplications and more rounding (ex_op.faster) where it is faster for
  * the batch given. It adds and drops no node: it sets an attribute, in place, so that the plan records what will run. */
 #include "passes.h"
-#include "../plan.h"
 
 void ex_pass_winograd(ex_graph *g, int32_t batch, int packed)
 {
