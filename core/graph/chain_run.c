@@ -23,7 +23,7 @@ int ex_chain_serves(const ex_plan *p, const ex_chain *c)
     return c->sums || parts_of(p, c) >= threads || p->n > c->images * threads;
 }
 
-static char *share(const run *r, int32_t thread) { return r->p->arena + r->c->offset + (size_t)thread * r->c->bytes; }
+static char *share(const run *r, int32_t thread) { return r->p->arena + r->p->thread_offset + (size_t)thread * r->p->thread_bytes; }
 
 /* The images [first, first + n) of an operand; of a value that only the chain knows: the thread's piece. */
 static ex_operand cut(const run *r, int32_t value, const ex_operand *whole, int32_t thread, int32_t first, int32_t n)

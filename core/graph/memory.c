@@ -6,6 +6,7 @@
 #include "plan.h"
 #include "../base/error.h"
 #include "../base/memory.h"
+#include "../base/team.h"
 
 enum { ALIGN = 64, STREAM_BYTES = 3 << 20 };
 
@@ -287,17 +288,18 @@ static void place_chain(ex_plan *p, int32_t number, block *blocks, block **near)
         size_step(p, c, s);
         if (s->piece_bytes) blocks[count++] = (block){ s->piece_bytes, 0, i, i, &s->piece_offset };
     }
-    c->bytes = pack(blocks, count, near);
+    const size_t bytes = pack(blocks, count, near) + EX_TEAM_GAP;
+    if (p->thread_bytes < bytes) p->thread_bytes = bytes;
 }
 
-/* The chains' blocks in the arena: of all threads, and what each step shares. */
+/* The chains' blocks in the arena: of all threads, the same ones for all chains, so that a core finds them in its cache; and what
+ * each step shares. */
 static int32_t collect_chains(ex_plan *p, block *blocks)
 {
     int32_t count = 0;
-    const size_t threads = (size_t)ex_team_size(p->team);
+    if (p->chains) blocks[count++] = (block){ p->thread_bytes * (size_t)ex_team_size(p->team), 0, 0, p->steps - 1, &p->thread_offset };
     for (int32_t k = 0; k < p->chains; k++) {
         ex_chain *c = &p->chain[k];
-        if (c->bytes) blocks[count++] = (block){ c->bytes * threads, 0, c->from, c->to - 1, &c->offset };
         for (int32_t i = c->from; i < c->to; i++) {
             ex_step *s = &p->step[i];
             if (s->shared_bytes) blocks[count++] = (block){ round_up(s->shared_bytes), 0, c->from, c->to - 1, &s->shared_offset };

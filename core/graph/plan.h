@@ -32,7 +32,6 @@ typedef struct ex_step {
 typedef struct ex_chain {
     int32_t from, to, images, parts;        /* images in a piece; parts of the largest batch */
     int32_t sums;                           /* 1: some step adds over images */
-    size_t offset, bytes;                   /* of the threads' shares in the arena, one after another; of one share */
 } ex_chain;
 
 typedef struct ex_slot {
@@ -54,6 +53,7 @@ struct ex_plan {
     ex_operand *operand;                    /* by value */
     ex_operand *step_operands;              /* all steps' in and out */
     char *arena;
+    size_t thread_offset, thread_bytes;     /* in the arena: of the threads' blocks for chains; from one to the next */
     size_t arena_bytes, sum_bytes;
     int32_t outputs, guards, slots;
     int32_t *output, *guard;                /* values */

@@ -154,7 +154,7 @@ static size_t packed_floats(const job *j) { return round_up(j->packed_group * (s
 /* The bias, the strips, the packed filter. */
 static size_t job_scratch(const job *j, int32_t threads)
 {
-    return (bias_floats(j) + j->strip * (size_t)threads + packed_floats(j)) * sizeof(float);
+    return (bias_floats(j) + thread_floats(j->strip) * (size_t)threads + packed_floats(j)) * sizeof(float);
 }
 
 /* -- Packing ------------------------------------------------------------------------------------------ */
@@ -369,7 +369,7 @@ static void run_part(void *context, int32_t part, int32_t thread)
     const int32_t group = (part /= j->row_parts) % s->groups, first = (part /= s->groups) % j->image_parts * j->images;
     const int32_t block = part / j->image_parts * j->channel_block;
     const int32_t block_end = clamp(block + j->channel_block, 0, j->blocks), last = clamp(first + j->images, 0, s->n);
-    float *strip = j->strips + (size_t)thread * j->strip;
+    float *strip = j->strips + (size_t)thread * thread_floats(j->strip);
     const int32_t step = j->apart ? 1 : j->joined;
     patch p = { .j = j, .y_row = j->y.row * j->phase_rows, .y_pixel = j->y.pixel * j->phase_cols * step,
                 .residual_pixel = j->e.residual.pixel * step,
@@ -407,7 +407,7 @@ static void run(job *j, ex_team *team, void *scratch)
     j->apart = j->joined > 1 && (j->y.pixel != j->co || (j->e.residual.data && j->e.residual.pixel != j->co));
     j->added = scratch;
     j->strips = j->added + bias_floats(j);
-    float *end = j->strips + j->strip * (size_t)(team ? ex_team_size(team) : 1);
+    float *end = j->strips + thread_floats(j->strip) * (size_t)(team ? ex_team_size(team) : 1);
     if (j->w.packed) j->packed = j->w.packed;
     else {
         pack_filter(j, end, team);

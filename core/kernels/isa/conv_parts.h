@@ -6,6 +6,7 @@
 #include <string.h>
 #include "../conv.h"
 #include "../simd.h"
+#include "../../base/team.h"
 
 enum { STRIP_BYTES = 256 << 10 };           /* a padded window should stay in a core's L2 cache */
 
@@ -60,6 +61,9 @@ typedef struct view {
 } view;
 
 static inline size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+/* Floats from a thread's block of n to the next one's. */
+static inline size_t thread_floats(size_t n) { return n ? round_up(n, 16) + EX_TEAM_GAP / sizeof(float) : 0; }
 
 enum { SHORT = 16 * VL };                   /* floats: copied in less time than a call takes */
 

@@ -207,7 +207,7 @@ static void run_part(void *context, int32_t part, int32_t thread)
     const ex_conv_shape *s = j->s;
     const int32_t split = part % j->splits, group = part / j->splits % s->groups, share = part / j->splits / s->groups;
     const int32_t first = tile_start(s->n, j->shares, share), end = tile_start(s->n, j->shares, share + 1);
-    add_images(j, j->share + (size_t)share * j->sums, group, split, first, end, 0, j->strips + (size_t)thread * j->strip);
+    add_images(j, j->share + (size_t)share * j->sums, group, split, first, end, 0, j->strips + (size_t)thread * thread_floats(j->strip));
 }
 
 /* Part = (group, tap): adds the shares in order into dw. */
@@ -242,7 +242,7 @@ size_t EX_SUFFIXED(ex_conv_weight_scratch)(const ex_conv_shape *s, int32_t threa
     const ex_conv_shape f = take_places(s, NULL, NULL, NULL);
     job j = {0};
     plan(&j, &f);
-    return (round_up(j.sums * (size_t)j.shares, 16) + j.strip * (size_t)threads) * sizeof(float);
+    return (round_up(j.sums * (size_t)j.shares, 16) + thread_floats(j.strip) * (size_t)threads) * sizeof(float);
 }
 
 void EX_SUFFIXED(ex_conv_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s,

@@ -6,9 +6,9 @@
  * The product in brackets is by element, so over all tiles it is 36 matrix products, one for each position of a tile:
  * M[tile][k][co] = sum over ci of V[tile][k][ci] * U[k][ci][co].
  *
- * A group of tiles has its V and M in a core's L2 cache. Where there are many groups, or one thread, a part of the work is a
- * group with a V of its own; else all V are made first, and a part is some channels of a group. Every output is
- * one chain of operations that neither grouping nor place changes: its bits depend on neither batch, position, nor threads.
+ * A part of the work is some groups of tiles and some of the channels written; it makes their V for itself, so that threads
+ * need not meet in between (where channels are shared out it is made more than once). Every output is one chain of
+ * operations that neither grouping nor place changes: its bits depend on neither batch, position, nor threads.
  * Moments depend on the grouping, as conv_moments.h says. A packed filter is U.
  * It does no other kernel size, stride or dilation, and no groups. */
 #include "winograd.h"
@@ -20,18 +20,17 @@
 enum { BLOCK = 2 * VL, M_TILE = POSITIONS * BLOCK + PAD, V_BYTES = 160 << 10, MOST = 2 * TILE, FEW_GROUPS = 16 };
 
 typedef struct job {
-    grid x, y;                              /* what is read and written */
+    _Alignas(64) grid x, y;                 /* what is read and written */
     ex_conv_filter w;                       /* out: distance of written channels, in: of read ones */
     ex_conv_epilogue e;
     int32_t ci, co, oh, ow;                 /* channels read, written; rows and columns written */
     int flip;                               /* the input gradient turns the filter around */
     int32_t tiles;                          /* of all images */
-    int32_t blocks, channel_parts, groups, group;   /* group: most tiles in one */
+    int32_t blocks, groups, group;          /* group: most tiles in one, which have V in a core's L2 cache */
     int32_t most;                           /* tiles that V has room for */
-    int shared;                             /* all V first */
-    int32_t threads, span;                  /* span: groups in a part */
-    size_t own_v, own_m;                    /* floats: of V and M of a part */
-    size_t filter, pixel, tile, v, m;       /* floats: of a block in U; of a tile's channels; of a tile in V; of V; of M */
+    int32_t threads, channel_parts, span;   /* span: groups in a part */
+    size_t filter, pixel, tile;             /* floats: of a block in U; of a tile's channels; of a tile in V */
+    size_t part_v, part_m;                  /* floats: of V and M of a part */
     const float *u;                         /* the filter */
     float *to_pack, *added, *values, *products;
     double *moments;                        /* of each group: 2 x co; NULL: not wanted */
@@ -61,8 +60,10 @@ static void gather_taps(vf taps[9][VL], const job *j, int32_t c0, int32_t o0)
 }
 
 /* Part = (block, VL read channels), the last one fastest. */
-static void filter_part(const job *j, int32_t part)
+static void filter_part(void *context, int32_t part, int32_t thread)
 {
+    (void)thread;
+    const job *j = context;
     const int32_t slices = up(j->ci, VL), block = part / slices, c0 = part % slices * VL;
     const int32_t left = j->co - block * BLOCK, nv = left > VL ? 2 : 1;
     const size_t width = (size_t)nv * VL, position = (size_t)j->ci * width + PAD;
@@ -222,19 +223,6 @@ static int32_t span_start(const job *j, int32_t group) { return group < j->group
 
 static int32_t filter_parts(const job *j) { return j->blocks * up(j->ci, VL); }
 
-/* Part = the filter's parts (where it is not there yet), then (where V are shared) the groups. */
-static void prepare_part(void *context, int32_t part, int32_t thread)
-{
-    (void)thread;
-    const job *j = context;
-    const int32_t filter = j->to_pack ? filter_parts(j) : 0;
-    if (part < filter) filter_part(j, part);
-    else {
-        const int32_t group = part - filter;
-        read_tiles(j->values + (size_t)group * j->v, j->tile, j->pixel, &j->x, span_start(j, group), span_start(j, group + 1));
-    }
-}
-
 /* Part = (channels, `span` groups), the last one fastest. Its products ask for what this thread's next part is likely to read
  * and write. */
 static void run_part(void *context, int32_t part, int32_t thread)
@@ -242,14 +230,10 @@ static void run_part(void *context, int32_t part, int32_t thread)
     const job *j = context;
     const int32_t spans = up(j->groups, j->span), first = part % spans * j->span, channels = part / spans;
     const int32_t from = span_start(j, first), end = span_start(j, first + j->span);
-    float *values = j->values + (j->shared ? (size_t)first * j->v : (size_t)thread * j->own_v), *m = j->products + (size_t)thread * j->own_m;
-    ahead next[2] = {0};
-    if (!j->shared) {
-        const int32_t then = span_start(j, first + j->threads * j->span), then_end = span_start(j, first + (j->threads + 1) * j->span);
-        next[0] = ahead_of(&j->x, REACH, then, then_end);
-        next[1] = ahead_of(&j->y, EDGE, then, then_end);
-        read_tiles(values, j->tile, j->pixel, &j->x, from, end);
-    }
+    const int32_t then = ex_team_goes_on(j->threads, spans * j->channel_parts, part) ? span_start(j, first + 2 * j->span) : end;
+    float *values = j->values + (size_t)thread * j->part_v, *m = j->products + (size_t)thread * j->part_m;
+    ahead next[2] = { ahead_of(&j->x, REACH, end, then), ahead_of(&j->y, EDGE, end, then) };
+    read_tiles(values, j->tile, j->pixel, &j->x, from, end);
     const int32_t last = tile_start(j->blocks, j->channel_parts, channels + 1);
     for (int32_t b = tile_start(j->blocks, j->channel_parts, channels); b < last; b++) {
         const int32_t nv = j->co - b * BLOCK > VL ? 2 : 1;
@@ -262,9 +246,6 @@ static void size_group(job *j, int32_t group)
 {
     j->group = group;
     j->groups = up(j->tiles, group);
-    j->tile = POSITIONS * j->pixel + PAD;
-    j->v = (size_t)group * j->tile;
-    j->m = (size_t)group * M_TILE;
 }
 
 static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
@@ -282,29 +263,13 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->blocks = up(j->co, BLOCK);
     j->filter = POSITIONS * ((size_t)j->ci * BLOCK + PAD);
     j->pixel = round_up((size_t)j->ci, VL);
+    j->tile = POSITIONS * j->pixel + PAD;
     const size_t each = POSITIONS * j->pixel * sizeof(float) * TILE;
     const int32_t fit = V_BYTES / each > MOST / TILE ? MOST / TILE : V_BYTES / each < 1 ? 1 : (int32_t)(V_BYTES / each);
     size_group(j, fit * TILE);
-    j->shared = j->groups < FEW_GROUPS;
-    if (j->shared) size_group(j, TILE);
-    j->channel_parts = j->shared ? least(up(FEW_GROUPS, j->groups), j->blocks) : 1;
+    if (j->groups < FEW_GROUPS) size_group(j, TILE);
     j->most = (int32_t)(V_BYTES / (POSITIONS * j->pixel * sizeof(float)));
     j->most = j->most < fit * TILE ? fit * TILE : least(j->most, MOST);
-}
-
-/* One thread shares nothing, and takes as many groups at once as V's room allows: the filter passes by less often. */
-static void share_out(job *j, int32_t threads)
-{
-    j->threads = threads;
-    j->span = 1;
-    j->own_v = j->v;
-    j->own_m = j->m;
-    if (threads > 1) return;
-    j->shared = 0;
-    j->channel_parts = 1;
-    j->span = least(j->groups, j->most / up(j->tiles, j->groups));
-    j->own_v = (size_t)least(j->most, j->tiles) * j->tile;
-    j->own_m = (size_t)least(j->most, j->tiles) * M_TILE;
 }
 
 static size_t filter_floats(const job *j) { return (size_t)j->blocks * j->filter; }
@@ -348,14 +313,27 @@ int EX_SUFFIXED(ex_winograd_pays)(ex_conv_direction direction, const ex_conv_sha
     return 9.0 * s->n * j.oh * j.ow > margin * (tile * j.tiles + once);
 }
 
-/* A smaller batch may share V where a larger one does not, and then has smaller groups: as many as that may be. */
-static job shared_groups(const job *j)
+/* The way that leaves the last thread ready soonest: several groups at once, so that the filter passes by less often, and
+ * channels shared out too where that gives idle threads more than making V again takes. Groups that no moments belong to are
+ * as many for each thread. */
+static void share_out(job *j, int32_t threads)
 {
-    job few = *j;
-    if (j->shared) return few;
-    few.tiles = least(j->tiles, (FEW_GROUPS - 1) * j->group);
-    size_group(&few, TILE);
-    return few;
+    const double read = costs.transform * (double)j->pixel, block = (costs.product * j->ci + costs.transform) * BLOCK;
+    double best = 0;
+    j->threads = threads;
+    if (!j->e.moments && j->groups < FEW_GROUPS) size_group(j, up(j->tiles, up(j->groups, threads) * threads));
+    for (int32_t parts = 1; parts <= least(threads, j->blocks); parts++)
+        for (int32_t span = j->most / j->group > 1 ? j->most / j->group : 1; span > 0; span--) {
+            const int32_t tiles = least(span * j->group, j->tiles), rows = tiles < TILE / 2 ? TILE / 2 : tiles;
+            const double time = up(up(j->groups, span) * parts, threads) * (tiles * read + (double)up(j->blocks, parts) * rows * block);
+            if (best > 0 && time >= best) continue;
+            best = time;
+            j->channel_parts = parts;
+            j->span = span;
+        }
+    const size_t tiles = (size_t)least(j->span * j->group, j->tiles);
+    j->part_v = thread_floats(tiles * j->tile);
+    j->part_m = thread_floats(tiles * M_TILE);
 }
 
 size_t EX_SUFFIXED(ex_winograd_scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads)
@@ -363,18 +341,22 @@ size_t EX_SUFFIXED(ex_winograd_scratch)(ex_conv_direction direction, const ex_co
     if (direction == EX_CONV_GRAD_WEIGHT) return EX_SUFFIXED(ex_winograd_weight_scratch)(s, threads);
     job j = {0};
     plan(&j, direction, s);
-    const job few = shared_groups(&j);
-    share_out(&j, threads);
-    const size_t shared = threads > 1 ? (size_t)few.groups * few.v : 0, own = j.shared ? 0 : (size_t)threads * j.own_v;
-    return (filter_floats(&j) + bias_floats(&j) + zero_floats(&j) + (shared > own ? shared : own) + (size_t)threads * j.own_m) * sizeof(float);
+    const size_t tiles = (size_t)least(j.most, j.tiles);    /* also of a smaller batch, which may have smaller groups */
+    return (filter_floats(&j) + bias_floats(&j) + zero_floats(&j) + (size_t)threads * (thread_floats(tiles * j.tile) + thread_floats(tiles * M_TILE))) * sizeof(float);
+}
+
+/* A smaller batch has smaller groups where it has few: there may be more of them. */
+static int32_t most_groups(const job *j)
+{
+    const int32_t few = up(least(j->tiles, (FEW_GROUPS - 1) * j->group), TILE);
+    return few > j->groups ? few : j->groups;
 }
 
 size_t EX_SUFFIXED(ex_winograd_moments_scratch)(const ex_conv_shape *s)
 {
     job j = {0};
     plan(&j, EX_CONV_FORWARD, s);
-    const job few = shared_groups(&j);
-    return 64 + (size_t)(few.groups > j.groups ? few.groups : j.groups) * 2 * (size_t)s->co * sizeof(double);
+    return 64 + (size_t)most_groups(&j) * 2 * (size_t)s->co * sizeof(double);
 }
 
 size_t EX_SUFFIXED(ex_winograd_packed_bytes)(ex_conv_direction direction, const ex_conv_shape *s)
@@ -392,8 +374,8 @@ static void run(job *j, ex_team *team, void *scratch)
     j->added = scratch;
     float *zeros = j->added + bias_floats(j);
     j->products = zeros + zero_floats(j);
-    j->values = j->products + threads * j->own_m;
-    float *end = j->values + (j->shared ? (size_t)j->groups * j->v : threads * j->own_v);
+    j->values = j->products + threads * j->part_m;
+    float *end = j->values + threads * j->part_v;
     j->u = j->w.packed;
     if (!j->u) {
         j->u = j->to_pack = end;
@@ -403,7 +385,7 @@ static void run(job *j, ex_team *team, void *scratch)
     memset(zeros, 0, zero_floats(j) * sizeof(float));
     j->x.zeros = zeros;
     for (int32_t c = 0; c < j->blocks * BLOCK; c++) j->added[c] = j->e.bias && c < j->co ? j->e.bias[c * j->e.bias_step] : 0;
-    ex_team_run(team, (j->to_pack ? filter_parts(j) : 0) + (j->shared ? j->groups : 0), prepare_part, j);
+    if (j->to_pack) ex_team_run(team, filter_parts(j), filter_part, j);
     ex_team_run(team, j->channel_parts * up(j->groups, j->span), run_part, j);
     if (j->moments) join_moments(j);
 }
@@ -414,7 +396,7 @@ void EX_SUFFIXED(ex_winograd_pack)(float *packed, ex_conv_direction direction, e
     if (direction == EX_CONV_GRAD_INPUT) j.w = (ex_conv_filter){ w.data, w.in, w.out, w.row, w.col, NULL };
     plan(&j, direction, s);
     j.to_pack = packed;
-    ex_team_run(team, filter_parts(&j), prepare_part, &j);
+    ex_team_run(team, filter_parts(&j), filter_part, &j);
 }
 
 void EX_SUFFIXED(ex_winograd_forward)(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex_conv_epilogue *e,

@@ -125,16 +125,14 @@ EX_INLINE void tile_pixels(const float **at, const int reach, const grid *g, pla
     const int32_t low = left < 0 ? least(-left, ROW) : 0, high = left < g->w ? least(g->w - left, ROW) : 0;
     const int64_t distance = g->image.pixel * (int64_t)sizeof(float);
     const addresses zeros = (intptr_t)g->zeros - (addresses){0};
-    int64_t steps[ROW];
-    addresses in[ROW_VECTORS], step[ROW_VECTORS];
-    UNROLL for (int k = 0; k < ROW; k++) steps[k] = k * distance;
+    addresses in[ROW_VECTORS], step[ROW_VECTORS], count;    /* made in registers: nothing waits for stores */
+    UNROLL for (int k = 0; k < ADDRESSES; k++) count[k] = k;
     UNROLL for (int v = 0; v < ROW_VECTORS; v++) {
         addresses end;
         memcpy(&in[v], ones + ROW - low + v * ADDRESSES, sizeof in[v]);
         memcpy(&end, ones + 2 * ROW - high + v * ADDRESSES, sizeof end);
-        memcpy(&step[v], steps + v * ADDRESSES, sizeof step[v]);
         in[v] &= end;
-        step[v] = (step[v] & in[v]) | (zeros & ~in[v]);
+        step[v] = ((count + v * ADDRESSES) * distance & in[v]) | (zeros & ~in[v]);
     }
     const float *x = g->image.data + p.image * g->image.image + top * g->image.row + left * g->image.pixel;
     UNROLL for (int i = 0; i < reach; i++, x += g->image.row, at += reach) {

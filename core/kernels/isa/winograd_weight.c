@@ -141,7 +141,7 @@ static void sum_tiles(const job *j, float *sums, float *v, int32_t from, int32_t
 static void sum_part(void *context, int32_t part, int32_t thread)
 {
     const job *j = context;
-    sum_tiles(j, j->to_sum + (size_t)part * j->set, j->v + (size_t)thread * j->values, tile_start(j->tiles, j->parts, part),
+    sum_tiles(j, j->to_sum + (size_t)part * j->set, j->v + (size_t)thread * thread_floats(j->values), tile_start(j->tiles, j->parts, part),
               tile_start(j->tiles, j->parts, part + 1), 0);
 }
 
@@ -208,7 +208,7 @@ size_t EX_SUFFIXED(ex_winograd_weight_scratch)(const ex_conv_shape *s, int32_t t
     share_out(&j);
     if (j.parts > 1) one.tiles = 2 * PART_GROUPS * one.group - 1;
     size_group(&one, CHUNK_BYTES);
-    const size_t own = j.parts > 1 ? (size_t)j.parts * j.set + (size_t)threads * j.values : 0, shared = one.set + one.values;
+    const size_t own = j.parts > 1 ? (size_t)j.parts * j.set + (size_t)threads * thread_floats(j.values) : 0, shared = one.set + one.values;
     return (zero_floats(&j) + (own > shared ? own : shared)) * sizeof(float);
 }
 

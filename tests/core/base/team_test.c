@@ -52,6 +52,55 @@ static void every_part_is_done_once(void **state)
     }
 }
 
+/* Of one thread each: ranges of neighbouring parts whose lengths differ by at most one, at most as many as threads. */
+static void ranges_are_equal_shares(void **state)
+{
+    (void)state;
+    for (int32_t threads = 1; threads <= 9; threads++)
+        for (int32_t parts = 1; parts <= 40; parts++) {
+            int32_t ranges = 0, length = 0, least = parts, most = 0;
+            for (int32_t part = 0; part < parts; part++) {
+                length++;
+                if (ex_team_goes_on(threads, parts, part)) continue;
+                if (length < least) least = length;
+                if (length > most) most = length;
+                ranges++;
+                length = 0;
+            }
+            assert_int_equal(length, 0);
+            assert_int_equal(ranges, parts < threads ? parts : threads);
+            assert_true(most - least <= 1);
+        }
+}
+
+typedef struct takers {
+    atomic_int arrived;
+    int32_t thread[8];                      /* that took each part */
+} takers;
+
+/* The first part of a range waits until every thread has begun one. */
+static void take(void *context, int32_t part, int32_t thread)
+{
+    takers *t = context;
+    t->thread[part] = thread;
+    if (part % 4) return;
+    t->arrived++;
+    while (t->arrived < 2) usleep(100);
+}
+
+static void a_thread_begins_with_its_own_range(void **state)
+{
+    (void)state;
+    ex_team *team = ex_team_new(2);
+    for (int round = 0; round < 20; round++) {
+        takers t = { .arrived = 0 };
+        ex_team_run(team, 8, take, &t);
+        assert_int_equal(t.thread[0], 0);
+        assert_int_equal(t.thread[4], 1);
+    }
+    ex_team_free(team);
+}
+
 static void no_team_is_a_team_of_one(void **state)
 {
     (void)state;
@@ -165,6 +214,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_part_is_done_once),
+        cmocka_unit_test(ranges_are_equal_shares),
+        cmocka_unit_test(a_thread_begins_with_its_own_range),
         cmocka_unit_test(no_team_is_a_team_of_one),
         cmocka_unit_test(workers_wake_after_a_sleep),
         cmocka_unit_test(two_parts_run_at_the_same_time),
