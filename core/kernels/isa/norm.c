@@ -50,15 +50,20 @@ EX_INLINE vf largest(int rows, int columns, const float *x, const ex_window *w, 
 }
 
 /* Maps go over `vectors` vectors of channels at a time, their numbers in registers, in stretches of windows that stay in the
- * first cache until their last channel is done. */
-enum { STRETCH = 64 };
+ * first cache until their last channel is done.
+ * STRETCH, FAR, floats: what the first cache holds of each stream, and how far ahead is asked for. SUMMED: windows whose sums
+ * are added in float. */
+enum { STRETCH = 2304, FAR = 2304, SUMMED = 64 };
 
-/* A stretch ahead: a vector here and there is no stream that the hardware would follow. */
-EX_INLINE void ahead(const float *p, ptrdiff_t pixel) { __builtin_prefetch(p + STRETCH * pixel); }
+/* A vector here and there is no stream that the hardware would follow. */
+EX_INLINE void ahead(const float *p) { __builtin_prefetch(p + FAR); }
 
-#define EACH_STRETCH(windows, channels, block) \
-    for (ptrdiff_t from = 0; from < (windows); from += STRETCH) { \
-        ptrdiff_t to = from + STRETCH < (windows) ? from + STRETCH : (windows), c = 0; \
+/* Windows of a stretch. */
+static inline ptrdiff_t stretch(ptrdiff_t channels) { return channels < STRETCH ? STRETCH / channels : 1; }
+
+#define EACH_STRETCH(windows, channels, length, block) \
+    for (ptrdiff_t from = 0, step = (length); from < (windows); from += step) { \
+        ptrdiff_t to = from + step < (windows) ? from + step : (windows), c = 0; \
         for (; c + 2 * VL <= (channels); c += 2 * VL) block(2, 0); \
         for (; c + VL <= (channels); c += VL) block(1, 0); \
         if (c < (channels)) block(1, (channels) - c); \
@@ -80,8 +85,8 @@ EX_INLINE void forward_block(int rows, int columns, int add, int vectors, const 
     for (ptrdiff_t p = from; p < to; p++)
         for (int v = 0; v < vectors; v++) {
             ptrdiff_t at = c + v * VL;
-            if (rows == 1) ahead(in->x + p * columns * in->w->column + at, columns * in->w->column);
-            if (add) ahead(in->shortcut + p * in->shortcut_pixel + at, in->shortcut_pixel);
+            if (rows == 1) ahead(in->x + p * columns * in->w->column + at);
+            if (add) ahead(in->shortcut + p * in->shortcut_pixel + at);
             vf z = largest(rows, columns, in->x + p * columns * in->w->column + at, in->w, &f[v], rest, NULL);
             if (add) z += take(in->shortcut + p * in->shortcut_pixel + at, rest);
             give(in->y + p * in->y_pixel + at, limit(z, &l), rest);
@@ -92,7 +97,7 @@ EX_INLINE void forward_windows(int rows, int columns, int add, const forward_in 
                                ptrdiff_t channels)
 {
 #define BLOCK(vectors, rest) forward_block(rows, columns, add, vectors, in, k, from, to, c, rest)
-    EACH_STRETCH(windows, channels, BLOCK)
+    EACH_STRETCH(windows, channels, stretch(channels), BLOCK)
 #undef BLOCK
 }
 
@@ -119,8 +124,8 @@ EX_INLINE void sums_vector(int rows, int columns, vf *s, vf *t, const sums_in *i
                            ptrdiff_t p, ptrdiff_t c, ptrdiff_t rest)
 {
     vf dy = loaded(take(in->dy + p * in->dy_pixel + c, rest)), at;
-    ahead(in->dy + p * in->dy_pixel + c, in->dy_pixel);
-    if (rows == 1) ahead(in->x + p * columns * in->w->column + c, columns * in->w->column);
+    ahead(in->dy + p * in->dy_pixel + c);
+    if (rows == 1) ahead(in->x + p * columns * in->w->column + c);
     vf z = largest(rows, columns, in->x + p * columns * in->w->column + c, in->w, f, rest, &at), d = keep(within(z, l), dy);
     *s += d;
     *t += d * (at - f->center);
@@ -152,7 +157,7 @@ EX_INLINE void sums_windows(int rows, int columns, int ways, double *sum, double
                             const ex_norm_numbers *k, ptrdiff_t windows, ptrdiff_t channels)
 {
 #define BLOCK(vectors, rest) sums_block(rows, columns, vectors, ways / (vectors), sum, product, in, k, from, to, c, rest)
-    EACH_STRETCH(windows, channels, BLOCK)
+    EACH_STRETCH(windows, channels, SUMMED, BLOCK)
 #undef BLOCK
 }
 
@@ -231,8 +236,8 @@ EX_INLINE void input_block(int rows, int columns, int small, int vectors, const 
     for (ptrdiff_t p = from; p < to; p++)
         for (int v = 0; v < vectors; v++) {
             ptrdiff_t at = c + v * VL, first = p * columns;
-            ahead(in->dy + p * in->dy_pixel + at, in->dy_pixel);
-            if (rows == 1) ahead(in->x + first * in->w->column + at, columns * in->w->column);
+            ahead(in->dy + p * in->dy_pixel + at);
+            if (rows == 1) ahead(in->x + first * in->w->column + at);
             input_window(rows, columns, small, in->dx + first * in->to->column + at, in->to, in->x + first * in->w->column + at, in->w,
                          loaded(take(in->dy + p * in->dy_pixel + at, rest)), &f[v], &g[v], &l, rest);
         }
@@ -242,7 +247,7 @@ EX_INLINE void input_windows(int rows, int columns, int small, const input_in *i
                              ptrdiff_t windows, ptrdiff_t channels)
 {
 #define BLOCK(vectors, rest) input_block(rows, columns, small, vectors, in, k, from, to, c, rest)
-    EACH_STRETCH(windows, channels, BLOCK)
+    EACH_STRETCH(windows, channels, stretch(channels), BLOCK)
 #undef BLOCK
 }
 
@@ -268,10 +273,10 @@ EX_INLINE void add_vector(int two, vf *s, vf *t, const add_in *in, vf center, co
                           ptrdiff_t rest)
 {
     vf d = loaded(take(in->dy + p * in->dy_pixel + c, rest)), x = loaded(take(in->x + p * in->x_pixel + c, rest));
-    ahead(in->dy + p * in->dy_pixel + c, in->dy_pixel);
-    ahead(in->x + p * in->x_pixel + c, in->x_pixel);
-    ahead(in->y + p * in->y_pixel + c, in->y_pixel);
-    if (two) ahead(in->more + p * in->more_pixel + c, in->more_pixel);
+    ahead(in->dy + p * in->dy_pixel + c);
+    ahead(in->x + p * in->x_pixel + c);
+    ahead(in->y + p * in->y_pixel + c);
+    if (two) ahead(in->more + p * in->more_pixel + c);
     if (two) d += take(in->more + p * in->more_pixel + c, rest);
     d = keep(within(take(in->y + p * in->y_pixel + c, rest), l), d);
     give(in->dz + p * in->dz_pixel + c, d, rest);
@@ -304,7 +309,7 @@ EX_INLINE void add_pixels(int two, double *sum, double *product, const add_in *i
                           ptrdiff_t channels)
 {
 #define BLOCK(vectors, rest) add_block(two, vectors, 4 / (vectors), sum, product, in, k, from, to, c, rest)
-    EACH_STRETCH(pixels, channels, BLOCK)
+    EACH_STRETCH(pixels, channels, SUMMED, BLOCK)
 #undef BLOCK
 }
 
