@@ -1,5 +1,6 @@
 -- result.lua: what a recipe gives back: `ex.result { train = fit, net =, pruned =, baseline =, test = }`, or many of them as
--- `ex.result { cells = {...} }`. Making one scores what it was given on the test split, counts costs and measures latency;
+-- `ex.result { cells = {...} }`, or `ex.result { report = x }`, where x:document() is a table that becomes part of the run's
+-- document and x:text() what a person reads. Making one scores what it was given on the test split, counts costs and measures latency;
 -- document() is the form that --json prints and run.json holds. It trains and prunes nothing.
 
 local core = require "exeunt.core"
@@ -88,11 +89,11 @@ local function single(o)
 end
 
 -- result{ train = a fit (required), net = network (the fit's), pruned = of prune.exits, baseline = a fit or a network,
---         test = a split, label = text and seed = number (of a cell) } or result{ cells = list of results }
+--         test = a split, label = text and seed = number (of a cell) }, result{ cells = list of results } or result{ report = x }
 function result.new(given)
   local o = options.check("result", given, {
     train = options.optional, net = options.optional, pruned = options.optional, baseline = options.optional,
-    test = options.optional, label = options.optional, seed = options.optional, cells = options.optional,
+    test = options.optional, label = options.optional, seed = options.optional, cells = options.optional, report = options.optional,
   })
   local self = setmetatable({ test_count = o.test and o.test.count }, Result)
   if o.cells then
@@ -100,6 +101,8 @@ function result.new(given)
     for i, cell in ipairs(o.cells) do
       if not result.is(cell) then core.raise("result: cells[%d] must come from ex.result, got %s", i, type(cell)) end
     end
+  elseif o.report then
+    self.report = o.report
   elseif not fit.is(o.train) then
     core.raise("result: train must be what ex.train gave, got %s", tostring(o.train))
   else
@@ -120,7 +123,7 @@ end
 function Result:document(run)
   local doc = {}
   for k, v in pairs(run or {}) do doc[k] = v end
-  for k, v in pairs(self.body or {}) do doc[k] = v end
+  for k, v in pairs(self.body or self.report and self.report:document() or {}) do doc[k] = v end
   if self.cells then
     doc.cells = json.list()
     for i, cell in ipairs(self.cells) do doc.cells[i] = cell:document(run) end
@@ -130,6 +133,7 @@ end
 
 -- text(): in words and tables.
 function Result:text()
+  if self.report then return self.report:text() end
   return outcome.text(self:document {}, self.test_count)
 end
 Result.__tostring = Result.text

@@ -2,6 +2,7 @@
 -- what was gained or lost, either way. Every word follows from numbers of the document.
 
 local json = require "exeunt.report.json"
+local stats = require "exeunt.stats"
 local tables = require "exeunt.report.table"
 
 local outcome = {}
@@ -106,17 +107,8 @@ end
 
 -- -- Many trainings --------------------------------------------------------------------------------------
 
--- mean(list), and the standard deviation of a sample (n - 1), nil for fewer than 2.
-function outcome.mean(list)
-  local n, sum, squares = #list, 0, 0
-  if n == 0 then return nil end
-  for _, x in ipairs(list) do sum = sum + x end
-  for _, x in ipairs(list) do squares = squares + (x - sum / n) ^ 2 end
-  return sum / n, n > 1 and math.sqrt(squares / (n - 1)) or nil
-end
-
 local function spread(list)
-  local mean, deviation = outcome.mean(list)
+  local mean, deviation = stats.mean(list), stats.deviation(list)
   if not mean then return nil end
   return deviation and ("%.2f +- %.2f %%"):format(100 * mean, 100 * deviation) or percent(mean)
 end
@@ -149,7 +141,7 @@ local function cells_text(doc)
   local rows = {}
   for i, label in ipairs(labels) do
     local g = groups[label]
-    rows[i] = { label, g.count, spread(g.last), spread(g.vote), spread(g.pruned), (outcome.mean(g.params)), (outcome.mean(g.macs)) }
+    rows[i] = { label, g.count, spread(g.last), spread(g.vote), spread(g.pruned), stats.mean(g.params), stats.mean(g.macs) }
   end
   local function right(title) return { title = title, align = "right" } end
   local columns = { "training", "runs", right "last exit", right "vote", right "pruned",

@@ -1,5 +1,5 @@
 -- report/table.lua: plain text tables for a terminal: a header, a rule, rows; columns aligned, numbers to the right, no
--- boxes. It does not cut or wrap: a row is a line.
+-- boxes. It does not cut or wrap: a row is a line. The same as Markdown and as CSV.
 --
 --   table.render({ "name", { title = "top-1", format = "%.4f" } }, { { "exit1", 0.87 }, { "vote", 0.91 } })
 
@@ -71,6 +71,36 @@ function tables.render(columns, rows)
       parts[i] = pad(column, text)
     end
     lines[#lines + 1] = table.concat(parts, "  "):gsub("%s+$", "") .. "\n"
+  end
+  return table.concat(lines)
+end
+
+-- markdown(columns, rows): the same as a table of Markdown.
+function tables.markdown(columns, rows)
+  local lines, laid = {}, {}
+  for i, spec in ipairs(columns) do laid[i] = lay_out(spec, i, rows) end
+  for r = -1, #rows do
+    local parts = {}
+    for i, column in ipairs(laid) do
+      local text = r == -1 and column.title or r == 0 and (column.right and "--:" or "---") or column.texts[r]
+      parts[i] = text:gsub("|", "\\|")
+    end
+    lines[#lines + 1] = "| " .. table.concat(parts, " | ") .. " |\n"
+  end
+  return table.concat(lines)
+end
+
+-- csv(columns, rows): the same with commas (RFC 4180, lines ended by \n): fields with a comma, quote or line end are quoted.
+function tables.csv(columns, rows)
+  local lines, laid = {}, {}
+  for i, spec in ipairs(columns) do laid[i] = lay_out(spec, i, rows) end
+  for r = 0, #rows do
+    local parts = {}
+    for i, column in ipairs(laid) do
+      local text = r == 0 and column.title or column.texts[r]
+      parts[i] = text:find '[,"\r\n]' and '"' .. text:gsub('"', '""') .. '"' or text
+    end
+    lines[#lines + 1] = table.concat(parts, ",") .. "\n"
   end
   return table.concat(lines)
 end

@@ -21,6 +21,13 @@ function TestResult.test_a_network_that_was_cut_before_it_is_pruned()
   lu.assertStrMatches(result:text(), ".*\npruned +2 +%d+%.%d%d %% .*")         -- with its validation score
 end
 
+function TestResult.test_a_report_speaks_for_itself()
+  local report = { document = function() return { answer = 42 } end, text = function() return "forty-two\n" end }
+  local result = ex.result { report = report }
+  lu.assertEquals(result:document { recipe = "r" }, { recipe = "r", answer = 42 })
+  lu.assertEquals(result:text(), "forty-two\n")
+end
+
 function TestResult.test_refuses()
   lu.assertErrorMsgContains("result: train must be what ex.train gave, got nil", ex.result, {})
   local trained = fit(tiny.net())

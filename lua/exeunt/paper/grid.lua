@@ -1,0 +1,101 @@
+-- paper/grid.lua: the cells of a grid, seed by seed, so that a table can be read early: each scheme's single exit first. Those that a
+-- store has are skipped; a cell is trained through paper/cell.lua, added to the store, and its checkpoints are removed, since
+-- its result says all that the table needs. It prints how far it has come to standard error.
+
+local context = require "exeunt.context"
+local core = require "exeunt.core"
+local file = require "exeunt.file"
+local json = require "exeunt.report.json"
+local options = require "exeunt.options"
+local cell = require "exeunt.paper.cell"
+local new_table = require "exeunt.paper.table"
+
+local C = core.C
+
+local Grid = {}
+Grid.__index = Grid
+
+-- grid{ nets, sets, sizes, regimes, schemes = lists, first_seed, seeds = how many, cell = settings that all share }.
+-- The scheme "se" is always there.
+local function new(given)
+  local o = options.check("paper.grid", given, {
+    nets = options.required, sets = options.required, sizes = options.required, regimes = options.required,
+    schemes = options.required, first_seed = 420, seeds = 1, cell = {},
+  })
+  local schemes = { "se" }
+  for _, s in ipairs(o.schemes) do if s ~= "se" then schemes[#schemes + 1] = s end end
+  local cells = {}
+  local function add(seed, net, set, size, regime)
+    for _, scheme in ipairs(schemes) do
+      local s = { net = net, data = set, size = size, regime = regime, scheme = scheme, seed = seed }
+      for k, v in pairs(o.cell) do s[k] = v end
+      cells[#cells + 1] = cell.settings(s)
+    end
+  end
+  for seed = o.first_seed, o.first_seed + o.seeds - 1 do
+    for _, regime in ipairs(o.regimes) do
+      for _, size in ipairs(o.sizes) do
+        for _, set in ipairs(o.sets) do
+          for _, net in ipairs(o.nets) do add(seed, net, set, size, regime) end
+        end
+      end
+    end
+  end
+  return setmetatable({ cells = cells }, Grid)
+end
+
+local function remove_checkpoints(s)
+  if not context.folder then return end
+  for _, what in ipairs { "last", "best" } do
+    local path = ("%s/%s.%s.safetensors"):format(context.folder, cell.name(s), what)
+    if file.kind(path) == "file" then file.remove(path) end
+  end
+end
+
+local function duration(seconds)
+  if seconds < 90 then return ("%.0f s"):format(seconds) end
+  if seconds < 5400 then return ("%.0f min"):format(seconds / 60) end
+  return ("%.1f h"):format(seconds / 3600)
+end
+
+-- "cell 3 of 15: NAME; about 12 min left", the time by what the cells of the same network took so far.
+function Grid:announce(i, missing, s, took)
+  local left, known = 0, true
+  for k = i, #missing do
+    local each = took[missing[k].net]
+    if each then left = left + each.seconds / each.count else known = false end
+  end
+  io.stderr:write(("cell %d of %d: %s%s\n"):format(#self.cells - #missing + i, #self.cells, cell.name(s),
+                                                   known and "; about " .. duration(left) .. " left" or ""))
+end
+
+local function write_tables(report)
+  if not context.folder then return end
+  file.write(context.folder .. "/table.md", report:markdown())
+  file.write(context.folder .. "/table.csv", report:csv())
+end
+
+-- run(store[, { quiet = false }]) -> the table (paper/table.lua) of the grid's cells, all finished.
+function Grid:run(store, how)
+  local quiet = options.check("paper.grid", how or {}, { quiet = false }).quiet
+  local missing, took = {}, {}
+  for _, s in ipairs(self.cells) do if not store:find(s) then missing[#missing + 1] = s end end
+  if #missing < #self.cells and not quiet then
+    io.stderr:write(("%d of %d cells are finished already, in %s\n"):format(#self.cells - #missing, #self.cells, store.path))
+  end
+  for i, s in ipairs(missing) do
+    if not quiet then self:announce(i, missing, s, took) end
+    local from = C.ex_clock()
+    store:add(s, json.plain(cell(s, { quiet = quiet }):document {}))
+    remove_checkpoints(s)
+    local each = took[s.net] or { seconds = 0, count = 0 }
+    took[s.net] = { seconds = each.seconds + C.ex_clock() - from, count = each.count + 1 }
+  end
+  local records = {}
+  for i, s in ipairs(self.cells) do records[i] = store:find(s) end
+  local report = new_table(records)
+  write_tables(report)
+  return report
+end
+
+return new

@@ -1,0 +1,60 @@
+-- grid_test.lua: each cell once; what the results file holds is not trained again; a grid that is extended trains the rest.
+
+local lu = require "luaunit"
+local ex = require "exeunt"
+local cell = require "exeunt.paper.cell"
+local dataset = dofile "tests/support/dataset.lua"
+local folder = dofile "tests/support/folder.lua"
+
+TestGrid = {}
+
+function TestGrid:setUp()
+  self.folder = folder.make()
+  self.set = dataset.make(self.folder)
+  self.store = ex.paper.store(self.folder .. "/cells.jsonl")
+end
+
+function TestGrid:tearDown() folder.remove(self.folder) end
+
+local function grid(self, schemes, seeds)
+  return ex.paper.grid { nets = { "resnet" }, sets = { self.set }, sizes = { 0 }, regimes = { "tr" }, schemes = schemes, seeds = seeds,
+                         cell = { validation = 10, epochs = 1, batch = 20 } }
+end
+
+-- How many trainings f begins.
+local function trainings(f)
+  local count, meta = 0, getmetatable(cell)
+  local call = meta.__call
+  meta.__call = function(...)
+    count = count + 1
+    return call(...)
+  end
+  local ok, why = pcall(f)
+  meta.__call = call
+  if not ok then error(why, 0) end
+  return count
+end
+
+function TestGrid:test_the_single_exit_comes_first_and_once()
+  local names = {}
+  for i, s in ipairs(grid(self, { "mix", "se", "desc" }, 2).cells) do names[i] = s.scheme .. s.seed end
+  lu.assertEquals(names, { "se420", "mix420", "desc420", "se421", "mix421", "desc421" })
+end
+
+function TestGrid:test_finished_cells_are_skipped()
+  lu.assertEquals(trainings(function() grid(self, { "mix" }, 1):run(self.store, { quiet = true }) end), 2)
+  lu.assertEquals(trainings(function() grid(self, { "mix" }, 1):run(ex.paper.store(self.store.path), { quiet = true }) end), 0)
+  local report
+  local more = grid(self, { "mix", "asc" }, 2)
+  lu.assertEquals(trainings(function() report = more:run(ex.paper.store(self.store.path), { quiet = true }) end), 4)
+  lu.assertEquals(#report.cells, 2)
+  lu.assertEquals(report.cells[1].seeds, { 420, 421 })
+end
+
+-- A results file may hold cells of other grids: they are not in this one's table.
+function TestGrid:test_a_table_has_its_grid_alone()
+  grid(self, { "mix", "asc" }, 1):run(self.store, { quiet = true })
+  lu.assertEquals(#grid(self, { "asc" }, 1):run(self.store, { quiet = true }).cells, 1)
+end
+
+os.exit(lu.LuaUnit.run())
