@@ -51,14 +51,14 @@ function TestTable.test_numbers()
   end
 end
 
-local COLUMNS, ROWS = { "name", { title = "x", format = "%.1f" } }, { { "a|b", 0.25 }, { 'say "no", twice', nil } }
+local COLUMNS, ROWS = { "name", { title = "x", format = "%.1f" } }, { { "a|b", 0.5 }, { 'say "no", twice', nil } }
 
 function TestTable.test_as_markdown()
-  lu.assertEquals(tables.markdown(COLUMNS, ROWS), '| name | x |\n| --- | --: |\n| a\\|b | 0.2 |\n| say "no", twice | - |\n')
+  lu.assertEquals(tables.markdown(COLUMNS, ROWS), '| name | x |\n| --- | --: |\n| a\\|b | 0.5 |\n| say "no", twice | - |\n')
 end
 
 function TestTable.test_as_csv()
-  lu.assertEquals(tables.csv(COLUMNS, ROWS), 'name,x\na|b,0.2\n"say ""no"", twice",-\n')
+  lu.assertEquals(tables.csv(COLUMNS, ROWS), 'name,x\na|b,0.5\n"say ""no"", twice",-\n')
 end
 
 os.exit(lu.LuaUnit.run())
