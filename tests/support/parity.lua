@@ -15,7 +15,7 @@ local STILL = { mobilenetv = { dropout = 0 }, efficientnetB = { dropout = 0, sto
 local SEED, CLASSES = 5, 10
 
 -- An error of a gradient or statistic may be this many times that of PyTorch in float32, plus this share of the largest;
--- in a block, which keeps off the kinks, this share of the tensor's own largest (of the network's for what is but rounding).
+-- in a block, which keeps off the kinks, this share of its own largest instead (and of all, for what is but rounding).
 local TIMES, SHARE, BLOCK, ROUNDING = 3, 1e-5, 1e-4, 1e-6
 
 -- network(case[, options]): the network of a case with its exits, nothing in it random.
@@ -117,7 +117,7 @@ function parity.allowed(case, names, rows)
   for i, name in ipairs(names) do
     local own, scale = rows[i][1], name:find "running_" and rows[i][1] or most
     if case.options == json.null then list[i] = TIMES * rows[i][3] + SHARE * scale
-    else list[i] = BLOCK * own + ROUNDING * scale end
+    else list[i] = TIMES * rows[i][3] + BLOCK * own + ROUNDING * scale end
   end
   return list
 end
