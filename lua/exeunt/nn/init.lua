@@ -11,7 +11,9 @@ end
 
 return setmetatable(nn, { __index = require("exeunt.options").guide("ex.nn", nn, {
   Conv2d = "conv2d", Linear = "linear", BatchNorm2d = "batch_norm", batch_norm2d = "batch_norm", MaxPool2d = "max_pool",
-  max_pool2d = "max_pool", AvgPool2d = "avg_pool", avg_pool2d = "avg_pool", AdaptiveAvgPool2d = "global_avg_pool",
-  adaptive_avg_pool2d = "global_avg_pool", ReLU = "relu", Sequential = "sequential", Dropout = "dropout", Flatten = "flatten",
+  max_pool2d = "max_pool", AvgPool2d = "avg_pool", avg_pool2d = "avg_pool", AdaptiveAvgPool2d = "adaptive_avg_pool",
+  adaptive_avg_pool2d = "adaptive_avg_pool", ReLU = "relu", SiLU = "silu", Hardswish = "hard_swish",
+  Hardsigmoid = "hard_sigmoid", hardswish = "hard_swish", hardsigmoid = "hard_sigmoid", Sequential = "sequential",
+  Dropout = "dropout", Flatten = "flatten",
   conv = "conv2d", cat = "concat", functional = "op",
 }) })
