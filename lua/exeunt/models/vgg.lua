@@ -2,8 +2,9 @@
 -- one width, each with batch norm (or not) and relu, then a 2x2 max pool; names count as in torchvision: features.0, ...
 -- Options: input = {C, H, W}, classes, widths = {32, 64, 128}, depths = 2 or a list, batch_norm = true,
 -- bias = not batch_norm (of the convolutions), stages: the numbers of the poolings that an exit may follow (all; the last always),
--- head = "gap" (global average pool, linear), "flatten" (all numbers of the last stage into one linear layer) or a function;
--- an earlier stage than the last gets "gap" instead of a named head, init = "layers" (PyTorch's defaults) or "torchvision".
+-- head = "gap" (global average pool, linear), "flatten" (all numbers of the last stage into one linear layer), "torchvision"
+-- (averages over 7x7 windows, then linear layers to 4096, 4096 and the classes, with relu and dropout) or a function; an earlier
+-- stage than the last gets "gap" instead of those two, init = "layers" (PyTorch's defaults) or "torchvision".
 -- VGG-16 without its 4096-wide layers is { widths = {64, 128, 256, 512, 512}, depths = {2, 2, 3, 3, 3}, batch_norm = false }.
 
 local core = require "exeunt.core"
@@ -19,10 +20,27 @@ local INIT = {
   torchvision = { conv = initial.kaiming "fan_out", linear = initial.normal(0.01), bias = initial.zeros() },
 }
 
+-- torchvision's classifier, named classifier.0, .1, ... .6.
+local function three_layers(dropout, init)
+  local function linear(out) return nn.linear { out = out, init = init.linear, bias_init = init.bias } end
+  local drop = dropout > 0 and nn.dropout { p = dropout } or function(_, _, x) return x end
+  return function(g, prefix, value, _, classes)
+    local x = nn.adaptive_avg_pool { size = 7 }(g, nn.join(prefix, "avgpool"), value)
+    x = nn.flatten()(g, nn.join(prefix, "flatten"), x)
+    for i, layer in ipairs { linear(4096), nn.relu(), drop, linear(4096), nn.relu(), drop, linear(classes) } do
+      x = layer(g, nn.join(prefix, "classifier." .. i - 1), x)
+    end
+    return x
+  end
+end
+
 -- The head function; last() gives the shape of the last stage.
 local function head_of(where, o, init, last)
   local gap = heads.pooled("classifier", init)
-  return heads.choice(where, o.head, { gap = gap, flatten = heads.last(heads.flatten, last, gap) })
+  return heads.choice(where, o.head, {
+    gap = gap, flatten = heads.last(heads.flatten, last, gap),
+    torchvision = heads.last(three_layers(o.dropout, init), last, gap),
+  })
 end
 
 local function check_size(where, input, pools)
@@ -36,7 +54,7 @@ return function(given, where)
   where = where or "models.vgg"
   local o = options.check(where, given or {}, {
     input = { 1, 28, 28 }, classes = 10, widths = { 32, 64, 128 }, depths = 2, batch_norm = true, bias = options.optional,
-    stages = options.optional, head = "gap", init = "layers", seed = options.optional,
+    stages = options.optional, head = "gap", dropout = 0.5, init = "layers", seed = options.optional,
   })
   local widths = stages.list(where, "widths", o.widths)
   local depths = stages.each(where, "depths", o.depths, #widths)
