@@ -8,12 +8,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum ex_unary_kind { EX_RELU, EX_RELU6, EX_NEG, EX_ABS, EX_SQUARE, EX_SQRT, EX_UNARY_KIND_COUNT } ex_unary_kind;
+typedef enum ex_unary_kind {
+    EX_RELU, EX_RELU6, EX_NEG, EX_ABS, EX_SQUARE, EX_SQRT,
+    EX_EXP, EX_SIGMOID, EX_SILU, EX_HARD_SIGMOID, EX_HARD_SWISH,        /* isa/vector_math.h says how exactly */
+    EX_UNARY_KIND_COUNT
+} ex_unary_kind;
 
 typedef enum ex_binary_kind {
     EX_ADD, EX_SUB, EX_MUL, EX_DIV, EX_MAXIMUM, EX_MINIMUM,
     EX_EQUAL, EX_LESS, EX_LESS_EQUAL,       /* 1 or 0 */
     EX_RELU_GRAD, EX_RELU6_GRAD,            /* a = y, b = dy */
+    EX_SILU_GRAD, EX_HARD_SIGMOID_GRAD, EX_HARD_SWISH_GRAD,     /* a = x, b = dy */
     EX_BINARY_KIND_COUNT
 } ex_binary_kind;
 
@@ -46,6 +51,9 @@ typedef struct ex_vector_kernels {
 
     /* -- Rows of channels: sums over pixels, added to doubles per channel ---------------------------------------------- */
     void (*sum_rows)(double *sum, const float *x, ptrdiff_t x_pixel, ptrdiff_t pixels, ptrdiff_t channels);
+    /* sum += x y */
+    void (*dot_rows)(double *sum, const float *x, ptrdiff_t x_pixel, const float *y, ptrdiff_t y_pixel, ptrdiff_t pixels,
+                     ptrdiff_t channels);
     /* sum += x - center, square += (x - center)^2 */
     void (*moment_rows)(double *sum, double *square, const float *x, ptrdiff_t x_pixel, const float *center, ptrdiff_t pixels,
                         ptrdiff_t channels);

@@ -1,5 +1,10 @@
-/* activation.c: relu(x) = max(x, 0), relu6(x) = min(max(x, 0), 6), element by element, any shape. A NaN passes through.
- * Gradients are taken from the result y, not from x, so that x need not be kept. */
+/* activation.c: element by element, any shape; a NaN passes through:
+ *
+ *     relu(x) = max(x, 0)    relu6(x) = min(max(x, 0), 6)                gradients from the result y: x need not be kept
+ *     silu(x) = x sigmoid(x)    hard_sigmoid(x) = min(max(x + 3, 0), 6) / 6    hard_swish(x) = x hard_sigmoid(x)
+ *                                                                        gradients from x: silu and hard_swish fall and rise
+ *
+ * At an edge the gradient is 0, but for hard_swish, whose inner slope x / 3 + 1/2 reaches both of its edges. */
 #include "loop.h"
 #include "../base/error.h"
 #include "../kernels/kernels.h"
@@ -27,11 +32,6 @@ static void apply(const ex_call *call, int32_t kind)
     ex_loop_rows(&l, call->team, 1, call->inputs == 1 ? unary_row : binary_row, &w);
 }
 
-static void forward_relu(const ex_call *call) { apply(call, EX_RELU); }
-static void forward_relu6(const ex_call *call) { apply(call, EX_RELU6); }
-static void forward_relu_grad(const ex_call *call) { apply(call, EX_RELU_GRAD); }
-static void forward_relu6_grad(const ex_call *call) { apply(call, EX_RELU6_GRAD); }
-
 static ex_status infer(const ex_signature *s)
 {
     char got[96], expected[96];
@@ -42,29 +42,33 @@ static ex_status infer(const ex_signature *s)
                    ex_dtype_name(s->in[1].dtype), ex_shape_text(expected, sizeof expected, s->in[0].ndim, s->in[0].dim));
 }
 
-static ex_status gradient_relu(ex_builder *b, const ex_node_ref *node, const int32_t *dout, const int32_t *wanted, int32_t *din)
+static ex_status append(ex_builder *b, const char *op, int32_t value, const int32_t *dout, const int32_t *wanted, int32_t *din)
 {
-    return wanted[0] ? b->node(b, "relu_grad", 2, (int32_t[]){ node->out[0], dout[0] }, 0, NULL, &din[0]) : EX_OK;
-}
-
-static ex_status gradient_relu6(ex_builder *b, const ex_node_ref *node, const int32_t *dout, const int32_t *wanted, int32_t *din)
-{
-    return wanted[0] ? b->node(b, "relu6_grad", 2, (int32_t[]){ node->out[0], dout[0] }, 0, NULL, &din[0]) : EX_OK;
+    return wanted[0] ? b->node(b, op, 2, (int32_t[]){ value, dout[0] }, 0, NULL, &din[0]) : EX_OK;
 }
 
 static const char *kernel(const ex_signature *s) { (void)s; return "vector"; }
 
-static const ex_op relu = {
-    .name = "relu", .about = "relu(x): max(x, 0)", .min_inputs = 1, .max_inputs = 1, .outputs = 1, .flags = EX_OP_BY_IMAGE,
-    .in_place = 1, .infer = infer, .forward = forward_relu, .gradient = gradient_relu, .kernel = kernel };
-static const ex_op relu_grad = {
-    .name = "relu_grad", .about = "relu_grad(y, dy): dy where y > 0", .min_inputs = 2, .max_inputs = 2, .outputs = 1,
-    .flags = EX_OP_BY_IMAGE, .in_place = 3, .infer = infer, .forward = forward_relu_grad, .kernel = kernel };
-static const ex_op relu6 = {
-    .name = "relu6", .about = "relu6(x): min(max(x, 0), 6)", .min_inputs = 1, .max_inputs = 1, .outputs = 1,
-    .flags = EX_OP_BY_IMAGE, .in_place = 1, .infer = infer, .forward = forward_relu6, .gradient = gradient_relu6, .kernel = kernel };
-static const ex_op relu6_grad = {
-    .name = "relu6_grad", .about = "relu6_grad(y, dy): dy where 0 < y < 6", .min_inputs = 2, .max_inputs = 2, .outputs = 1,
-    .flags = EX_OP_BY_IMAGE, .in_place = 3, .infer = infer, .forward = forward_relu6_grad, .kernel = kernel };
+/* An activation and its gradient operator, which reads `from`: node->in[0] or node->out[0]. */
+#define ACTIVATION(id, kind, from, text, grad_text) \
+    static void forward_##id(const ex_call *call) { apply(call, kind); } \
+    static void forward_##id##_grad(const ex_call *call) { apply(call, kind##_GRAD); } \
+    static ex_status gradient_##id(ex_builder *b, const ex_node_ref *node, const int32_t *dout, const int32_t *wanted, int32_t *din) \
+    { \
+        return append(b, #id "_grad", from, dout, wanted, din); \
+    } \
+    static const ex_op id = { .name = #id, .about = (text), .min_inputs = 1, .max_inputs = 1, .outputs = 1, .flags = EX_OP_BY_IMAGE, \
+        .in_place = 1, .infer = infer, .forward = forward_##id, .gradient = gradient_##id, .kernel = kernel }; \
+    static const ex_op id##_grad = { .name = #id "_grad", .about = (grad_text), .min_inputs = 2, .max_inputs = 2, .outputs = 1, \
+        .flags = EX_OP_BY_IMAGE, .in_place = 3, .infer = infer, .forward = forward_##id##_grad, .kernel = kernel };
 
-const ex_op *const ex_ops_activation[] = { &relu, &relu_grad, &relu6, &relu6_grad, NULL };
+ACTIVATION(relu, EX_RELU, node->out[0], "relu(x): max(x, 0)", "relu_grad(y, dy): dy where y > 0")
+ACTIVATION(relu6, EX_RELU6, node->out[0], "relu6(x): min(max(x, 0), 6)", "relu6_grad(y, dy): dy where 0 < y < 6")
+ACTIVATION(silu, EX_SILU, node->in[0], "silu(x): x / (1 + exp(-x))", "silu_grad(x, dy): dy s (1 + x (1 - s)), s = sigmoid(x)")
+ACTIVATION(hard_sigmoid, EX_HARD_SIGMOID, node->in[0], "hard_sigmoid(x): min(max(x + 3, 0), 6) / 6",
+           "hard_sigmoid_grad(x, dy): dy / 6 where -3 < x < 3")
+ACTIVATION(hard_swish, EX_HARD_SWISH, node->in[0], "hard_swish(x): x min(max(x + 3, 0), 6) / 6",
+           "hard_swish_grad(x, dy): 0 where x < -3, dy where x > 3, else dy (x / 3 + 1/2)")
+
+const ex_op *const ex_ops_activation[] = { &relu, &relu_grad, &relu6, &relu6_grad, &silu, &silu_grad, &hard_sigmoid, &hard_sigmoid_grad,
+                                           &hard_swish, &hard_swish_grad, NULL };

@@ -11,7 +11,7 @@
 #include "../tensor/tensor.h"
 
 enum { POW = EX_BINARY_KIND_COUNT };        /* without a vector kernel */
-enum { EXP = EX_UNARY_KIND_COUNT, LOG, TANH, SIGMOID };
+enum { LOG = EX_UNARY_KIND_COUNT, TANH };
 
 typedef struct work { const ex_vector_kernels *v; int32_t kind; const int32_t *dtype; } work;
 
@@ -197,10 +197,8 @@ static void unary_row(void *context, float *const *data, int64_t n)
     float *out = data[0];
     const float *x = data[1];
     switch (w->kind) {
-    case EXP: for (int64_t i = 0; i < n; i++) out[i] = expf(x[i]); break;
     case LOG: for (int64_t i = 0; i < n; i++) out[i] = logf(x[i]); break;
     case TANH: for (int64_t i = 0; i < n; i++) out[i] = tanhf(x[i]); break;
-    case SIGMOID: for (int64_t i = 0; i < n; i++) out[i] = 1.0f / (1.0f + expf(-x[i])); break;
     default: w->v->unary[w->kind](out, x, n);
     }
 }
@@ -388,12 +386,12 @@ BINARY(equal, EX_EQUAL, "equal(a, b): 1 where a = b, else 0", EX_OP_STOPS, NULL,
 BINARY(less, EX_LESS, "less(a, b): 1 where a < b, else 0", EX_OP_STOPS, NULL, kernel_vector)
 BINARY(less_equal, EX_LESS_EQUAL, "less_equal(a, b): 1 where a <= b, else 0", EX_OP_STOPS, NULL, kernel_vector)
 UNARY(neg, EX_NEG, "neg(x): -x", kernel_vector)
-UNARY(exp, EXP, "exp(x)", kernel_libm)
+UNARY(exp, EX_EXP, "exp(x)", kernel_vector)
 UNARY(log, LOG, "log(x): the natural logarithm", kernel_libm)
 UNARY(sqrt, EX_SQRT, "sqrt(x)", kernel_vector)
 UNARY(abs, EX_ABS, "abs(x)", kernel_vector)
 UNARY(tanh, TANH, "tanh(x)", kernel_libm)
-UNARY(sigmoid, SIGMOID, "sigmoid(x): 1 / (1 + exp(-x))", kernel_libm)
+UNARY(sigmoid, EX_SIGMOID, "sigmoid(x): 1 / (1 + exp(-x))", kernel_vector)
 UNARY(square, EX_SQUARE, "square(x): x * x", kernel_vector)
 
 static const ex_op pow_grad_base = {

@@ -1,13 +1,16 @@
-/* random.c: dropout. In a network's graph it is the identity; in training each element is zero with probability p and
- * divided by 1 - p otherwise. The draw is a function of (seed, stream, step, sample, element), the element counted in
- * logical order, so that neither layout nor threads matter and the gradient draws the same again: no mask is kept. */
+/* random.c: dropout and stochastic depth. In a network's graph both are the identity; in training each element (dropout) or
+ * each sample as a whole (stochastic depth) is zero with probability p and divided by 1 - p otherwise. The draw is a function
+ * of (seed, stream, step, sample, element), the element counted in logical order, 0 for a sample as a whole, so that neither
+ * layout nor threads matter and the gradient draws the same again: no mask is kept. */
+#include <string.h>
 #include "loop.h"
 #include "../base/error.h"
 #include "../base/random.h"
 #include "../base/team.h"
+#include "../kernels/kernels.h"
 #include "../tensor/tensor.h"
 
-enum { P, STREAM };                         /* dropout has p alone */
+enum { P, STREAM };                         /* dropout and stochastic_depth have p alone */
 static const ex_attr_spec dropout_attr[] = { { .name = "p", .count = 1, .value = { 0.5 } }, { 0 } };
 static const ex_attr_spec train_attr[] = { { .name = "p", .count = 1, .value = { 0.5 } },
     { .name = "stream", .count = 1 }, { 0 } };
@@ -35,25 +38,36 @@ static ex_status gradient_dropout(ex_builder *b, const ex_node_ref *node, const 
     return EX_OK;
 }
 
-static ex_status train_node(ex_builder *b, int32_t x, double p, double stream, int32_t *out)
+static ex_status train_node(ex_builder *b, const char *op, int32_t x, double p, double stream, int32_t *out)
 {
     ex_attr attr[] = { { "p", 1, { p } }, { "stream", 1, { stream } } };
-    return b->node(b, "dropout_train", 1, &x, 2, attr, out);
+    return b->node(b, op, 1, &x, 2, attr, out);
+}
+
+static ex_status training_form(ex_builder *b, const ex_node_ref *node, const char *op, int32_t *out)
+{
+    if (node->attr[P][0] == 0) return EX_OK;
+    return train_node(b, op, node->in[0], node->attr[P][0], ex_hash_name(node->name), &out[0]);
 }
 
 static ex_status training_dropout(ex_builder *b, const ex_node_ref *node, const int32_t *trains, int32_t *out)
 {
     (void)trains;
-    if (node->attr[P][0] == 0) return EX_OK;
-    return train_node(b, node->in[0], node->attr[P][0], ex_hash_name(node->name), &out[0]);
+    return training_form(b, node, "dropout_train", out);
+}
+
+static ex_status training_depth(ex_builder *b, const ex_node_ref *node, const int32_t *trains, int32_t *out)
+{
+    (void)trains;
+    return training_form(b, node, "stochastic_depth_train", out);
 }
 
 static ex_status gradient_train(ex_builder *b, const ex_node_ref *node, const int32_t *dout, const int32_t *wanted, int32_t *din)
 {
-    return wanted[0] ? train_node(b, dout[0], node->attr[P][0], node->attr[STREAM][0], &din[0]) : EX_OK;
+    return wanted[0] ? train_node(b, node->op, dout[0], node->attr[P][0], node->attr[STREAM][0], &din[0]) : EX_OK;
 }
 
-/* -- The draw ---------------------------------------------------------------------------------------------------------------- */
+/* -- Dropout's draw ---------------------------------------------------------------------------------------------------------------- */
 
 enum { DRAWS = 1 << 12 };                   /* of four numbers each, in a part */
 
@@ -105,14 +119,53 @@ static int dense_sample(const ex_operand *o)
     return 1;
 }
 
+static dropping dropping_of(const ex_call *call)
+{
+    double p = call->attr[P][0];
+    return (dropping){ .call = call, .p = (float)p, .scale = p < 1 ? (float)(1 / (1 - p)) : 0.0f, .stream = (uint32_t)call->attr[STREAM][0] };
+}
+
 static void forward_train(const ex_call *call)
 {
     const ex_operand *x = &call->in[0];
-    double p = call->attr[P][0];
-    dropping d = { .call = call, .elements = ex_operand_count(x) / x->dim[0], .dense = dense_sample(x) && dense_sample(&call->out[0]),
-                   .p = (float)p, .scale = p < 1 ? (float)(1 / (1 - p)) : 0.0f, .stream = (uint32_t)call->attr[STREAM][0] };
+    dropping d = dropping_of(call);
+    d.elements = ex_operand_count(x) / x->dim[0];
+    d.dense = dense_sample(x) && dense_sample(&call->out[0]);
     d.draws = (d.elements + 3) / 4;
     ex_team_run(call->team, (int32_t)((d.draws * x->dim[0] + DRAWS - 1) / DRAWS), drop_part, &d);
+}
+
+/* -- Stochastic depth's draw: the first number of (seed, stream, step, sample, 0) --------------------------------------------- */
+
+typedef struct depth { const ex_vector_kernels *v; float factor; } depth;
+
+static void depth_row(void *context, float *const *data, int64_t n)
+{
+    const depth *k = context;
+    if (k->factor == 0) memset(data[0], 0, (size_t)n * sizeof *data[0]);    /* 0 times infinity is no zero */
+    else k->v->scale(data[0], data[1], k->factor, n);
+}
+
+static void depth_samples(void *context, int32_t sample, int32_t thread)
+{
+    (void)thread;
+    const dropping *d = context;
+    ex_operand x = d->call->in[0], y = d->call->out[0];
+    uint32_t word[4];
+    ex_random4(word, d->call->seed, d->stream, d->call->step, (uint32_t)sample, 0);
+    float factor = ex_unit_float(word[0]) < d->p ? 0.0f : d->scale;
+    x.dim[0] = y.dim[0] = 1;
+    x.data = (float *)x.data + sample * x.stride[0];
+    y.data = (float *)y.data + sample * y.stride[0];
+    ex_loop l;
+    ex_loop_over(&l, 2, (const ex_operand *[]){ &y, &x });
+    ex_loop_rows_walk(&l, 0, l.count, 1, depth_row, &(depth){ ex_kernels_current()->vector, factor });
+}
+
+static void forward_depth_train(const ex_call *call)
+{
+    dropping d = dropping_of(call);
+    ex_team_run(call->team, call->in[0].dim[0], depth_samples, &d);
 }
 
 static const ex_op dropout = {
@@ -123,5 +176,13 @@ static const ex_op dropout_train = {
     .name = "dropout_train", .about = "dropout_train(x; p, stream): zeros with probability p, x / (1 - p) otherwise", .min_inputs = 1,
     .max_inputs = 1, .outputs = 1, .attr = train_attr, .flags = EX_OP_RANDOM, .in_place = 1, .infer = infer_dropout,
     .forward = forward_train, .gradient = gradient_train };
+static const ex_op stochastic_depth = {
+    .name = "stochastic_depth", .about = "stochastic_depth(x; p): x; in training, whole samples are zero with probability p",
+    .min_inputs = 1, .max_inputs = 1, .outputs = 1, .attr = dropout_attr, .flags = EX_OP_VIEW, .in_place = 1, .infer = infer_dropout,
+    .forward = forward_dropout, .gradient = gradient_dropout, .training = training_depth };
+static const ex_op stochastic_depth_train = {
+    .name = "stochastic_depth_train", .about = "stochastic_depth_train(x; p, stream): by sample, zeros with probability p, else x / (1 - p)",
+    .min_inputs = 1, .max_inputs = 1, .outputs = 1, .attr = train_attr, .flags = EX_OP_RANDOM, .in_place = 1, .infer = infer_dropout,
+    .forward = forward_depth_train, .gradient = gradient_train };
 
-const ex_op *const ex_ops_random[] = { &dropout, &dropout_train, NULL };
+const ex_op *const ex_ops_random[] = { &dropout, &dropout_train, &stochastic_depth, &stochastic_depth_train, NULL };

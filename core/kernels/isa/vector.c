@@ -42,6 +42,11 @@ MAP1(negate, -a)
 MAP1(absolute_value, absolute(a))
 MAP1(square, a * a)
 MAP1(square_root, root(a))
+MAP1(exponential, vf_exp(a))
+MAP1(sigmoid, vf_sigmoid(a))
+MAP1(silu, vf_silu(a))
+MAP1(hard_sigmoid, vf_hard_sigmoid(a))
+MAP1(hard_swish, vf_hard_swish(a))
 MAP2(add, a + b)
 MAP2(subtract, a - b)
 MAP2(multiply, a * b)
@@ -53,6 +58,9 @@ MAP2(less, keep(above(b, a), vf_set1(1.0f)))
 MAP2(less_equal, keep(at_most(a, b), vf_set1(1.0f)))
 MAP2(relu_grad, keep(opposite(at_most(a, (vf){ 0 })), loaded(b)))
 MAP2(relu6_grad, keep(between(a, (vf){ 0 }, vf_set1(6.0f)), loaded(b)))
+MAP2(silu_grad, b * vf_silu_slope(a))
+MAP2(hard_sigmoid_grad, keep(between(a, vf_set1(-3.0f), vf_set1(3.0f)), loaded(b) * (1.0f / 6.0f)))
+MAP2(hard_swish_grad, b * hard_swish_slope(a))
 
 static void scale(float *out, const float *x, float s, ptrdiff_t n)
 {
@@ -170,7 +178,7 @@ typedef struct sums_in {                    /* a block of channels of one run of
     ptrdiff_t x_pixel, dy_pixel;
 } sums_in;
 
-typedef enum sums_kind { SUM, MOMENT, PRODUCT } sums_kind;
+typedef enum sums_kind { SUM, DOT, MOMENT, PRODUCT } sums_kind;
 
 /* s += first, t += second, for one vector of one pixel. */
 static inline void sums_vector(sums_kind kind, vf *s, vf *t, const sums_in *in, ptrdiff_t p, ptrdiff_t c, ptrdiff_t rest)
@@ -178,6 +186,11 @@ static inline void sums_vector(sums_kind kind, vf *s, vf *t, const sums_in *in, 
     const float *x = in->x + p * in->x_pixel + c;
     vf a = rest ? load_part(x, rest) : vf_load(x);
     if (kind == SUM) { *s += a; return; }
+    if (kind == DOT) {
+        const float *y = in->dy + p * in->dy_pixel + c;
+        *s += a * (rest ? load_part(y, rest) : vf_load(y));
+        return;
+    }
     a -= rest ? load_part(in->center + c, rest) : vf_load(in->center + c);
     if (kind == MOMENT) { *s += a; *t += a * a; return; }
     const float *dy = in->dy + p * in->dy_pixel + c;
@@ -204,7 +217,7 @@ static inline __attribute__((always_inline)) void sums_block(sums_kind kind, int
                 t[v] += t[w * vectors + v];
             }
         flush(sum, s, vectors, rest);
-        if (kind != SUM) flush(second, t, vectors, rest);
+        if (kind > DOT) flush(second, t, vectors, rest);
     }
 }
 
@@ -220,14 +233,20 @@ static inline __attribute__((always_inline)) void sums(sums_kind kind, double *s
         else sums_block(kind, 1, 4, sum + c, second + c, &in, pixels, left);
         c += step;
         in.x += step;
-        if (kind != SUM) in.center += step;
-        if (kind == PRODUCT) in.dy += step;
+        if (kind > DOT) in.center += step;
+        if (kind == DOT || kind == PRODUCT) in.dy += step;
     }
 }
 
 static void sum_rows(double *sum, const float *x, ptrdiff_t x_pixel, ptrdiff_t pixels, ptrdiff_t channels)
 {
     sums(SUM, sum, sum, (sums_in){ .x = x, .x_pixel = x_pixel }, pixels, channels);
+}
+
+static void dot_rows(double *sum, const float *x, ptrdiff_t x_pixel, const float *y, ptrdiff_t y_pixel, ptrdiff_t pixels,
+                     ptrdiff_t channels)
+{
+    sums(DOT, sum, sum, (sums_in){ .x = x, .dy = y, .x_pixel = x_pixel, .dy_pixel = y_pixel }, pixels, channels);
 }
 
 static void moment_rows(double *sum, double *second, const float *x, ptrdiff_t x_pixel, const float *center, ptrdiff_t pixels,
@@ -282,11 +301,12 @@ static void stream(float *out, const float *x, ptrdiff_t n)
 
 const ex_vector_kernels EX_SUFFIXED(ex_vector_kernels) = {
     .name = EX_TEXT(EX_ISA_SUFFIX),
-    .unary = { relu, relu6, negate, absolute_value, square, square_root },
-    .binary = { add, subtract, multiply, divide, maximum, minimum, equal, less, less_equal, relu_grad, relu6_grad },
+    .unary = { relu, relu6, negate, absolute_value, square, square_root, exponential, sigmoid, silu, hard_sigmoid, hard_swish },
+    .binary = { add, subtract, multiply, divide, maximum, minimum, equal, less, less_equal, relu_grad, relu6_grad, silu_grad,
+                hard_sigmoid_grad, hard_swish_grad },
     .scale = scale, .scale_add = scale_add, .stream = stream, .square_sum = square_sum, .dot = dot, .sgd = sgd, .adam = adam,
     .transpose = transpose,
     .fill_rows = fill_rows, .scale_rows = scale_rows,
-    .sum_rows = sum_rows, .moment_rows = moment_rows, .product_rows = product_rows,
+    .sum_rows = sum_rows, .dot_rows = dot_rows, .moment_rows = moment_rows, .product_rows = product_rows,
     .vote_rank = vote_rank,
 };

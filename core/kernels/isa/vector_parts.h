@@ -1,6 +1,6 @@
 /* vector_parts.h: what the loops over vectors share: partial vectors, comparisons as masks, choices between lanes. */
 #pragma once
-#include "../simd.h"
+#include "vector_math.h"
 
 static inline vf load_part(const float *p, ptrdiff_t n) { return vf_load_part(p, vf_first((int32_t)n)); }
 static inline void store_part(float *p, vf v, ptrdiff_t n) { vf_store_part(p, v, vf_first((int32_t)n)); }
@@ -57,6 +57,12 @@ static inline vf loaded(vf v)
     __asm__("" : "+v"(v));
 #endif
     return v;
+}
+
+/* hard_swish's slope at x: 0 below -3, x / 3 + 1/2 up to 3, 1 above. */
+EX_INLINE vf hard_swish_slope(vf x)
+{
+    return keep(opposite(above(vf_set1(-3.0f), x)), choose(above(x, vf_set1(3.0f)), vf_set1(1.0f), x * (1.0f / 3.0f) + 0.5f));
 }
 
 /* A NaN wins, as in PyTorch's pooling and maximum. */

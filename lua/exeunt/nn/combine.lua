@@ -1,5 +1,5 @@
 -- nn/combine.lua: layers made of layers. sequential runs its children one after the other; residual adds what two branches
--- make of the same value; add and concat join values that a script has at hand: nn.add()(g, name, a, b, ...).
+-- make of the same value; add, concat and scale_channels join values that a script has at hand: nn.add()(g, name, a, b, ...).
 
 local core = require "exeunt.core"
 local layer = require "exeunt.nn.layer"
@@ -38,6 +38,11 @@ end
 function combine.concat(given)
   local o = options.check("nn.concat", given or {}, { axis = 1 })
   return layer.define("concat", function(g, name, ...) return g:node(name, "concat", { ... }, { axis = o.axis }) end)
+end
+
+-- scale_channels(): images x (N, C, H, W) times s (N, C) or (N, C, 1, 1), each channel of each image by its own number.
+function combine.scale_channels()
+  return layer.define("scale_channels", function(g, name, x, s) return g:node(name, "scale_channels", { x, s }) end)
 end
 
 -- residual{ body = layer, shortcut = layer or nothing, after = layer or nothing }: after(body(x) + shortcut(x)). The

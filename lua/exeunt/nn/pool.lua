@@ -26,6 +26,16 @@ function pool.avg_pool(given)
   return layer.define("avg_pool", function(g, name, x) return g:node(name, "avg_pool2d", { x }, attrs) end)
 end
 
+-- adaptive_avg_pool{ size = 7 or {rows, columns} }: means over windows that share the image evenly.
+function pool.adaptive_avg_pool(given)
+  local o = options.check("nn.adaptive_avg_pool", given, { size = options.required })
+  local size = layer.pair(o.size)
+  for i = 1, 2 do layer.count("nn.adaptive_avg_pool", "size", size[i]) end
+  return layer.define("adaptive_avg_pool", function(g, name, x)
+    return g:node(name, "adaptive_avg_pool", { x }, { size = size })
+  end)
+end
+
 function pool.global_avg_pool()
   return layer.define("global_avg_pool", function(g, name, x) return g:node(name, "global_avg_pool", { x }) end)
 end

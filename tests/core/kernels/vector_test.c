@@ -51,6 +51,11 @@ static double unary(int kind, double x)
     case EX_NEG: return -x;
     case EX_ABS: return fabs(x);
     case EX_SQUARE: return x * x;
+    case EX_EXP: return exp(x);
+    case EX_SIGMOID: return 1 / (1 + exp(-x));
+    case EX_SILU: return x / (1 + exp(-x));
+    case EX_HARD_SIGMOID: return fmin(fmax(x + 3, 0), 6) / 6;
+    case EX_HARD_SWISH: return x * fmin(fmax(x + 3, 0), 6) / 6;
     default: return x < 0 ? NAN : sqrt(x);
     }
 }
@@ -68,6 +73,9 @@ static double binary(int kind, double a, double b)
     case EX_LESS: return a < b;
     case EX_LESS_EQUAL: return a <= b;
     case EX_RELU_GRAD: return a > 0 ? b : 0;
+    case EX_SILU_GRAD: return b / (1 + exp(-a)) * (1 + a / (1 + exp(a)));
+    case EX_HARD_SIGMOID_GRAD: return a > -3 && a < 3 ? b / 6 : 0;
+    case EX_HARD_SWISH_GRAD: return a < -3 ? 0 : a > 3 ? b : b * (a / 3 + 0.5);
     default: return a > 0 && a < 6 ? b : 0;
     }
 }
@@ -83,18 +91,56 @@ static void maps_of_every_length(void **state)
         for (ptrdiff_t n = 0; n <= LONGEST; n++) {
             for (int k = 0; k < EX_UNARY_KIND_COUNT; k++) {
                 fill(&b, (uint32_t)n);
+                for (ptrdiff_t i = 1; i < n; i += 3) b.in[0][i] = 4 * b.in[0][i] - 4;
                 v->unary[k](b.out, b.in[0], n);
                 for (ptrdiff_t i = 0; i < n; i++) assert_true(near(b.out[i], unary(k, b.in[0][i])));
                 check_end(b.out, n);
             }
             for (int k = 0; k < EX_BINARY_KIND_COUNT; k++) {
                 fill(&b, (uint32_t)n);
+                for (ptrdiff_t i = 1; i < n; i += 3) b.in[0][i] = 4 * b.in[0][i] - 4;      /* past hard_swish's edges */
                 for (ptrdiff_t i = 0; i < n; i += 3) b.in[1][i] = b.in[0][i];      /* ties */
                 v->binary[k](b.out, b.in[0], b.in[1], n);
                 for (ptrdiff_t i = 0; i < n; i++) assert_true(near(b.out[i], binary(k, b.in[0][i], b.in[1][i])));
                 check_end(b.out, n);
             }
         }
+    }
+    assert_int_equal(ex_isa_select(NULL), EX_OK);
+}
+
+/* In units of the last place of a float of the result's size. */
+static double ulps(float got, double expected)
+{
+    const float size = fmaxf(fabsf((float)expected), 1.17549435e-38f);
+    return fabs(got - expected) / ((double)nextafterf(size, INFINITY) - size);
+}
+
+static void smooth_functions_in_units_of_the_last_place(void **state)
+{
+    (void)state;
+    const struct { int kind; double bound; float from, to; } of[] = {
+        { EX_EXP, 2, -110, 88.72f }, { EX_SIGMOID, 4, -87, 110 }, { EX_SILU, 4, -87, 110 }, { EX_EXP, 2, -1, 1 }, { EX_SILU, 4, -1, 1 } };
+    enum { STEPS = 200000 };
+    const ex_vector_kernels *v;
+    for (int32_t isa = 0; (v = set(isa)); isa++) {
+        for (size_t k = 0; k < sizeof of / sizeof *of; k++)
+            for (int i = 0; i < STEPS; i += LONGEST) {
+                float x[LONGEST], y[LONGEST];
+                for (int j = 0; j < LONGEST; j++) x[j] = of[k].from + (of[k].to - of[k].from) * (float)(i + j) / (STEPS + LONGEST);
+                v->unary[of[k].kind](y, x, LONGEST);
+                for (int j = 0; j < LONGEST; j++) assert_true(ulps(y[j], unary(of[k].kind, x[j])) <= of[k].bound);
+            }
+        const float edge[] = { NAN, INFINITY, -INFINITY, 89, -104, 0, -0.0f, 1000, -1000 };
+        float y[9];
+        v->unary[EX_EXP](y, edge, 9);
+        assert_true(isnan(y[0]) && isinf(y[1]) && y[2] == 0 && isinf(y[3]) && y[4] == 0 && y[5] == 1 && y[6] == 1 && isinf(y[7]) && y[8] == 0);
+        v->unary[EX_SIGMOID](y, edge, 9);
+        assert_true(isnan(y[0]) && y[1] == 1 && y[2] == 0 && y[3] == 1 && y[5] == 0.5f && y[7] == 1 && y[8] == 0);
+        v->unary[EX_SILU](y, edge, 9);
+        assert_true(isnan(y[0]) && isinf(y[1]) && y[3] == 89 && y[5] == 0 && y[7] == 1000 && y[8] == 0);
+        v->unary[EX_HARD_SWISH](y, edge, 9);
+        assert_true(isnan(y[0]) && isinf(y[1]) && y[3] == 89 && y[4] == 0 && y[5] == 0 && y[7] == 1000 && y[8] == 0);
     }
     assert_int_equal(ex_isa_select(NULL), EX_OK);
 }
@@ -194,18 +240,20 @@ static void rows_of_every_width(void **state)
         for (ptrdiff_t c = 1; c <= LONGEST; c += c < 18 ? 1 : 13)
             for (ptrdiff_t pixels = 1; pixels <= PIXELS; pixels = pixels * 33 + 7) {       /* 1, 40 and more than a run */
                 const ptrdiff_t s = c + GAP;
-                double sum[LONGEST], moments[2][LONGEST], products[2][LONGEST];
-                for (int i = 0; i < LONGEST; i++) sum[i] = moments[0][i] = moments[1][i] = products[0][i] = products[1][i] = 1;
+                double sum[LONGEST], dots[LONGEST], moments[2][LONGEST], products[2][LONGEST];
+                for (int i = 0; i < LONGEST; i++) sum[i] = dots[i] = moments[0][i] = moments[1][i] = products[0][i] = products[1][i] = 1;
                 v->sum_rows(sum, x, s, pixels, c);
+                v->dot_rows(dots, x, s, dy, s, pixels, c);
                 v->moment_rows(moments[0], moments[1], x, s, b.in[0], pixels, c);
                 v->product_rows(products[0], products[1], x, s, dy, s, b.in[0], pixels, c);
                 for (ptrdiff_t k = 0; k < LONGEST; k++) {
-                    double e[4] = { 1, 1, 1, 1 };
+                    double e[5] = { 1, 1, 1, 1, 1 };
                     for (ptrdiff_t p = 0; k < c && p < pixels; p++) {
                         double a = x[p * s + k], d = a - b.in[0][k], g = dy[p * s + k];
-                        e[0] += a; e[1] += d * d; e[2] += g; e[3] += g * d;
+                        e[0] += a; e[1] += d * d; e[2] += g; e[3] += g * d; e[4] += g * a;
                     }
                     double shift = k < c ? (double)pixels * b.in[0][k] : 0, bound = 3e-6 * (double)(pixels + 1);
+                    assert_true(fabs(dots[k] - e[4]) <= 3 * bound);
                     assert_true(fabs(sum[k] - e[0]) <= bound && fabs(moments[0][k] - (e[0] - shift)) <= 3 * bound);
                     assert_true(fabs(moments[1][k] - e[1]) <= 8 * bound);
                     assert_true(fabs(products[0][k] - e[2]) <= bound && fabs(products[1][k] - e[3]) <= 3 * bound);
@@ -268,7 +316,7 @@ static void votes_are_the_same_everywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(maps_of_every_length), cmocka_unit_test(streaming_copies_every_length), cmocka_unit_test(scaling_and_sums_of_every_length),
+        cmocka_unit_test(maps_of_every_length), cmocka_unit_test(smooth_functions_in_units_of_the_last_place), cmocka_unit_test(streaming_copies_every_length), cmocka_unit_test(scaling_and_sums_of_every_length),
         cmocka_unit_test(a_number_does_not_depend_on_its_place), cmocka_unit_test(rows_of_every_width), cmocka_unit_test(turned_matrices),
         cmocka_unit_test(votes_are_the_same_everywhere),
     };

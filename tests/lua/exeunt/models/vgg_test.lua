@@ -62,6 +62,25 @@ function TestVgg.test_flatten_head_only_on_the_last_stage()
   lu.assertEquals(net.graph:find("exits.2.classifier.weight").shape, { 10, 6 * 7 * 7 })
 end
 
+-- torchvision's three linear layers on averages over 7x7 windows; an earlier stage gets the small head.
+function TestVgg.test_torchvision_s_classifier()
+  local net = ex.models.vgg { input = { 1, 16, 16 }, classes = 3, widths = { 2, 3 }, depths = 1, head = "torchvision" }
+  for name, shape in pairs {
+    ["avgpool"] = { -1, 3, 7, 7 }, ["classifier.0.weight"] = { 4096, 147 }, ["classifier.3.bias"] = { 4096 },
+    ["classifier.5"] = { -1, 4096 }, ["classifier.6.weight"] = { 3, 4096 },
+  } do
+    lu.assertEquals((net.graph:find(name) or { shape = "no " .. name }).shape, shape)
+  end
+  ex.exits.anticipate(net)
+  lu.assertEquals(net.graph:find("exits.1.classifier.weight").shape, { 3, 2 })
+  lu.assertEquals(net.graph:find("exits.2.classifier.6.weight").shape, { 3, 4096 })
+end
+
+function TestVgg.test_stages()
+  local net = ex.models.vgg { input = { 1, 16, 16 }, widths = { 2, 3, 4 }, depths = 1, batch_norm = false, stages = { 2 } }
+  lu.assertEquals(net.stages, { "features.5", "features.8" })
+end
+
 function TestVgg.test_own_head()
   local head = function(g, prefix, value, width, classes)
     lu.assertEquals(width, 128)
@@ -75,9 +94,11 @@ function TestVgg.test_refuses()
   lu.assertEquals(nets.message(ex.models.vgg, { depths = { 1, 2 } }), "models.vgg: depths has 2 numbers, but there are 3 stages")
   lu.assertEquals(nets.message(ex.models.vgg, { widths = {} }), "models.vgg: widths must be a list with a number for each stage")
   lu.assertEquals(nets.message(ex.models.vgg, { widths = { 0 } }), "models.vgg: widths must be a whole number from 1 on, got 0")
-  lu.assertEquals(nets.message(ex.models.vgg, { head = "fc" }), 'models.vgg: head must be "gap", "flatten" or a function, got fc')
+  lu.assertEquals(nets.message(ex.models.vgg, { head = "fc" }), 'models.vgg: head must be "flatten", "gap", "torchvision" or a function, got fc')
   lu.assertEquals(nets.message(ex.models.vgg, { input = { 28, 28 } }), "network: input must be {channels, height, width}")
-  lu.assertStrContains(nets.message(ex.models.vgg, { input = { 1, 4, 4 } }), "features.20: max_pool2d: ")
+  lu.assertEquals(nets.message(ex.models.vgg, { input = { 1, 4, 4 } }),
+                  "models.vgg: images of 4 x 4 are too small for 3 poolings: they need 8 pixels")
+  lu.assertEquals(nets.message(ex.models.vgg, { stages = { 4 } }), "models.vgg: stages names stage 4, but there are 3")
 end
 
 os.exit(lu.LuaUnit.run())

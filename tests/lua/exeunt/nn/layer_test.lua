@@ -55,7 +55,8 @@ function TestLayers.test_pools()
 end
 
 function TestLayers.test_elementwise_dropout_and_any_operator()
-  for _, layer in ipairs { nn.relu(), nn.relu6(), nn.tanh(), nn.sigmoid(), nn.dropout(), nn.op "relu" } do
+  for _, layer in ipairs { nn.relu(), nn.relu6(), nn.tanh(), nn.sigmoid(), nn.silu(), nn.hard_swish(), nn.hard_sigmoid(), nn.dropout(),
+                         nn.op "relu" } do
     lu.assertEquals((shape(layer)), { -1, 4, 9, 9 })
   end
 end
