@@ -23,7 +23,7 @@ ALLC     = $(FLAGS) $(CFLAGS) $(SANITIZE)
 LIBS    := /usr/lib/$(MULTI)/blis-serial/libblis.a -lluajit-5.1 -lyaml -ljpeg -lz -ledit -lmd -lm -ldl -pthread
 WHOLE    = -Wl,--whole-archive $(BUILD)/libexeunt.a -Wl,--no-whole-archive
 
-.PHONY: all demo test check asan ubsan tsan valgrind lint lint-c bench bench-json install uninstall packages clean help
+.PHONY: all demo test check asan ubsan tsan fuzz fuzzed valgrind lint lint-c bench bench-json install uninstall packages clean help
 .DEFAULT_GOAL := all
 
 # -- Sources: every room but vm is the engine; kernels/isa is built once per instruction set -----------------
@@ -163,6 +163,15 @@ ubsan: ## every test under UndefinedBehaviorSanitizer
 tsan: ## every test under ThreadSanitizer
 	@TEST_SECONDS=1800 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
 	$(MAKE) --no-print-directory -j2 BUILD=build/tsan CFLAGS="-O1 -g" SANITIZE="-fsanitize=thread" check
+
+FUZZED := $(BUILD)/tests/core/io/image.t $(BUILD)/tests/core/io/decode.t
+fuzzed: $(FUZZED)
+	@TEST_SECONDS=1800 prove --timer --ext .t --exec tests/run $(FUZZED)
+
+fuzz: ## 10,000 damaged images under the sanitizers: decoded in the process itself, then through worker processes
+	@EXEUNT_MUTANTS=10000 ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	$(MAKE) --no-print-directory -j2 BUILD=build/fuzz CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+	SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" fuzzed
 
 # A block of the engine's allocator is known by the address after its header, which to valgrind is but possibly a pointer:
 # what counts are blocks that nothing points into.

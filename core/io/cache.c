@@ -109,23 +109,26 @@ typedef struct layout {
 
 static ex_status lay_out(layout *l, const char *path, int32_t count, int32_t c, int32_t h, int32_t w) {
     *l = (layout){ .dim = { count, c, h, w }, .labels = 4 * (int64_t)count };
+    int64_t images = (int64_t)count * c, pixels = (int64_t)h * w;
     if (count < 1 || c < 1 || c > 4 || h < 1 || w < 1 || h > EX_IMAGE_SIDE_MAX || w > EX_IMAGE_SIDE_MAX
-        || __builtin_mul_overflow((int64_t)count * c, (int64_t)h * w, &l->images) || l->images > INT64_MAX / 2)
-        return ex_fail("cannot write %s: a cache of shape (%d, %d, %d, %d), expected 1 or more images of 1 to 4 channels and sides of up to %d",
-                       path, count, c, h, w, EX_IMAGE_SIDE_MAX);
+        || __builtin_mul_overflow(images, pixels, &l->images) || l->images > INT64_MAX / 2)
+        return ex_fail("cannot write %s: a cache of shape (%d, %d, %d, %d), expected 1 or more images of 1 to 4 channels and"
+                       " sides of up to %d", path, count, c, h, w, EX_IMAGE_SIDE_MAX);
     return EX_OK;
 }
 
 static ex_status write_header(ex_cache *c, layout *l, const char *path) {
     size_t room = strlen(c->metadata) + SHAPES;
+    int64_t end = l->labels + l->images;
     char *bytes = ex_alloc(room);
     if (!bytes) return EX_FAILED;
     size_t size = (size_t)snprintf(bytes + 8, room - 8,
-                                   "{\"" EX_SAFETENSORS_METADATA "\":%s,\"%s\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":[0,%lld]},"
+                                   "{\"" EX_SAFETENSORS_METADATA "\":%s,"
+                                   "\"%s\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":[0,%lld]},"
                                    "\"%s\":{\"dtype\":\"%s\",\"shape\":[%d,%d,%d,%d],\"data_offsets\":[%lld,%lld]}}",
                                    c->metadata, labels_name, ex_safetensors_dtype(EX_INT32), l->dim[0], (long long)l->labels, images_name,
                                    ex_safetensors_dtype(EX_UINT8), l->dim[0], l->dim[1], l->dim[2], l->dim[3], (long long)l->labels,
-                                   (long long)(l->labels + l->images));
+                                   (long long)end);
     while (size % ALIGN != 0) bytes[8 + size++] = ' ';
     for (int i = 0; i < 8; i++) bytes[i] = (char)((uint64_t)size >> 8 * i & 255);
     l->header = (int64_t)size + 8;
@@ -213,7 +216,8 @@ static ex_status check_places(const ex_cache *c, const ex_safetensors *f, ex_saf
     if (labels->dtype != EX_INT32 || labels->ndim != 1 || labels->dim[0] != images->dim[0])
         return ex_fail("%s: not an image cache: labels are %s %s, expected int32 (%d)", c->path, ex_dtype_name(labels->dtype),
                        ex_shape_text(shape, sizeof shape, labels->ndim, labels->dim), images->dim[0]);
-    if (labels->begin % 4 != 0) return ex_fail("%s: its labels lie at byte %lld, expected a multiple of 4", c->path, (long long)labels->begin);
+    if (labels->begin % 4 != 0)
+        return ex_fail("%s: its labels lie at byte %lld, expected a multiple of 4", c->path, (long long)labels->begin);
     return EX_OK;
 }
 

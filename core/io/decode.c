@@ -272,7 +272,8 @@ static ex_status check(const ex_tensor *out, int32_t count, const ex_images_opti
     if (o->channels != 1 && o->channels != 3) return ex_fail("images: %d channels, expected 1 or 3", o->channels);
     if (o->height < 1 || o->width < 1 || o->height > EX_IMAGE_SIDE_MAX || o->width > EX_IMAGE_SIDE_MAX)
         return ex_fail("images: %d x %d pixels, expected sides of 1 to %d", o->width, o->height, EX_IMAGE_SIDE_MAX);
-    if (o->resize < 0 || o->resize >= EX_RESIZE_COUNT) return ex_fail("images: resize is %d, expected 0 to %d", o->resize, EX_RESIZE_COUNT - 1);
+    if (o->resize < 0 || o->resize >= EX_RESIZE_COUNT)
+        return ex_fail("images: resize is %d, expected 0 to %d", o->resize, EX_RESIZE_COUNT - 1);
     if (o->workers < 1 || o->workers > WORKERS_MAX) return ex_fail("images: %d workers, expected 1 to %d", o->workers, WORKERS_MAX);
     if (!(o->memory_bytes >= 1e6 && o->memory_bytes <= 1e15))
         return ex_fail("images: a memory limit of %g bytes, expected a million or more", o->memory_bytes);

@@ -97,8 +97,8 @@ ex_status ex_image_decode(uint8_t *out, const ex_image_file *f, const ex_image_f
     ex_image im = { 0 };
     const format *form = format_of(f);
     if (!form || form->scan(&im, f) != EX_OK || check_form(&im, f, o) != EX_OK) return EX_FAILED;
-    im.pixels = ex_alloc((size_t)im.channels * (size_t)im.height * (size_t)im.width);
-    ex_status status = im.pixels ? form->decode(&im, f) : ex_error_at("%s", f->path);
+    if (!(im.pixels = ex_alloc((size_t)im.channels * (size_t)im.height * (size_t)im.width))) return ex_error_at("%s", f->path);
+    ex_status status = form->decode(&im, f);
     if (status == EX_OK && fit(out, &im, o) != EX_OK) status = ex_error_at("%s", f->path);
     ex_free(im.pixels);
     return status;

@@ -30,8 +30,8 @@ typedef struct ex_image_form {
 
 /* Sets the three after checking them: "FILE: 0 x 7 pixels, ...". */
 ex_status ex_image_set(ex_image *im, const ex_image_file *f, int32_t channels, uint32_t height, uint32_t width);
-ex_status ex_image_decode(uint8_t *out, const ex_image_file *f, const ex_image_form *form);
-ex_status ex_image_load(uint8_t *out, const char *path, const ex_image_form *form);   /* the same, from a file */
+ex_status ex_image_decode(uint8_t *out, const ex_image_file *f, const ex_image_form *o);
+ex_status ex_image_load(uint8_t *out, const char *path, const ex_image_form *o);   /* the same, from a file */
 
 /* Scans fill in channels, height and width; decoders take such an image and fill its pixels, which are allocated. */
 ex_status ex_pnm_scan(ex_image *im, const ex_image_file *f);

@@ -43,7 +43,7 @@ static uint8_t *write_clean(const ex_png *p, const ex_image_file *f, size_t *siz
         return NULL;
     }
     memcpy(out, f->bytes, SIGNATURE);
-    body = begin(out += SIGNATURE, "IHDR", HEADER);
+    body = begin(out + SIGNATURE, "IHDR", HEADER);
     memcpy(body, f->bytes + SIGNATURE + 8, HEADER);
     out = body + HEADER + 4;
     if (indexed) {

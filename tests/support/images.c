@@ -25,7 +25,9 @@ ex_status decode_bytes(uint8_t *out, size_t room, const uint8_t *bytes, size_t s
     ex_image_form form = { channels, height, width, height ? EX_RESIZE_BILINEAR : EX_RESIZE_NONE, 64e6 };
     if (!height) {
         ex_image im = { 0 };
-        ex_status (*scan)(ex_image *, const ex_image_file *) = bytes[0] == 'P' ? ex_pnm_scan : bytes[0] == 0xff ? ex_jpeg_scan : ex_png_scan;
+        ex_status (*scan)(ex_image *, const ex_image_file *) = ex_png_scan;
+        if (bytes[0] == 'P') scan = ex_pnm_scan;
+        else if (bytes[0] == 0xff) scan = ex_jpeg_scan;
         if (scan(&im, &f) != EX_OK) return EX_FAILED;
         form.height = im.height;
         form.width = im.width;

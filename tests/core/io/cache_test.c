@@ -180,7 +180,8 @@ static void cut_files(void **state) {
 static void foreign_files(void **state) {
     (void)state;
     const char *path = scratch_path("foreign.safetensors"), *both[] = { "images", "labels" }, *one[] = { "images", "other" };
-    ex_tensor *images = ex_tensor_new(EX_UINT8, 4, (const int32_t[]){ 2, 1, 1, 1 }), *flat = ex_tensor_new(EX_UINT8, 1, (const int32_t[]){ 2 }),
+    ex_tensor *images = ex_tensor_new(EX_UINT8, 4, (const int32_t[]){ 2, 1, 1, 1 }),
+              *flat = ex_tensor_new(EX_UINT8, 1, (const int32_t[]){ 2 }),
               *labels = ex_tensor_new(EX_INT32, 1, (const int32_t[]){ 2 }), *more = ex_tensor_new(EX_INT32, 1, (const int32_t[]){ 3 }),
               *none = ex_tensor_new(EX_UINT8, 4, (const int32_t[]){ 0, 1, 1, 1 });
     const struct { const char **name; ex_tensor *a, *b; const char *message; } cases[] = {

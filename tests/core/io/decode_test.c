@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -130,9 +131,10 @@ static void assert_image(const ex_tensor *out, int i, int value) {
 static void costs_its_own_image(void **state) {
     (void)state;
     static const char *const path[] = { "a1", "c2", "a3", "x4", "h5", "a6", "m7", "f8", "c9", "a1", "h1", "a2" };
-    static const char *const why[] = { NULL, "c2: its decoder died of signal 11 (Segmentation fault)", NULL, "x4: its decoder ended with exit status 3",
-                                       "h5: not decoded within 1.5 seconds", NULL, "m7: out of memory: cannot allocate 1073.7 MB", "f8: 0000",
-                                       "c9: its decoder died", NULL, "h1: not decoded", NULL };
+    static const char *const why[] = {
+        NULL, "c2: its decoder died of signal 11 (Segmentation fault)", NULL, "x4: its decoder ended with exit status 3",
+        "h5: not decoded within 1.5 seconds", NULL, "m7: out of memory: cannot allocate 1073.7 MB", "f8: 0000",
+        "c9: its decoder died", NULL, "h1: not decoded", NULL };
     int before = descriptors();
     ex_images_options o = usual;
     o.seconds = 1.5;
@@ -194,24 +196,29 @@ static void ended_early(void **state) {
     assert_int_equal(descriptors(), before);
 }
 
-/* A worker outlives neither its parent nor a parent that is killed. */
+/* Workers do not outlive a parent that is killed: here they become this process's, which sees how they ended. */
 static void dies_with_its_parent(void **state) {
     (void)state;
-    int ends[2];
+    int ends[2], how;
     assert_int_equal(pipe(ends), 0);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
     pid_t pid = fork();
     if (pid == 0) {
         static const char *const path[] = { "h1", "h2" };
         ex_tensor *out = room_for(2, &usual);
         ex_images *d = ex_images_start_with(obey, out, path, 2, &usual);
-        _exit(!d || write(ends[1], "x", 1) != 1);
+        if (d && write(ends[1], "x", 1) == 1) raise(SIGKILL);
+        _exit(1);
     }
     char byte;
     close(ends[1]);
     assert_int_equal(read(ends[0], &byte, 1), 1);
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
     close(ends[0]);
-    assert_no_child();                      /* orphans go to init; that they are gone is seen by the test's end */
+    assert_int_equal(waitpid(pid, &how, 0), pid);
+    assert_true(WIFSIGNALED(how));
+    while (waitpid(-1, &how, 0) > 0) assert_true(WIFSIGNALED(how) ? WTERMSIG(how) == SIGKILL : WEXITSTATUS(how) == 0);
+    assert_no_child();
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
 }
 
 /* -- Threads ----------------------------------------------------------------------------------------------------- */

@@ -13,13 +13,18 @@
 static uint8_t file[4096];
 static size_t size;
 
+static void put_word(uint8_t *out, size_t value) {
+    for (int i = 0; i < 4; i++) out[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
 static void start(void) {
-    memcpy(file, "\x89PNG\r\n\x1a\n", 8);
-    size = 8;
+    static const uint8_t signature[8] = { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n' };
+    memcpy(file, signature, sizeof signature);
+    size = sizeof signature;
 }
 
 static void add(const char *name, const void *body, size_t length) {
-    for (int i = 0; i < 4; i++) file[size + (size_t)i] = (uint8_t)(length >> (24 - 8 * i));
+    put_word(file + size, length);
     memcpy(file + size + 4, name, 4);
     memcpy(file + size + 8, body, length);
     size += 12 + length;
@@ -27,8 +32,9 @@ static void add(const char *name, const void *body, size_t length) {
 }
 
 static void header(uint32_t width, uint32_t height, int depth, int colour, int interlace) {
-    uint8_t b[13] = { (uint8_t)(width >> 24), (uint8_t)(width >> 16), (uint8_t)(width >> 8), (uint8_t)width, (uint8_t)(height >> 24),
-                      (uint8_t)(height >> 16), (uint8_t)(height >> 8), (uint8_t)height, (uint8_t)depth, (uint8_t)colour, 0, 0, (uint8_t)interlace };
+    uint8_t b[13] = { [8] = (uint8_t)depth, [9] = (uint8_t)colour, [12] = (uint8_t)interlace };
+    put_word(b, width);
+    put_word(b + 4, height);
     add("IHDR", b, 13);
 }
 

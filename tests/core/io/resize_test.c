@@ -54,7 +54,8 @@ static void as_pillow(void **state) {
         char method[16];
         int k, h, w;
         if (sscanf(ex_safetensors_name(f, i), "resize.%d.%15[a-z].%dx%d", &k, method, &h, &w) != 4) continue;
-        ex_tensor *expected = ex_safetensors_read(f, i), *s = source[k], *in = filled(1, s->dim[0], s->dim[1], s->dim[2], (uint8_t *)s->data),
+        ex_tensor *expected = ex_safetensors_read(f, i), *s = source[k],
+                  *in = filled(1, s->dim[0], s->dim[1], s->dim[2], (uint8_t *)s->data),
                   *out = filled(1, s->dim[0], h, w, NULL);
         assert_int_equal(ex_tensor_resize(out, in, strcmp(method, "bicubic") ? EX_RESIZE_BILINEAR : EX_RESIZE_BICUBIC, NULL), EX_OK);
         for (int64_t p = 0; p < ex_tensor_count(expected); p++) {
