@@ -11,8 +11,9 @@
  * Workers take the next index from a shared counter and say which they are at; the pixels go straight into the tensor
  * where that is a shared mapping (a cache being made), else into one that is copied at the end. The parent only
  * watches, in ex_images_wait: a worker that dies (a memory error, the memory limit, a kill) or stays too long on one
- * image costs that image, and another worker goes on. Memory is limited by the size of the address space at the fork plus
- * the limit; time is counted while the parent watches, so that a stopped process finds no image late.
+ * image costs that image, and another worker goes on. What a worker may take of memory is its address space at the fork
+ * plus the limit (where /proc tells the former); time is counted while the parent watches, so that a stopped process finds
+ * no image late.
  *
  * Which worker takes which file is a matter of timing; what comes out is not. */
 #define _GNU_SOURCE
