@@ -8,7 +8,7 @@ ARCH   := $(shell uname -m)
 MULTI  := $(shell $(CC) -print-multiarch 2>/dev/null)
 Q      := $(if $(filter 1,$(V)),,@)
 
-BUILD_PACKAGES := gcc libc6-dev make libluajit-5.1-dev libblis-serial-dev libstb-dev libyaml-dev zlib1g-dev \
+BUILD_PACKAGES := gcc libc6-dev make libluajit-5.1-dev libblis-serial-dev libstb-dev libjpeg62-turbo-dev libyaml-dev zlib1g-dev \
   librandom123-dev libedit-dev libmd-dev lua-argparse lua-cjson lua-inspect
 DEMO_PACKAGES  := $(BUILD_PACKAGES) dataset-fashion-mnist
 TEST_PACKAGES  := $(BUILD_PACKAGES) dataset-fashion-mnist libcmocka-dev lua-unit perl
@@ -20,10 +20,10 @@ WARN    := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wno-
 INCLUDE := -isystem /usr/include/luajit-2.1 -isystem /usr/include/$(MULTI)/blis-serial
 FLAGS   := -std=gnu11 $(WARN) $(INCLUDE) -fno-math-errno -fno-trapping-math -pthread
 ALLC     = $(FLAGS) $(CFLAGS) $(SANITIZE)
-LIBS    := /usr/lib/$(MULTI)/blis-serial/libblis.a -lluajit-5.1 -lyaml -lz -ledit -lmd -lm -ldl -pthread
+LIBS    := /usr/lib/$(MULTI)/blis-serial/libblis.a -lluajit-5.1 -lyaml -ljpeg -lz -ledit -lmd -lm -ldl -pthread
 WHOLE    = -Wl,--whole-archive $(BUILD)/libexeunt.a -Wl,--no-whole-archive
 
-.PHONY: all demo test check asan ubsan tsan valgrind lint lint-c bench bench-json install uninstall packages clean help
+.PHONY: all demo test check asan ubsan tsan fuzz fuzzed valgrind lint lint-c bench bench-json install uninstall packages clean help
 .DEFAULT_GOAL := all
 
 # -- Sources: every room but vm is the engine; kernels/isa is built once per instruction set -----------------
@@ -96,7 +96,7 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/libexeunt.a
 $(BUILD)/found:
 	@mkdir -p $(@D)
 	@command -v $(CC) >/dev/null || { echo "There is no $(CC) here. 'make packages' installs what the build needs."; exit 1; }
-	@for h in lua.h blis.h stb/stb_image.h yaml.h zlib.h Random123/philox.h editline/readline.h md5.h; do \
+	@for h in lua.h blis.h stb/stb_image.h jpeglib.h yaml.h zlib.h Random123/philox.h editline/readline.h md5.h; do \
 	  echo "#include <$$h>" | $(CC) $(INCLUDE) -E -x c - >/dev/null 2>&1 || missing="$$missing $$h"; done; \
 	[ -z "$$missing" ] || { echo "These C headers are missing:$$missing. 'make packages' installs what the build needs."; exit 1; }
 	@touch $@
@@ -163,6 +163,15 @@ ubsan: ## every test under UndefinedBehaviorSanitizer
 tsan: ## every test under ThreadSanitizer
 	@TEST_SECONDS=1800 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
 	$(MAKE) --no-print-directory -j2 BUILD=build/tsan CFLAGS="-O1 -g" SANITIZE="-fsanitize=thread" check
+
+FUZZED := $(BUILD)/tests/core/io/image.t $(BUILD)/tests/core/io/decode.t
+fuzzed: $(FUZZED)
+	@TEST_SECONDS=1800 prove --timer --ext .t --exec tests/run $(FUZZED)
+
+fuzz: ## 10,000 damaged images under the sanitizers: decoded in the process itself, then through worker processes
+	@EXEUNT_MUTANTS=10000 ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	$(MAKE) --no-print-directory -j2 BUILD=build/fuzz CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+	SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" fuzzed
 
 # A block of the engine's allocator is known by the address after its header, which to valgrind is but possibly a pointer:
 # what counts are blocks that nothing points into.
