@@ -32,4 +32,9 @@ function leaf.uniform(shape, bound, seed, stream)
   return leaf.new(shape):uniform_(-bound, bound, { seed = seed, stream = stream })
 end
 
+-- normal(shape, deviation, seed, stream): normal numbers about 0, which depend on seed and stream name alone.
+function leaf.normal(shape, deviation, seed, stream)
+  return leaf.new(shape):normal_(0, deviation, { seed = seed, stream = stream })
+end
+
 return leaf

@@ -47,6 +47,14 @@ function options.guide(what, class, elsewhere)
   end
 end
 
+-- choice(where, name, value, known) -> known[value]; an error that lists the keys of `known` where there is none.
+function options.choice(where, name, value, known)
+  if value ~= nil and known[value] then return known[value] end
+  local names = options.sorted_keys(known)
+  for i, key in ipairs(names) do names[i] = '"' .. key .. '"' end
+  core.raise("%s: %s must be %s, got %s", where, name, table.concat(names, " or "), tostring(value))
+end
+
 -- sorted_keys(t) -> list of the string keys of a table, sorted.
 function options.sorted_keys(t)
   local names = {}

@@ -5,8 +5,10 @@
 -- average pool, dropout, linear.
 -- Names as in torchvision: features.0.0, features.1.conv.0.0, ..., classifier.1. Stages end after the rows that `stages`
 -- lists; if not given, after each row before a stride and after the last. The last stage holds the last convolution too.
+-- init = "torchvision" (convolutions from N(0, 2 / fan_out), the linear layer from N(0, 0.01^2)) or "layers" (PyTorch's defaults).
 
 local core = require "exeunt.core"
+local initial = require "exeunt.nn.initial"
 local network = require "exeunt.network"
 local nn = require "exeunt.nn"
 local options = require "exeunt.options"
@@ -16,24 +18,29 @@ local WHERE = "models.mobilenetv2"
 
 local PAPER = { { 1, 16, 1, 1 }, { 6, 24, 2, 2 }, { 6, 32, 3, 2 }, { 6, 64, 4, 2 }, { 6, 96, 3, 1 }, { 6, 160, 3, 2 }, { 6, 320, 1, 1 } }
 
+local INIT = {
+  layers = {},
+  torchvision = { conv = initial.kaiming "fan_out", linear = initial.normal(0.01), bias = initial.zeros() },
+}
+
 -- conv, batch norm (and relu6), named <prefix>.0, .1, .2.
 local function unit(g, prefix, x, o)
   x = nn.conv2d { out = o.out, kernel = o.kernel, stride = o.stride or 1, padding = (o.kernel - 1) / 2, groups = o.groups or 1,
-                  bias = false }(g, prefix .. ".0", x)
+                  bias = false, init = o.init }(g, prefix .. ".0", x)
   x = nn.batch_norm()(g, prefix .. ".1", x)
   return nn.relu6()(g, prefix .. ".2", x)
 end
 
-local function inverted_residual(g, prefix, x, expand, width, stride)
+local function inverted_residual(g, prefix, x, expand, width, stride, init)
   local channels, y, at = x.shape[2], x, 0
   local function name() return ("%s.conv.%d"):format(prefix, at) end
   if expand ~= 1 then
-    y = unit(g, name(), y, { out = expand * channels, kernel = 1 })
+    y = unit(g, name(), y, { out = expand * channels, kernel = 1, init = init })
     at = at + 1
   end
-  y = unit(g, name(), y, { out = expand * channels, kernel = 3, stride = stride, groups = expand * channels })
+  y = unit(g, name(), y, { out = expand * channels, kernel = 3, stride = stride, groups = expand * channels, init = init })
   at = at + 1
-  y = nn.conv2d { out = width, kernel = 1, bias = false }(g, name(), y)
+  y = nn.conv2d { out = width, kernel = 1, bias = false, init = init }(g, name(), y)
   at = at + 1
   y = nn.batch_norm()(g, name(), y)
   if stride ~= 1 or channels ~= width then return y end
@@ -65,36 +72,37 @@ local function stage_ends(given, rows)
 end
 
 -- The head's layers, dropout left out where p is 0.
-local function head_of(p)
+local function head_of(p, init)
   return function(g, prefix, value, _, classes)
     local x = nn.global_avg_pool()(g, nn.join(prefix, "avgpool"), value)
     if p > 0 then x = nn.dropout { p = p }(g, nn.join(prefix, "classifier.0"), x) end
-    return nn.linear { out = classes }(g, nn.join(prefix, "classifier.1"), x)
+    return nn.linear { out = classes, init = init.linear, bias_init = init.bias }(g, nn.join(prefix, "classifier.1"), x)
   end
 end
 
 return function(given)
   local o = options.check(WHERE, given or {}, {
     input = { 3, 224, 224 }, classes = 1000, rows = PAPER, stem = 32, stem_stride = 2, last = 1280, dropout = 0.2,
-    stages = options.optional, seed = options.optional,
+    stages = options.optional, init = "torchvision", head = options.optional, seed = options.optional,
   })
   local rows = check_rows(o.rows)
   local ends = stage_ends(o.stages, rows)
+  local init = options.choice(WHERE, "init", o.init, INIT)
   return network {
-    input = o.input, classes = o.classes, seed = o.seed, head = head_of(o.dropout),
+    input = o.input, classes = o.classes, seed = o.seed, head = o.head or head_of(o.dropout, init),
     build = function(g, x)
       local index = 0
       local function name()
         index = index + 1
         return "features." .. index - 1
       end
-      x = unit(g, name(), x, { out = o.stem, kernel = 3, stride = o.stem_stride })
+      x = unit(g, name(), x, { out = o.stem, kernel = 3, stride = o.stem_stride, init = init.conv })
       for i, row in ipairs(rows) do
         local expand, width, count, stride = unpack(row)
-        for k = 1, count do x = inverted_residual(g, name(), x, expand, width, k == 1 and stride or 1) end
+        for k = 1, count do x = inverted_residual(g, name(), x, expand, width, k == 1 and stride or 1, init.conv) end
         if ends[i] and i < #rows then g:stage(x) end
       end
-      return g:stage(unit(g, name(), x, { out = o.last, kernel = 1 }))
+      return g:stage(unit(g, name(), x, { out = o.last, kernel = 1, init = init.conv }))
     end,
   }
 end

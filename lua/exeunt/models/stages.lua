@@ -1,4 +1,4 @@
--- models/stages.lua: options that hold a number for each stage of a model.
+-- models/stages.lua: options that say something of a model's stages.
 
 local core = require "exeunt.core"
 local layer = require "exeunt.nn.layer"
@@ -22,6 +22,18 @@ function stages.each(where, name, x, count)
   stages.list(where, name, x)
   if #x ~= count then core.raise("%s: %s has %d numbers, but there are %d stages", where, name, #x, count) end
   return x
+end
+
+-- ends(where, name, x, count): the set of the stages 1..count that an exit may follow: those in the list x, or all of them
+-- if it is nil; the last one always.
+function stages.ends(where, name, x, count)
+  local set = { [count] = true }
+  for i = 1, count do set[i] = set[i] or x == nil end
+  for _, i in ipairs(x and stages.list(where, name, x) or {}) do
+    if i > count then core.raise("%s: %s names stage %d, but there are %d", where, name, i, count) end
+    set[i] = true
+  end
+  return set
 end
 
 return stages

@@ -42,9 +42,10 @@ function layer.expect(kind, name, x, wanted, form)
   end
 end
 
--- weight(g, name, shape, fan_in): a parameter from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), which is what PyTorch's
--- kaiming_uniform with a = sqrt(5) comes to, and its default for biases.
-function layer.weight(g, name, shape, fan_in)
+-- weight(g, name, shape, fan_in[, init]): a parameter from `init` (see initial.lua), by default from U(-1/sqrt(fan_in),
+-- 1/sqrt(fan_in)), which is what PyTorch's kaiming_uniform with a = sqrt(5) comes to, and its default for biases.
+function layer.weight(g, name, shape, fan_in, init)
+  if init then return g:parameter(name, init(shape, g.seed or 0, name)) end
   return g:parameter(name, leaf.uniform(shape, 1 / math.sqrt(fan_in), g.seed or 0, name))
 end
 
