@@ -312,10 +312,13 @@ ex_safetensors *ex_safetensors_open(const char *path);
 void ex_safetensors_free(ex_safetensors *f);
 int32_t ex_safetensors_count(const ex_safetensors *f);
 const char *ex_safetensors_name(const ex_safetensors *f, int32_t i);
+const char *ex_safetensors_type(const ex_safetensors *f, int32_t i);            /* as the file says it: "F32", "I64" */
+int32_t ex_safetensors_shape(const ex_safetensors *f, int32_t i, int32_t *dim); /* gives ndim; fills up to EX_MAX_DIMS */
 int32_t ex_safetensors_metadata_count(const ex_safetensors *f);
 const char *ex_safetensors_metadata_key(const ex_safetensors *f, int32_t i);
 const char *ex_safetensors_metadata(const ex_safetensors *f, const char *key);  /* NULL if absent */
-ex_tensor *ex_safetensors_read(const ex_safetensors *f, int32_t i);             /* a dense copy */
+/* A dense copy; F16 and BF16 become float32, what is not F32, I32 or U8 otherwise is refused. */
+ex_tensor *ex_safetensors_read(const ex_safetensors *f, int32_t i);
 /* Atomically writes n tensors (any strides, saved row-major) and m metadata strings. */
 ex_status ex_safetensors_write(const char *path, int32_t n, const char *const *name, ex_tensor *const *tensor,
                                int32_t m, const char *const *key, const char *const *value);

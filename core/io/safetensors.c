@@ -7,7 +7,8 @@
  *     data         the tensors, row-major, little-endian; offsets count from here, without holes or overlap
  *
  * Opening checks all of it; nothing of the data is read before a tensor is asked for, and no number in the file is
- * believed before it is compared with the file's size. F32, I32 and U8 are read, other types refused by name. */
+ * believed before it is compared with the file's size. F32, I32 and U8 are read as they are, F16 and BF16 become float32,
+ * a tensor of another type is refused by name when it is asked for. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -24,11 +25,24 @@
 #include "safetensors.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are read as they lie in the file");
-_Static_assert(EX_DTYPE_COUNT == 3, "a new type needs its safetensors name");
+_Static_assert(EX_DTYPE_COUNT == 3, "a new type needs its safetensors name, in `types`");
+
+/* A type of the format: bits of an element, and the type that it is read as (EX_NONE: it is not). */
+typedef struct file_type { const char *name; int32_t bits, dtype; } file_type;
+
+static const file_type types[] = {
+    { "F32", 32, EX_FLOAT32 }, { "I32", 32, EX_INT32 }, { "U8", 8, EX_UINT8 }, { "F16", 16, EX_FLOAT32 },
+    { "BF16", 16, EX_FLOAT32 }, { "BOOL", 8, EX_NONE }, { "I8", 8, EX_NONE }, { "I16", 16, EX_NONE }, { "U16", 16, EX_NONE },
+    { "U32", 32, EX_NONE }, { "F64", 64, EX_NONE }, { "I64", 64, EX_NONE }, { "U64", 64, EX_NONE }, { "C64", 64, EX_NONE },
+    { "F8_E4M3", 8, EX_NONE }, { "F8_E5M2", 8, EX_NONE }, { "F8_E8M0", 8, EX_NONE }, { "F6_E2M3", 6, EX_NONE },
+    { "F6_E3M2", 6, EX_NONE }, { "F4", 4, EX_NONE },
+};
+enum { TYPES = sizeof types / sizeof *types, F16 = 3, BF16 = 4 };
 
 typedef struct entry {
     const char *name;
-    int32_t dtype, ndim;
+    const file_type *type;
+    int32_t ndim;
     int32_t dim[EX_MAX_DIMS];
     int64_t begin, end;
 } entry;
@@ -45,10 +59,8 @@ struct ex_safetensors {
     int metadata;                           /* the header had one */
 };
 
-const char *ex_safetensors_dtype(int32_t dtype) {
-    static const char *const name[EX_DTYPE_COUNT] = { "F32", "I32", "U8" };
-    return name[dtype];
-}
+/* The first types are the engine's own, in its order. */
+const char *ex_safetensors_dtype(int32_t dtype) { return types[dtype].name; }
 
 /* -- The header ------------------------------------------------------------------------------------------ */
 
@@ -77,15 +89,12 @@ static ex_status read_metadata(ex_safetensors *f, ex_json *j) {
 }
 
 static ex_status read_dtype(ex_json *j, entry *e) {
-    static const char *const other[] = { "BOOL", "F4", "F6_E2M3", "F6_E3M2", "F8_E4M3", "F8_E5M2", "F8_E8M0", "I8", "I16",
-                                         "U16", "F16", "BF16", "U32", "F64", "I64", "U64", "C64" };
     const char *name = ex_json_string(j);
     if (!name) return EX_FAILED;
-    for (e->dtype = 0; e->dtype < EX_DTYPE_COUNT; e->dtype++)
-        if (strcmp(name, ex_safetensors_dtype(e->dtype)) == 0) return EX_OK;
-    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
-        if (strcmp(name, other[i]) == 0)
-            return ex_fail("%s: tensor \"%s\" is of type %s; F32, I32 and U8 are read", j->where, e->name, name);
+    for (int i = 0; i < TYPES; i++) {
+        e->type = &types[i];
+        if (strcmp(name, e->type->name) == 0) return EX_OK;
+    }
     return ex_fail("%s: tensor \"%s\" is of unknown type \"%s\"", j->where, e->name, name);
 }
 
@@ -169,14 +178,15 @@ static int by_place(const void *a, const void *b) {
 static int by_key(const void *a, const void *b) { return strcmp(((const pair *)a)->key, ((const pair *)b)->key); }
 
 static ex_status check_size(const ex_safetensors *f, const entry *e) {
-    int64_t bytes = (int64_t)ex_dtype_size(e->dtype);
+    int64_t bits = e->type->bits;
     char shape[160];
     for (int32_t i = 0; i < e->ndim; i++) {
-        if (e->dim[i] > 0 && bytes > INT64_MAX / e->dim[i])
+        if (e->dim[i] > 0 && bits > INT64_MAX / e->dim[i])
             return ex_fail("%s: tensor \"%s\": the size of its shape %s overflows", f->where, e->name,
                            ex_shape_text(shape, sizeof shape, e->ndim, e->dim));
-        bytes *= e->dim[i];
+        bits *= e->dim[i];
     }
+    int64_t bytes = bits / 8 + (bits % 8 != 0);
     if (e->end < e->begin || e->end - e->begin != bytes)
         return ex_fail("%s: tensor \"%s\": data_offsets [%lld, %lld] do not fit its shape %s, expected %lld bytes", f->where,
                        e->name, (long long)e->begin, (long long)e->end,
@@ -325,12 +335,59 @@ const char *ex_safetensors_metadata(const ex_safetensors *f, const char *key) {
 
 ex_safetensors_place ex_safetensors_where(const ex_safetensors *f, int32_t i) {
     const entry *e = &f->entry[i];
-    ex_safetensors_place place = { .dtype = e->dtype, .ndim = e->ndim, .begin = f->start + e->begin, .end = f->start + e->end };
+    ex_safetensors_place place = { .dtype = e->type->dtype, .ndim = e->ndim, .begin = f->start + e->begin, .end = f->start + e->end };
     memcpy(place.dim, e->dim, sizeof place.dim);
     return place;
 }
 
 int ex_safetensors_descriptor(const ex_safetensors *f) { return f->fd; }
+
+const char *ex_safetensors_type(const ex_safetensors *f, int32_t i) {
+    return i >= 0 && i < f->entries ? f->entry[i].type->name : NULL;
+}
+
+int32_t ex_safetensors_shape(const ex_safetensors *f, int32_t i, int32_t *dim) {
+    if (i < 0 || i >= f->entries) {
+        ex_fail("%s: tensor %d of %d", f->path, i, f->entries);
+        return EX_NONE;
+    }
+    const entry *e = &f->entry[i];
+    for (int32_t k = 0; k < e->ndim; k++) dim[k] = e->dim[k];
+    return e->ndim;
+}
+
+/* IEEE half precision: sign, 5 bits of exponent about 15, 10 of fraction; the exponent 0 means fraction / 2^24. */
+static float from_half(uint16_t h) {
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 1023, bits;
+    float out = (float)fraction * 0x1p-24f;
+    if (exponent == 0) memcpy(&bits, &out, sizeof bits);
+    else bits = (exponent == 31 ? 255u : exponent + 112) << 23 | fraction << 13;
+    bits |= sign;
+    memcpy(&out, &bits, sizeof out);
+    return out;
+}
+
+static float from_bfloat(uint16_t b) {
+    uint32_t bits = (uint32_t)b << 16;
+    float out;
+    memcpy(&out, &bits, sizeof out);
+    return out;
+}
+
+/* 16-bit numbers into float32, in place: they are read into the second half of `out`, which is filled from its beginning
+ * and so overtakes them only after they were taken. */
+static ex_status read_short(const ex_safetensors *f, const entry *e, char *out) {
+    int64_t bytes = e->end - e->begin, count = bytes / 2;
+    float (*convert)(uint16_t) = e->type == &types[F16] ? from_half : from_bfloat;
+    if (read_at(f, out + bytes, bytes, f->start + e->begin) != EX_OK) return EX_FAILED;
+    for (int64_t i = 0; i < count; i++) {
+        uint16_t raw;
+        memcpy(&raw, out + bytes + 2 * i, sizeof raw);
+        float value = convert(raw);
+        memcpy(out + 4 * i, &value, sizeof value);
+    }
+    return EX_OK;
+}
 
 ex_tensor *ex_safetensors_read(const ex_safetensors *f, int32_t i) {
     if (i < 0 || i >= f->entries) {
@@ -338,12 +395,18 @@ ex_tensor *ex_safetensors_read(const ex_safetensors *f, int32_t i) {
         return NULL;
     }
     const entry *e = &f->entry[i];
-    ex_tensor *out = ex_tensor_new(e->dtype, e->ndim, e->dim);
+    if (e->type->dtype == EX_NONE) {
+        ex_fail("%s: tensor \"%s\" is of type %s; F32, F16, BF16, I32 and U8 are read", f->path, e->name, e->type->name);
+        return NULL;
+    }
+    ex_tensor *out = ex_tensor_new(e->type->dtype, e->ndim, e->dim);
     if (!out) {
         ex_error_at("%s: tensor \"%s\"", f->path, e->name);
         return NULL;
     }
-    if (read_at(f, out->data, e->end - e->begin, f->start + e->begin) != EX_OK) {
+    ex_status status = e->type == &types[F16] || e->type == &types[BF16]
+                           ? read_short(f, e, out->data) : read_at(f, out->data, e->end - e->begin, f->start + e->begin);
+    if (status != EX_OK) {
         ex_tensor_free(out);
         return NULL;
     }

@@ -6,7 +6,8 @@ local core = require "exeunt.core"
 
 -- Each is the module exeunt.<name>.
 local parts = { "cost", "data", "ensemble", "evaluate", "exits", "file", "graph", "load", "models", "network", "nn", "op",
-                "optim", "paper", "plan", "prune", "recipe", "result", "schedule", "seed", "tensor", "train", "weighting" }
+                "optim", "paper", "plan", "prune", "recipe", "result", "schedule", "seed", "tensor", "train", "weighting",
+                "weights" }
 
 -- Made here.
 local made = {

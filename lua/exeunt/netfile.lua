@@ -17,9 +17,9 @@ local options = require "exeunt.options"
 local safetensors = require "exeunt.safetensors"
 local schema = require "exeunt.netschema"
 
-local netfile = {}
-
 local KEY, SUM = "exeunt.network", "exeunt.sha256"
+
+local netfile = { KEY = KEY }
 local EXTRA = { "^train/", "^optim/" }     -- names of tensors that are not the network's
 
 -- The digest of tensors (by name: type, shape, numbers) and strings (by key), but for the digest itself.
@@ -35,7 +35,8 @@ local function digest(tensors, strings)
   return files.digest_text(table.concat(parts, "\n"))
 end
 
-local function is_extra(name)
+-- is_extra(name): whether a tensor of a network file is not the network's, but a training's.
+function netfile.is_extra(name)
   for _, pattern in ipairs(EXTRA) do if name:find(pattern) then return true end end
   return false
 end
@@ -98,7 +99,7 @@ function netfile.save(net, path, tensors, metadata)
     if v.kind == "parameter" or v.kind == "buffer" then all[v.name] = net.graph:tensor(v) end
   end
   for name, t in pairs(tensors or {}) do
-    if not is_extra(name) then core.raise('save: the tensor %s must be named "train/..." or "optim/..."', name) end
+    if not netfile.is_extra(name) then core.raise('save: the tensor %s must be named "train/..." or "optim/..."', name) end
     all[name] = t
   end
   for key, text in pairs(metadata or {}) do
@@ -179,7 +180,7 @@ function netfile.load(path)
   check_places(d, g, fail)
   for name, t in pairs(file.tensors) do
     if not used[name] then
-      if not is_extra(name) then fail("the tensor %s belongs to nothing in the graph", name) end
+      if not netfile.is_extra(name) then fail("the tensor %s belongs to nothing in the graph", name) end
       extra.tensors[name] = t
     end
   end

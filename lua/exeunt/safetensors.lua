@@ -18,15 +18,23 @@ local safetensors = {}
 local File = {}
 File.__index = File
 
--- open(path) -> File { path, names (in the file's order), metadata (strings by key) }. Raises one line for a file that
--- is missing, truncated, foreign or against the format.
+-- A list of the sizes of the file's tensor number i, from 0.
+local function shape_of(handle, i)
+  local dim, shape = ffi.new("int32_t[?]", C.EX_MAX_DIMS), {}
+  for k = 1, core.index(C.ex_safetensors_shape(handle, i, dim)) do shape[k] = dim[k - 1] end
+  return shape
+end
+
+-- open(path) -> File { path, names (in the file's order), types ("F32", "I64", ... by name), shapes (lists by name),
+-- metadata (strings by key) }. Raises one line for a file that is missing, truncated, foreign or against the format.
 function safetensors.open(path)
   if type(path) ~= "string" then core.raise("safetensors.open: expected a path, got %s", type(path)) end
   local handle = core.own(C.ex_safetensors_open(path), C.ex_safetensors_free)
-  local self = setmetatable({ path = path, handle = handle, names = {}, metadata = {}, index = {} }, File)
+  local self = setmetatable({ path = path, handle = handle, names = {}, types = {}, shapes = {}, metadata = {}, index = {} }, File)
   for i = 0, C.ex_safetensors_count(handle) - 1 do
     local name = ffi.string(C.ex_safetensors_name(handle, i))
     self.names[i + 1], self.index[name] = name, i
+    self.types[name], self.shapes[name] = ffi.string(C.ex_safetensors_type(handle, i)), shape_of(handle, i)
   end
   for i = 0, C.ex_safetensors_metadata_count(handle) - 1 do
     local key = C.ex_safetensors_metadata_key(handle, i)
@@ -35,7 +43,7 @@ function safetensors.open(path)
   return self
 end
 
--- file:read(name): a new dense tensor.
+-- file:read(name): a new dense tensor: F32, I32 and U8 as they are, F16 and BF16 as float32; other types are refused.
 function File:read(name)
   local i = self.index[name]
   if not self.handle then core.raise("%s: the file was closed", self.path) end

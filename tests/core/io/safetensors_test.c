@@ -1,6 +1,7 @@
 /* safetensors_test.c: a file built by hand is read exactly; each way to break one gives its own line; random damage
  * never crashes, and whatever is accepted can be read. */
 #define _GNU_SOURCE
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -112,8 +113,9 @@ static const malformed cases[] = {
     { "{\"t\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4],\"stride\":[1]}}", "unknown key \"stride\"", 4 },
     { "{\"t\":" T ",\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[4,5]}}", "tensor \"t\" stands there twice", 5 },
     { "{\"t\":" T ",\"\\u0074\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[4,5]}}", "stands there twice", 5 },
-    { U("\"I64\"", "[1]", "[0,8]"), "tensor \"t\" is of type I64; F32, I32 and U8 are read", 8 },
-    { U("\"F16\"", "[2]", "[0,4]"), "is of type F16", 4 },
+    { U("\"I64\"", "[1]", "[0,4]"), "do not fit its shape (1), expected 8 bytes", 4 },
+    { U("\"F16\"", "[2]", "[0,8]"), "do not fit its shape (2), expected 4 bytes", 8 },
+    { U("\"F6_E3M2\"", "[3]", "[0,4]"), "expected 3 bytes", 4 },
     { U("\"f32\"", "[1]", "[0,4]"), "is of unknown type \"f32\"", 4 },
     { U("3", "[1]", "[0,4]"), "expected a string", 4 },
     { U("\"U8\"", "4", "[0,4]"), "expected '['", 4 },
@@ -157,6 +159,67 @@ static void malformed_headers(void **state) {
         assert_message(cases[i].message);
         assert_message("built.safetensors");
         assert_null(strchr(ex_error_message(), '\n'));
+    }
+}
+
+/* Types that are not read can be looked at, and do not stand in the way of the others. */
+static void other_types(void **state) {
+    (void)state;
+    ex_safetensors *f = must_open(build("{\"n\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]},"
+                                        "\"x\":{\"dtype\":\"U8\",\"shape\":[1,2],\"data_offsets\":[8,10]}}", 10));
+    int32_t dim[EX_MAX_DIMS];
+    assert_string_equal(ex_safetensors_type(f, 0), "I64");
+    assert_int_equal(ex_safetensors_shape(f, 0, dim), 0);
+    assert_null(ex_safetensors_read(f, 0));
+    assert_message("built.safetensors: tensor \"n\" is of type I64; F32, F16, BF16, I32 and U8 are read");
+    assert_string_equal(ex_safetensors_type(f, 1), "U8");
+    assert_int_equal(ex_safetensors_shape(f, 1, dim), 2);
+    assert_int_equal(dim[0], 1);
+    assert_int_equal(dim[1], 2);
+    assert_null(ex_safetensors_type(f, 2));
+    assert_int_equal(ex_safetensors_shape(f, -1, dim), EX_NONE);
+    assert_message("tensor -1 of 2");
+    ex_tensor *x = ex_safetensors_read(f, 1);
+    assert_int_equal(((uint8_t *)x->data)[1], 9);
+    ex_tensor_free(x);
+    ex_safetensors_free(f);
+}
+
+/* Every finite half and bfloat, by hand from sign, exponent and fraction; infinities and NaN as such. */
+static float by_hand(uint16_t h, int fraction_bits, int bias) {
+    int exponent = (h & 0x7fff) >> fraction_bits, all = 0x7fff >> fraction_bits, fraction = h & ((1 << fraction_bits) - 1);
+    double value = exponent == all ? (fraction ? NAN : INFINITY)
+                 : exponent == 0 ? ldexp(fraction, 1 - bias - fraction_bits)
+                 : ldexp(fraction + (1 << fraction_bits), exponent - bias - fraction_bits);
+    return (float)(h & 0x8000 ? -value : value);
+}
+
+static void sixteen_bits(void **state) {
+    (void)state;
+    enum { COUNT = 65536 };
+    static const char *const type[] = { "F16", "BF16" };
+    static const int fraction[] = { 10, 7 }, bias[] = { 15, 127 };
+    static uint8_t bytes[256 + 2 * COUNT];
+    for (int k = 0; k < 2; k++) {
+        char header[128];
+        snprintf(header, sizeof header, "{\"t\":{\"dtype\":\"%s\",\"shape\":[256,256],\"data_offsets\":[0,131072]}}", type[k]);
+        size_t size = lay_out(bytes, header, 2 * COUNT);
+        for (int i = 0; i < COUNT; i++) {
+            bytes[size - 2 * COUNT + 2 * (size_t)i] = (uint8_t)i;
+            bytes[size - 2 * COUNT + 2 * (size_t)i + 1] = (uint8_t)(i >> 8);
+        }
+        ex_safetensors *f = must_open(scratch_file("short.safetensors", bytes, size));
+        ex_tensor *t = ex_safetensors_read(f, 0);
+        assert_non_null(t);
+        assert_int_equal(t->dtype, EX_FLOAT32);
+        const float *got = (const float *)t->data;
+        for (int i = 0; i < COUNT; i++) {
+            float want = by_hand((uint16_t)i, fraction[k], bias[k]);
+            if (isnan(want) ? !isnan(got[i]) : got[i] != want || signbit(got[i]) != signbit(want))
+                fail_msg("%s %04x: got %g, expected %g", type[k], (unsigned)i, (double)got[i], (double)want);
+        }
+        ex_tensor_free(t);
+        ex_safetensors_free(f);
     }
 }
 
@@ -207,7 +270,7 @@ static void random_damage(void **state) {
         accepted++;
         for (int32_t k = 0; k < ex_safetensors_count(f); k++) {
             ex_tensor *t = ex_safetensors_read(f, k);
-            assert_non_null(t);
+            if (!t) assert_message("F32, F16, BF16, I32 and U8 are read");
             ex_tensor_free(t);
         }
         ex_safetensors_free(f);
@@ -220,6 +283,8 @@ int main(void) {
         cmocka_unit_test(reads_by_hand),
         cmocka_unit_test(smallest_file),
         cmocka_unit_test(malformed_headers),
+        cmocka_unit_test(other_types),
+        cmocka_unit_test(sixteen_bits),
         cmocka_unit_test(foreign_and_truncated),
         cmocka_unit_test(shortened_while_open),
         cmocka_unit_test(random_damage),
