@@ -257,6 +257,45 @@ ex_status ex_cifar_read(const char *path, int32_t classes, int32_t label_bytes, 
 /* The array `name` of a MATLAB file of version 5, plain or compressed: uint8, its axes from last to first. */
 ex_tensor *ex_mat_read(const char *path, const char *name);
 
+/* Image files: JPEG, PNG, PGM and PPM, 8 bits a value. Resizing is Pillow's, with antialiasing; no aspect ratio is kept. */
+typedef enum ex_resize { EX_RESIZE_NONE, EX_RESIZE_BILINEAR, EX_RESIZE_BICUBIC, EX_RESIZE_COUNT } ex_resize;
+
+ex_status ex_image_size(const char *path, int32_t *channels, int32_t *height, int32_t *width);
+/* in uint8 (N, C, H, W) -> out uint8 (N, C, H', W'), both dense; team may be NULL */
+ex_status ex_tensor_resize(ex_tensor *out, const ex_tensor *in, int32_t resize, ex_team *team);
+
+typedef struct ex_images ex_images;         /* files being decoded, in worker processes */
+
+typedef struct ex_images_options {
+    int32_t channels, height, width;        /* 1 or 3; of what is made */
+    int32_t resize;                         /* EX_RESIZE_NONE: files of another size fail */
+    int32_t workers;
+    double memory_bytes, seconds;           /* limits for one image */
+} ex_images_options;
+
+typedef struct ex_images_progress { int32_t done, failed, total; } ex_images_progress;
+
+/* Begins to decode `count` files into out, uint8 (count, C, H, W), dense: straight into it where it is a cache being made,
+ * else it is filled in when all is done. Files that fail leave zeros. Paths are copied. */
+ex_images *ex_images_start(ex_tensor *out, const char *const *path, int32_t count, const ex_images_options *options);
+/* Returns when all is done (done + failed = total), after `seconds` at most, or when ex_interrupted(). Call it again and
+ * again: it watches over the workers. */
+ex_status ex_images_wait(ex_images *d, double seconds, ex_images_progress *progress);
+/* The i-th failure so far, by index: one line with the file's name, valid until the free; NULL: there are no more. */
+const char *ex_images_problem(ex_images *d, int32_t i, int32_t *index);
+void ex_images_free(ex_images *d);          /* ends the workers, too */
+
+/* A cache file: safetensors with labels int32 (N) and images uint8 (N, C, H, W), mapped into memory. */
+typedef struct ex_cache ex_cache;
+/* One to be filled in, under a temporary name; all its disk space is taken at once. metadata: a JSON object of strings. */
+ex_cache *ex_cache_create(const char *path, int32_t count, int32_t channels, int32_t height, int32_t width, const char *metadata);
+ex_cache *ex_cache_open(const char *path);  /* checked; what is written to its tensors stays in memory */
+ex_tensor *ex_cache_images(ex_cache *c);    /* new views, which keep the mapping: free them */
+ex_tensor *ex_cache_labels(ex_cache *c);
+const char *ex_cache_metadata(ex_cache *c); /* the JSON object, keys sorted */
+ex_status ex_cache_finish(ex_cache *c);     /* flushed, then the file has its name; the tensors are as ex_cache_open's */
+void ex_cache_free(ex_cache *c);            /* unfinished: nothing stays */
+
 ex_status ex_file_write(const char *path, const char *bytes, double size);  /* temporary, flush, rename, flush folder */
 ex_status ex_file_append(const char *path, const char *bytes, double size); /* whole or not at all, flushed */
 ex_status ex_file_link(const char *target, const char *path);               /* symbolic link, replaced atomically */

@@ -114,7 +114,7 @@ ex_status ex_writer_open(ex_writer *w, const char *path) {
     for (int i = 0; i < NAME_TRIES && error == EEXIST; i++) {
         ex_free(w->temporary);
         if (!(w->temporary = temporary_name(path))) { writer_forget(w); return EX_FAILED; }
-        w->fd = open_again(w->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
+        w->fd = open_again(w->temporary, O_RDWR | O_CREAT | O_EXCL, 0666);
         error = w->fd < 0 ? errno : 0;
     }
     if (!error) return EX_OK;

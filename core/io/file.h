@@ -6,7 +6,7 @@
 #include "../exeunt.h"
 
 typedef struct ex_writer {
-    int fd;                                 /* of the temporary file; -1: closed */
+    int fd;                                 /* of the temporary file, for reading too; -1: closed */
     char *target, *temporary;
 } ex_writer;
 

@@ -323,6 +323,15 @@ const char *ex_safetensors_metadata(const ex_safetensors *f, const char *key) {
     return found ? found->value : NULL;
 }
 
+ex_safetensors_place ex_safetensors_where(const ex_safetensors *f, int32_t i) {
+    const entry *e = &f->entry[i];
+    ex_safetensors_place place = { .dtype = e->dtype, .ndim = e->ndim, .begin = f->start + e->begin, .end = f->start + e->end };
+    memcpy(place.dim, e->dim, sizeof place.dim);
+    return place;
+}
+
+int ex_safetensors_descriptor(const ex_safetensors *f) { return f->fd; }
+
 ex_tensor *ex_safetensors_read(const ex_safetensors *f, int32_t i) {
     if (i < 0 || i >= f->entries) {
         ex_fail("%s: tensor %d of %d", f->path, i, f->entries);

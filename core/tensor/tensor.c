@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "tensor.h"
 #include "../base/error.h"
 #include "../base/memory.h"
@@ -103,11 +104,46 @@ ex_tensor *ex_tensor_new(int32_t dtype, int32_t ndim, const int32_t *dim)
     return ex_tensor_new_ordered(dtype, ndim, dim, NULL);
 }
 
+ex_tensor *ex_tensor_over_mapping(void *mapping, size_t bytes, int shared)
+{
+    ex_tensor *t = ex_alloc_zero(sizeof *t);
+    ex_storage *storage = ex_alloc(sizeof *storage);
+    if (!t || !storage) {
+        ex_free(t);
+        ex_free(storage);
+        munmap(mapping, bytes);
+        return NULL;
+    }
+    *storage = (ex_storage){ .bytes = bytes, .data = mapping, .mapped = bytes, .shared = shared };
+    atomic_init(&storage->references, 1);
+    t->storage = storage;
+    t->data = mapping;
+    t->dtype = EX_UINT8;
+    return t;
+}
+
+ex_tensor *ex_tensor_part(const ex_tensor *t, size_t offset, int32_t dtype, int32_t ndim, const int32_t *dim)
+{
+    ex_tensor *view = ex_tensor_view(t);
+    if (!view) return NULL;
+    view->data = (char *)t->storage->data + offset;
+    view->dtype = dtype;
+    view->ndim = ndim;
+    ptrdiff_t stride = 1;
+    for (int32_t i = ndim - 1; i >= 0; i--) {
+        view->dim[i] = dim[i];
+        view->stride[i] = stride;
+        stride *= dim[i] ? dim[i] : 1;
+    }
+    return view;
+}
+
 void ex_tensor_free(ex_tensor *t)
 {
     if (!t) return;
     if (atomic_fetch_sub(&t->storage->references, 1) == 1) {
-        ex_free(t->storage->data);
+        if (t->storage->mapped) munmap(t->storage->data, t->storage->mapped);
+        else ex_free(t->storage->data);
         ex_free(t->storage);
     }
     ex_free(t);

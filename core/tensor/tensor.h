@@ -11,6 +11,8 @@ typedef struct ex_storage {
     size_t bytes;
     double version;                         /* grows with every write */
     void *data;
+    size_t mapped;                          /* 0: of the engine's allocator; else bytes of a mapping, which goes with it */
+    int shared;                             /* what is written to the mapping is seen by forked processes */
 } ex_storage;
 
 struct ex_tensor {
@@ -24,6 +26,10 @@ struct ex_tensor {
 size_t ex_dtype_size(int32_t dtype);        /* bytes */
 const char *ex_dtype_name(int32_t dtype);   /* "float32" */
 ex_tensor *ex_tensor_view(const ex_tensor *t);   /* the same view again, one more reference */
+/* Takes over a mapping, which is unmapped with its last view, on failure too; gives a view () of its first byte. */
+ex_tensor *ex_tensor_over_mapping(void *mapping, size_t bytes, int shared);
+/* A dense view of another type and shape of t's storage, `offset` bytes from its start. Nothing is checked. */
+ex_tensor *ex_tensor_part(const ex_tensor *t, size_t offset, int32_t dtype, int32_t ndim, const int32_t *dim);
 int64_t ex_tensor_count(const ex_tensor *t);
 int ex_tensor_dense(const ex_tensor *t);    /* row-major without gaps */
 void ex_tensor_touch(ex_tensor *t);         /* its numbers were written: the version grows */

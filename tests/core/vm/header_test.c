@@ -41,6 +41,9 @@ static const layout LAYOUT[] = {
     W(ex_pause), F(ex_pause, name), F(ex_pause, op), F(ex_pause, inputs), F(ex_pause, outputs), F(ex_pause, attrs),
     F(ex_pause, n), F(ex_pause, input), F(ex_pause, output), F(ex_pause, attr),
     W(ex_score), F(ex_score, top1), F(ex_score, top5),
+    W(ex_images_options), F(ex_images_options, channels), F(ex_images_options, height), F(ex_images_options, width),
+    F(ex_images_options, resize), F(ex_images_options, workers), F(ex_images_options, memory_bytes), F(ex_images_options, seconds),
+    W(ex_images_progress), F(ex_images_progress, done), F(ex_images_progress, failed), F(ex_images_progress, total),
     W(ex_loader_options), F(ex_loader_options, batch), F(ex_loader_options, shift), F(ex_loader_options, flip),
     F(ex_loader_options, channels), F(ex_loader_options, mean), F(ex_loader_options, deviation),
 };

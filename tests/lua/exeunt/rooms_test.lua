@@ -13,7 +13,7 @@ local below = {
 local homes = {
   { "^lua", "vm" }, { "^lauxlib%.h$", "vm" }, { "^editline/", "vm" }, { "^histedit%.h$", "vm" }, { "^yaml%.h$", "vm" },
   { "^c?blis", "kernels" }, { "^blas%.h$", "kernels" }, { "^cblas%.h$", "kernels" }, { "^Random123/", "base" },
-  { "^stb/", "io" },
+  { "^stb/", "io" }, { "^jpeglib%.h$", "io" }, { "^jerror%.h$", "io" },
 }
 
 local function find(folder, names)
