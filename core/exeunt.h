@@ -251,6 +251,11 @@ ex_status ex_mean_cross_entropy(double *out, const ex_tensor *logits, const ex_t
 /* -- Files and data ------------------------------------------------------------------------------------ */
 
 ex_tensor *ex_idx_read(const char *path);   /* IDX, plain or gzip: uint8 tensor of its dimensions */
+/* CIFAR's binary form: fills images, dense uint8 (N, C, H, W), and labels, dense int32 (N), from a file of exactly N records;
+ * the last of each record's label bytes is its label, which must be below `classes`. */
+ex_status ex_cifar_read(const char *path, int32_t classes, int32_t label_bytes, ex_tensor *images, ex_tensor *labels);
+/* The array `name` of a MATLAB file of version 5, plain or compressed: uint8, its axes from last to first. */
+ex_tensor *ex_mat_read(const char *path, const char *name);
 
 /* Image files: JPEG, PNG, PGM and PPM, 8 bits a value. Resizing is Pillow's, with antialiasing; no aspect ratio is kept. */
 typedef enum ex_resize { EX_RESIZE_NONE, EX_RESIZE_BILINEAR, EX_RESIZE_BICUBIC, EX_RESIZE_COUNT } ex_resize;
@@ -296,6 +301,7 @@ ex_status ex_file_append(const char *path, const char *bytes, double size); /* w
 ex_status ex_file_link(const char *target, const char *path);               /* symbolic link, replaced atomically */
 ex_status ex_file_remove(const char *path);
 int32_t ex_file_kind(const char *path);                                     /* 0 none, 1 file, 2 folder, 3 other */
+ex_status ex_file_stat(const char *path, double *bytes, double *modified);  /* size; seconds since 1970 */
 ex_status ex_folder_make(const char *path);                                 /* with its parents */
 /* Names in a folder, sorted, separated by \n; ex_text_free it. */
 char *ex_folder_list(const char *path);

@@ -212,6 +212,14 @@ int32_t ex_file_kind(const char *path) {
     return S_ISREG(s.st_mode) ? 1 : S_ISDIR(s.st_mode) ? 2 : 3;
 }
 
+ex_status ex_file_stat(const char *path, double *bytes, double *modified) {
+    struct stat s;
+    if (stat(path, &s) != 0) return refused("look at", path, errno);
+    *bytes = (double)s.st_size;
+    *modified = (double)s.st_mtim.tv_sec + (double)s.st_mtim.tv_nsec * 1e-9;
+    return EX_OK;
+}
+
 /* -- Folders -------------------------------------------------------------------------------------------- */
 
 ex_status ex_folder_make(const char *path) {

@@ -42,6 +42,13 @@ function file.kind(path)
   return kinds[C.ex_file_kind(path_of(path, "kind"))]
 end
 
+-- stat(path) -> its size in bytes, the time of its last change in seconds since 1970.
+function file.stat(path)
+  local numbers = ffi.new "double[2]"
+  core.check(C.ex_file_stat(path_of(path, "stat"), numbers, numbers + 1))
+  return numbers[0], numbers[1]
+end
+
 -- read(path): the whole text.
 function file.read(path)
   if file.kind(path) == "folder" then core.raise("cannot read %s: it is a folder", path) end

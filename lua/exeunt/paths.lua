@@ -10,13 +10,18 @@ local paths = {
   recipes = system.root .. "/recipes",
 }
 
--- The user's folder for what is kept between runs (the prompt's history), or nil where there is no home.
-function paths.state()
-  local xdg, home = os.getenv "XDG_STATE_HOME", os.getenv "HOME"
+-- A folder of the user's by the XDG rules: the variable, else a folder below the home; nil where there is neither.
+local function of_user(variable, below)
+  local xdg, home = os.getenv(variable), os.getenv "HOME"
   if xdg and xdg:sub(1, 1) == "/" then return xdg .. "/exeunt" end
-  if home and home ~= "" then return home .. "/.local/state/exeunt" end
+  if home and home ~= "" then return home .. below .. "/exeunt" end
   return nil
 end
+
+-- For what is kept between runs (the prompt's history), for data sets, and for what can be made again; each may be nil.
+function paths.state() return of_user("XDG_STATE_HOME", "/.local/state") end
+function paths.data() return of_user("XDG_DATA_HOME", "/.local/share") end
+function paths.cache() return of_user("XDG_CACHE_HOME", "/.cache") end
 
 -- A path made absolute against the current folder.
 function paths.absolute(path)

@@ -28,8 +28,8 @@ local function details(set)
     if set[key] then lines[#lines + 1] = ("%s: %s\n"):format(key, set[key]) end
   end
   local rows = {}
-  for i, f in ipairs(set.files) do rows[i] = { f.role, f.path, f.actual, judgement(f) } end
-  if #rows > 0 then lines[#lines + 1] = "\n" .. tables.render({ "part", "file", "sha256", "" }, rows) end
+  for i, f in ipairs(set.files) do rows[i] = { f.role, f.path, f.algorithm, f.actual, judgement(f) } end
+  if #rows > 0 then lines[#lines + 1] = "\n" .. tables.render({ "part", "file", "sum", "", "" }, rows) end
   return table.concat(lines)
 end
 

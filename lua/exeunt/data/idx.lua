@@ -2,6 +2,7 @@
 -- the labels. Gives tensors; splits and normalises nothing.
 
 local core = require "exeunt.core"
+local labels = require "exeunt.data.labels"
 local tensor = require "exeunt.tensor"
 local C, ffi = core.C, core.ffi
 
@@ -31,26 +32,16 @@ local function images_of(path, count, want)
   return images
 end
 
--- The first label that no class has, and its place, counted from 0; nil if all are fine.
-local function outside(data, count, classes)
-  for i = 0, count - 1 do
-    if data[i] >= classes then return data[i], i end
-  end
-end
-
 local function labels_of(path, count, classes)
   local raw = core.own(C.ex_idx_read(path), C.ex_tensor_free)
   local info, shape = describe(raw)
   if #shape ~= 1 then core.raise("%s: holds %s, expected labels (N)", path, shape_text(shape)) end
   if shape[1] ~= count then core.raise("%s: holds %d labels, the images are %d", path, shape[1], count) end
-  local label, place = outside(ffi.cast("const uint8_t *", info.data), count, classes)
-  if label then
-    core.raise("%s: label %d (counted from 0) is %d, expected 0 to %d", path, place, label, classes - 1)
-  end
-  local labels = tensor.wrap(C.ex_tensor_new(C.EX_INT32, 1, (core.ints(shape))))
-  core.check(C.ex_tensor_copy(labels.handle, raw))
+  labels.check(path, ffi.cast("const uint8_t *", info.data), count, classes)
+  local out = tensor.wrap(C.ex_tensor_new(C.EX_INT32, 1, (core.ints(shape))))
+  core.check(C.ex_tensor_copy(out.handle, raw))
   core.release(raw, C.ex_tensor_free)
-  return labels
+  return out
 end
 
 -- load(m, files): files: the paths by role -> { train = { images, labels }, test = { images, labels } }:

@@ -10,28 +10,10 @@ local loader = require "exeunt.data.loader"
 local manifest = require "exeunt.data.manifest"
 local options = require "exeunt.options"
 local split = require "exeunt.data.split"
+local statistics = require "exeunt.data.statistics"
+local sums = require "exeunt.data.sums"
 
 local data = {}
-
--- -- Checksums -------------------------------------------------------------------------------------------------
-
-local function expects(f, sum)
-  for _, right in ipairs(f.sha256) do if right == sum then return true end end
-  return #f.sha256 == 0
-end
-
--- Digests of all files, compared; and their own digest, which changes if any of them does.
-local function checksum(m, files)
-  local sums = {}
-  for i, f in ipairs(files) do
-    sums[i] = file.digest(f.path)
-    if not expects(f, sums[i]) then
-      core.raise("data set '%s': %s is damaged or another file: its sha256 is %s, expected %s", m.name, f.path, sums[i],
-                 table.concat(f.sha256, " or "))
-    end
-  end
-  return file.digest_text(table.concat(sums))
-end
 
 -- -- Opening ---------------------------------------------------------------------------------------------------
 
@@ -41,7 +23,7 @@ local open = setmetatable({}, { __mode = "v" })
 local function load(m)
   local files, folder = manifest.locate(m)
   if not files then core.raise("%s", folder) end
-  local sum = checksum(m, files)
+  local sum = sums.all(m, files)
   local key = ("%s %s"):format(m.path, sum)
   if not open[key] then
     local by_role = {}
@@ -61,12 +43,34 @@ end
 local function check(given)
   local o = options.check("data.open", given, { validation = 0, train_limit = options.optional, test_limit = options.optional,
                                                 augment = options.optional, seed = 0 })
-  whole(o, "validation", 0, 2 ^ 31 - 1)
+  if o.validation ~= "usual" then whole(o, "validation", 0, 2 ^ 31 - 1) end
   whole(o, "train_limit", 1, 2 ^ 31 - 1)
   whole(o, "test_limit", 1, 2 ^ 31 - 1)
   whole(o, "seed", 0, 2 ^ 53)
   loader.augment_of("data.open", o.augment)
   return o
+end
+
+-- Mean, deviation and class weights, those that the manifest leaves open counted from the training files. Kept with them.
+local function complete(m, source)
+  if not m.mean and not source.statistics then
+    source.statistics = statistics.channels(source.train.images, source.train.labels)
+  end
+  local weights = m.class_weights
+  if weights == "balanced" then
+    source.weights = source.weights or statistics.weights(m.path, statistics.counts(source.train.labels, m.classes))
+    weights = source.weights
+  end
+  return m.mean or source.statistics.mean, m.std or source.statistics.std, weights
+end
+
+-- How many images to hold back: the option, or what the manifest calls usual.
+local function held_back(m, o)
+  if o.validation ~= "usual" then return end
+  if not m.validation then
+    core.raise("data.open: validation: %s does not say how many images are usual; give a number", m.path)
+  end
+  o.validation = m.validation
 end
 
 local Data = {}
@@ -78,22 +82,24 @@ Data.__index = Data
 -- A split: { name, images (uint8 (N, C, H, W)), labels (int32 (N)), index (int32 (count): its places in images), count,
 -- mean, std, augment, :loader{ batch, augment } }.
 -- Options:
---   validation = 0      images taken from the training files for validation
+--   validation = 0      images taken from the training files for validation; "usual": as many as the manifest says
 --   train_limit         train on at most so many; test_limit: test on at most so many
 --   augment             { shift = pixels, flip = boolean }: what the training split's loaders do unless told otherwise
 --   seed = 0            of the splits. It is not the run's seed by default: a network that is loaded later must find the
 --                       same images held back
 function data.open(name, given)
   local o, m = check(given), manifest.find(name)
+  held_back(m, o)
   local source, sum, folder = load(m)
+  local mean, std, weights = complete(m, source)
   local function part(what, from, index, augment)
-    return split.new { name = what, set = m.name, images = from.images, labels = from.labels, index = index, mean = m.mean,
-                       std = m.std, augment = augment }
+    return split.new { name = what, set = m.name, images = from.images, labels = from.labels, index = index, mean = mean,
+                       std = std, augment = augment }
   end
   local train, validation = split.divide(m.train, o)
   return setmetatable({
     name = m.name, about = m.about, folder = folder, shape = m.shape, classes = m.classes, class_names = m.class_names,
-    mean = m.mean, std = m.std, class_weights = m.class_weights, checksum = sum, seed = o.seed, source = source,
+    mean = mean, std = std, class_weights = weights, checksum = sum, seed = o.seed, source = source,
     train = part("train", source.train, train, o.augment),
     validation = part("validation", source.train, validation),
     test = part("test", source.test, split.test(m.test, o)),
@@ -114,13 +120,16 @@ local function entry(m)
               looked_in = manifest.folders(m), files = {} }
   e[files and "folder" or "missing"] = folder
   for i, f in ipairs(files or {}) do
-    e.files[i] = { role = f.role, name = f.name, path = f.path, expected = f.sha256 }
+    local algorithm, expected = sums.expected(f)
+    e.files[i] = { role = f.role, name = f.name, path = f.path, algorithm = algorithm, expected = expected, sha256 = f.sha256,
+                   md5 = f.md5 }
   end
   return e
 end
 
 -- list() -> a list, sorted by name, of { name, about, source, licence, get, here, folder or missing (why not), looked_in,
--- files = { { role, name, path, expected = { sha256, ... } }, ... } }; of a broken manifest { name, problem }.
+-- files = { { role, name, path, algorithm = "sha256" or "md5", expected = { sum, ... } }, ... } }; of a broken manifest
+-- { name, problem }.
 function data.list()
   local out = {}
   for i, name in ipairs(manifest.names()) do
@@ -130,13 +139,13 @@ function data.list()
   return out
 end
 
--- verify(name) -> the same for one set, with `actual` (sha256) and `ok` for each file, and `ok` for the set.
+-- verify(name) -> the same for one set, with `actual` (the sum) and `ok` for each file, and `ok` for the set.
 function data.verify(name)
   local e = entry(manifest.find(name))
   e.ok = e.here
   for _, f in ipairs(e.files) do
-    f.actual = file.digest(f.path)
-    f.ok = expects({ sha256 = f.expected }, f.actual)
+    f.actual = file.digest(f.path, f.algorithm)
+    f.ok = sums.right(f, f.actual)
     e.ok = e.ok and f.ok
   end
   return e

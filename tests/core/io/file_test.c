@@ -154,7 +154,12 @@ static void links_are_replaced(void **state) {
 static void kinds_and_removal(void **state) {
     (void)state;
     const char *path = scratch_file("kind", "x", 1);
+    double size = 0, changed = 0;
     assert_int_equal(ex_file_kind(path), 1);
+    assert_int_equal(ex_file_stat(path, &size, &changed), EX_OK);
+    assert_true(size == 1 && changed > 1e9);
+    assert_int_equal(ex_file_stat(scratch_path("none"), &size, &changed), EX_FAILED);
+    assert_message("cannot look at ");
     assert_int_equal(ex_file_kind(scratch_folder()), 2);
     assert_int_equal(ex_file_kind("/dev/null"), 3);
     assert_int_equal(ex_file_remove(path), EX_OK);

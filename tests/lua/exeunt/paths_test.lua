@@ -12,16 +12,17 @@ function TestPaths.test_the_engine_is_where_this_code_is()
   lu.assertEquals(package.searchpath("exeunt.paths", package.path), paths.lua .. "/exeunt/paths.lua")
 end
 
-function TestPaths.test_state()
+function TestPaths.test_the_users_folders()
   local folder = command.folder()
-  command.write(folder .. "/state.lua", "print(require('exeunt.paths').state())")
-  local function state(environment)
-    return command.shell(("env %s ${EXEUNT:-./exeunt} script %s/state.lua"):format(environment, folder)).out
+  command.write(folder .. "/p.lua", "local p = require 'exeunt.paths' print(p.state(), p.data(), p.cache())")
+  local function three(environment)
+    return command.shell(("env %s ${EXEUNT:-./exeunt} script %s/p.lua"):format(environment, folder)).out
   end
-  lu.assertEquals(state "XDG_STATE_HOME=/s HOME=/h", "/s/exeunt\n")
-  lu.assertEquals(state "XDG_STATE_HOME=relative HOME=/h", "/h/.local/state/exeunt\n")
-  lu.assertEquals(state "-u XDG_STATE_HOME HOME=/h", "/h/.local/state/exeunt\n")
-  lu.assertEquals(state "-u XDG_STATE_HOME -u HOME", "nil\n")
+  local set, none = "XDG_STATE_HOME=/s XDG_DATA_HOME=/d XDG_CACHE_HOME=/c", "-u XDG_STATE_HOME -u XDG_DATA_HOME -u XDG_CACHE_HOME"
+  lu.assertEquals(three(set .. " HOME=/h"), "/s/exeunt\t/d/exeunt\t/c/exeunt\n")
+  lu.assertEquals(three(set:gsub("=/", "=") .. " HOME=/h"), "/h/.local/state/exeunt\t/h/.local/share/exeunt\t/h/.cache/exeunt\n")
+  lu.assertEquals(three(none .. " HOME=/h"), "/h/.local/state/exeunt\t/h/.local/share/exeunt\t/h/.cache/exeunt\n")
+  lu.assertEquals(three(none .. " -u HOME"), "nil\tnil\tnil\n")
   command.remove(folder)
 end
 

@@ -14,29 +14,46 @@ TestManifest = {}
 function TestManifest:setUp() self.folder = command.folder() end
 function TestManifest:tearDown()
   ffi.C.unsetenv "EXEUNT_DATA"
+  ffi.C.unsetenv "XDG_DATA_HOME"
   command.remove(self.folder)
 end
 
-function TestManifest:test_those_that_come_along()
-  lu.assertEquals(manifest.names(), { "fashion-mnist", "mnist" })
-  for _, name in ipairs(manifest.names()) do
-    local m = manifest.find(name)
-    lu.assertEquals(m.name, name)
-    lu.assertEquals(m.shape, { 1, 28, 28 })
-    lu.assertEquals(m.classes, 10)
-    lu.assertEquals({ m.train, m.test }, { 60000, 10000 })
-    for _, list in pairs(m.files) do
-      for _, f in ipairs(list) do lu.assertTrue(#f.sha256 >= 1) end
+local NAMES = { "cifar-10", "cifar-100", "fashion-mnist", "mnist", "svhn" }
+
+-- Each file, or the archive that it comes in, has a checksum.
+local function has_sums(m)
+  for _, list in pairs(m.files or {}) do
+    for _, f in ipairs(list) do
+      if #f.sha256 + #f.md5 == 0 and not m.archives then return false end
     end
   end
-  lu.assertEquals(manifest.find("fashion-mnist").class_names[10], "Ankle boot")
+  for _, f in ipairs(m.archives or {}) do
+    if #f.sha256 + #f.md5 == 0 then return false end
+  end
+  return true
+end
+
+function TestManifest:test_those_that_come_along()
+  lu.assertEquals(manifest.names(), NAMES)
+  for _, name in ipairs(NAMES) do
+    local m = manifest.find(name)
+    lu.assertEquals(m.name, name)
+    lu.assertTrue(has_sums(m))
+  end
+  local fashion = manifest.find "fashion-mnist"
+  lu.assertEquals({ fashion.shape, fashion.classes, fashion.train, fashion.test }, { { 1, 28, 28 }, 10, 60000, 10000 })
+  lu.assertEquals(fashion.class_names[10], "Ankle boot")
   lu.assertEquals(manifest.find("mnist").class_names[1], "0")
+  lu.assertEquals(manifest.find("cifar-10").roles, { "train_1", "test", "train_2", "train_3", "train_4", "train_5" })
+  local hundred = manifest.find "cifar-100"
+  lu.assertEquals({ hundred.classes, hundred.class_names[100], hundred.label_bytes }, { 100, "worm", 2 })
+  lu.assertNil(manifest.find("svhn").mean)
 end
 
 function TestManifest:test_names()
-  lu.assertErrorMsgContains("data: no data set 'fashion-mnst'; did you mean 'fashion-mnist'? there are: fashion-mnist, mnist",
+  lu.assertErrorMsgContains("data: no data set 'fashion-mnst'; did you mean 'fashion-mnist'? there are: " .. table.concat(NAMES, ", "),
                             manifest.find, "fashion-mnst")
-  lu.assertErrorMsgContains("data: no data set 'imagenet'; there are: fashion-mnist, mnist", manifest.find, "imagenet")
+  lu.assertErrorMsgContains("data: no data set 'imagenet'; there are: " .. table.concat(NAMES, ", "), manifest.find, "imagenet")
   lu.assertErrorMsgContains("expected the name of a data set", manifest.find, nil)
   lu.assertErrorMsgContains("cannot read " .. self.folder .. "/none.yaml", manifest.find, self.folder .. "/none.yaml")
   command.write(self.folder .. "/other.yaml", dataset.manifest)
@@ -59,7 +76,7 @@ function TestManifest:test_wrong_values()
     { "about: a test", "abuot: a test", "unknown key 'abuot'; did you mean 'about'?" },
     { "about: a test", "about: a test\nabout: again", "small.yaml:3:1:" },
     { "about: a test", "about: 'a", "small.yaml:" },
-    { "loader: idx", "loader: os", "loader: expected idx" },
+    { "loader: idx", "loader: os", "loader: expected one of cifar, folder, gtsrb, idx, svhn, tiny_imagenet" },
     { "folders: %[%.%]", "folders: .", "folders: expected a list of folders" },
     { "folders: %[%.%]", "folders: []", "folders: expected a list of folders" },
     { "shape: %[1, 4, 5%]", "shape: [4, 5]", "shape: expected [C, H, W]" },
@@ -81,6 +98,19 @@ function TestManifest:test_wrong_values()
     { "{ name: test%-labels }", "{ nam: x }", "unknown key 'files.test_labels.nam'; did you mean 'name'?" },
     { "{ name: test%-labels }", "{ name: x, sha256: abc }", "files.test_labels.sha256: expected 64 hexadecimal digits" },
     { "{ name: test%-labels }", "{ name: x, sha256: [" .. sum .. ", 1] }", "files.test_labels.sha256: expected 64" },
+    { "{ name: test%-labels }", "{ name: x, md5: abc }", "files.test_labels.md5: expected 32 hexadecimal digits" },
+    { "{ name: test%-labels }", "{ name: x, url: 'file:///x' }", "files.test_labels.url: expected an address" },
+    { "{ name: test%-labels }", "{ name: x, url: 'http://a b' }", "files.test_labels.url: expected an address" },
+    { "{ name: test%-labels }", "{ name: .. }", "files.test_labels.name: expected the name of a file" },
+    { "about: a test", "about: a test\nlabel_bytes: 1", "label_bytes: expected 1 to 8, with the loader cifar" },
+    { "about: a test", "about: a test\nvalidation: 0", "validation: expected a whole number above 0" },
+    { "about: a test", "about: a test\nparts: { all: . }", "parts: expected the folders by part" },
+    { "about: a test", "about: a test\narchives: [{ name: x, unpack: tar }]", "the key 'archives[1].url' is missing" },
+    { "about: a test", "about: a test\narchives: [{ name: x, url: 'http://x', unpack: rar }]", "archives[1].unpack: expected tar" },
+    { "about: a test", "about: a test\narchives: [x]", "archives[1]: expected { name: ..., url: ..., unpack: ... }" },
+    { "std: %[0.25%]\n", "", "mean and std: expected both or neither" },
+    { "loader: idx", "loader: cifar", "unknown key 'files.test_images'; there are" },
+    { "loader: idx", "loader: folder", "files: expected" },
     { "{ name: test%-labels }", "[{ name: x }, y]", "files.test_labels: expected { name: ..., sha256: ... }, got string" },
   }
   for _, case in ipairs(cases) do
@@ -93,8 +123,9 @@ end
 
 function TestManifest:test_folders_in_order()
   ffi.C.setenv("EXEUNT_DATA", "/one:/two/", 1)
+  ffi.C.setenv("XDG_DATA_HOME", "/xdg", 1)
   local m = manifest.parse(with("folders: %[%.%]", "folders: [x/y, /abs/, ~/home]"), "/d/small.yaml")
-  lu.assertEquals(manifest.folders(m), { "/one/x/y", "/two//x/y", "/d/x/y", "/abs", os.getenv "HOME" .. "/home" })
+  lu.assertEquals(manifest.folders(m), { "/one/x/y", "/two//x/y", "/xdg/exeunt/x/y", "/d/x/y", "/abs", os.getenv "HOME" .. "/home" })
 end
 
 function TestManifest:test_locate()
