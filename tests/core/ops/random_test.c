@@ -1,4 +1,4 @@
-/* random_test.c: dropout: the share that stays, what a draw depends on, and that the gradient draws the same. */
+/* random_test.c: dropout and stochastic depth: the share that stays, what a draw depends on, and that the gradient draws the same. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -134,6 +134,7 @@ static void the_rules_draw_the_same_again(void **state)
     c = train_case(OP_SHAPE(EX_BATCH, 4), 1, 0.5);
     assert_int_equal(op_prepare(&c, &r), EX_OK);
     din = EX_NONE;
+    node.op = "dropout_train";
     node.attr = (const ex_numbers *)r.attr;
     assert_int_equal(r.op->gradient(&b, &node, &dout, &wanted, &din), EX_OK);
     assert_int_equal(din, 19);
@@ -166,6 +167,63 @@ static void inference_is_the_identity(void **state)
     op_free_inputs(&c);
 }
 
+/* -- Stochastic depth ------------------------------------------------------------------------------------------------------ */
+
+/* Sample n: the first word of the draw (seed, stream, step, n, 0) decides for all of it. */
+static void samples_by_definition(void **state)
+{
+    (void)state;
+    const ex_shape shapes[] = { OP_SHAPE(EX_BATCH, 3, 2, 3), OP_SHAPE(EX_BATCH, 7), OP_SHAPE(EX_BATCH, 17, 9, 8) };
+    for (size_t k = 0; k < 3; k++) {
+        op_case c = train_case(shapes[k], 40, 0.25);
+        c.op = "stochastic_depth_train";
+        c.in[0]->f[0] = INFINITY;
+        op_array *y = op_run1(&c);
+        int64_t size = y->count / 40, dropped = 0;
+        for (int64_t i = 0; i < y->count; i++) {
+            uint32_t word[4];
+            ex_random4(word, 7, 4000000000u, 3, (uint32_t)(i / size), 0);
+            int out = ex_unit_float(word[0]) < 0.25f;
+            dropped += out && i % size == 0;
+            if (out) assert_true(y->f[i] == 0);
+            else if (i) assert_true(fabsf(y->f[i] - c.in[0]->f[i] / 0.75f) < 1e-6f);
+        }
+        assert_in_range(dropped, 3, 19);
+        c.in[0]->f[0] = 1;
+        op_assert_everywhere(&c, 0);
+        op_free(y);
+        y = op_run1(&c);
+        c.shares = 1;
+        op_array *over = op_run1(&c);
+        op_assert_same_bits(y, over);
+        c.shares = 0;
+        c.step++;
+        op_array *other = op_run1(&c);
+        assert_false(same_zeros(y, other));
+        op_free(other);
+        op_free(over);
+        op_free(y);
+        op_free_inputs(&c);
+    }
+    op_case c = { .op = "stochastic_depth", .inputs = 1, .n = 2, .in = { op_random(1, -1, 1, OP_SHAPE(EX_BATCH, 5), 2) } };
+    op_array *y = op_run1(&c);
+    op_assert_same_bits(y, c.in[0]);
+    op_free(y);
+    c.attrs = 1;
+    c.attr[0] = (ex_attr)OP_ATTR("p", -0.1);
+    op_assert_refused(&c, "p: got -0.1, expected 0 to 1");
+    op_free_inputs(&c);
+}
+
+static void depth_gradients_by_differences(void **state)
+{
+    (void)state;
+    op_case c = train_case(OP_SHAPE(EX_BATCH, 3, 2, 2), 6, 0.4);
+    c.op = "stochastic_depth_train";
+    fd_check(&c, keep_reference, 1, 0, 1e-5);
+    op_free_inputs(&c);
+}
+
 static void wrong_numbers_are_refused(void **state)
 {
     (void)state;
@@ -185,7 +243,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(draws_by_definition), cmocka_unit_test(layout_and_threads_do_not_matter), cmocka_unit_test(the_share_that_stays),
         cmocka_unit_test(seed_stream_step_and_sample_all_count), cmocka_unit_test(the_rules_draw_the_same_again),
-        cmocka_unit_test(gradients_by_differences), cmocka_unit_test(inference_is_the_identity), cmocka_unit_test(wrong_numbers_are_refused),
+        cmocka_unit_test(gradients_by_differences), cmocka_unit_test(inference_is_the_identity), cmocka_unit_test(samples_by_definition), cmocka_unit_test(depth_gradients_by_differences),
+        cmocka_unit_test(wrong_numbers_are_refused),
     };
     return cmocka_run_group_tests_name("random", tests, NULL, NULL);
 }

@@ -27,7 +27,10 @@ end
 function TestDensenet.test_a_layer_keeps_its_input()
   local net = nets.stir(ex.models.densenet(SMALL))
   local g = net.graph:extract { net.graph:find "features.denseblock1.denselayer1.concat" }
-  local outputs = { g:find "features.pool0", g:find "features.denseblock1.denselayer1.conv2", g:find "features.denseblock1.denselayer1.concat" }
+  local outputs = {}
+  for i, name in ipairs { "pool0", "denseblock1.denselayer1.conv2", "denseblock1.denselayer1.concat" } do
+    outputs[i] = g:find("features." .. name)
+  end
   local plan = ex.plan.new(g, { outputs = outputs, batch = 2 })
   plan:bind("input", nets.normal({ 2, 1, 18, 18 }, "x"))
   plan:run(2)

@@ -5,7 +5,6 @@
 package.path = "tests/support/?.lua;" .. package.path
 local lu = require "luaunit"
 local command = require "command"
-local golden = require "golden"
 local json = require "cjson"
 local parity = require "parity"
 local safetensors = require "exeunt.safetensors"

@@ -94,7 +94,8 @@ function TestVgg.test_refuses()
   lu.assertEquals(nets.message(ex.models.vgg, { depths = { 1, 2 } }), "models.vgg: depths has 2 numbers, but there are 3 stages")
   lu.assertEquals(nets.message(ex.models.vgg, { widths = {} }), "models.vgg: widths must be a list with a number for each stage")
   lu.assertEquals(nets.message(ex.models.vgg, { widths = { 0 } }), "models.vgg: widths must be a whole number from 1 on, got 0")
-  lu.assertEquals(nets.message(ex.models.vgg, { head = "fc" }), 'models.vgg: head must be "flatten", "gap", "torchvision" or a function, got fc')
+  lu.assertEquals(nets.message(ex.models.vgg, { head = "fc" }),
+                  'models.vgg: head must be "flatten", "gap", "torchvision" or a function, got fc')
   lu.assertEquals(nets.message(ex.models.vgg, { input = { 28, 28 } }), "network: input must be {channels, height, width}")
   lu.assertEquals(nets.message(ex.models.vgg, { input = { 1, 4, 4 } }),
                   "models.vgg: images of 4 x 4 are too small for 3 poolings: they need 8 pixels")

@@ -52,11 +52,13 @@ function TestLayers.test_pools()
   lu.assertEquals((shape(nn.max_pool { kernel = 3, stride = 2, padding = 1 })), { -1, 4, 5, 5 })
   lu.assertEquals((shape(nn.avg_pool { kernel = 3, stride = 3 })), { -1, 4, 3, 3 })
   lu.assertEquals((shape(nn.global_avg_pool())), { -1, 4 })
+  lu.assertEquals((shape(nn.adaptive_avg_pool { size = 7 })), { -1, 4, 7, 7 })
+  lu.assertEquals((shape(nn.adaptive_avg_pool { size = { 2, 5 } })), { -1, 4, 2, 5 })
 end
 
 function TestLayers.test_elementwise_dropout_and_any_operator()
   for _, layer in ipairs { nn.relu(), nn.relu6(), nn.tanh(), nn.sigmoid(), nn.silu(), nn.hard_swish(), nn.hard_sigmoid(), nn.dropout(),
-                         nn.op "relu" } do
+                         nn.stochastic_depth { p = 0.2 }, nn.op "relu" } do
     lu.assertEquals((shape(layer)), { -1, 4, 9, 9 })
   end
 end
@@ -67,6 +69,8 @@ function TestLayers.test_joining()
   lu.assertEquals(nn.add()(g, "two", a, b).shape, { -1, 4, 9, 9 })
   lu.assertEquals(nn.add()(g, "three", a, b, x).shape, { -1, 4, 9, 9 })
   lu.assertEquals(nn.concat()(g, "side", a, b, x).shape, { -1, 12, 9, 9 })
+  local s = nn.sigmoid()(g, "s", nn.global_avg_pool()(g, "avg", x))
+  lu.assertEquals(nn.scale_channels()(g, "scaled", x, s).shape, { -1, 4, 9, 9 })
   local wider = nn.conv2d { out = 8, kernel = 1 }
   local y = nn.residual { body = wider, shortcut = wider, after = nn.relu() }(g, "r", x)
   lu.assertEquals({ y.name, y.shape }, { "r.after", { -1, 8, 9, 9 } })
@@ -93,6 +97,8 @@ function TestLayers.test_refuses()
   lu.assertStrContains(nets.message(nn.conv2d, { out = 1, kernel_size = 1 }), "kernel")
   lu.assertStrContains(nets.message(nn.conv2d, { kernel = 1 }), "out")
   lu.assertEquals(nets.message(nn.dropout, { p = 1 }), "nn.dropout: p must be a number from 0 to below 1, got 1")
+  lu.assertEquals(nets.message(nn.stochastic_depth, { p = -1 }), "nn.stochastic_depth: p must be a number from 0 to below 1, got -1")
+  lu.assertEquals(nets.message(nn.adaptive_avg_pool, { size = 0 }), "nn.adaptive_avg_pool: size must be a whole number from 1 on, got 0")
   lu.assertEquals(nets.message(nn.op, 3), "nn.op: expected an operator's name, got number")
 end
 

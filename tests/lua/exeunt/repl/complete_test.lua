@@ -64,7 +64,7 @@ end
 function TestComplete.test_the_engine()
   local ex = { ex = require "exeunt" }
   lu.assertEquals(complete.words(ex, "ex.tens"), { "ex.tensor" })
-  lu.assertEquals(complete.words(ex, "ex.models.vg"), { "ex.models.vgg" })
+  lu.assertEquals(complete.words(ex, "ex.models.len"), { "ex.models.lenet" })
   local tensor = { t = ex.ex.tensor { 1, 2 } }
   lu.assertEquals(complete.words(tensor, "t:resh"), { "t:reshape" })
 end
