@@ -43,7 +43,7 @@ static room *new_room(void)
 
 static ex_norm_numbers numbers_of(const room *r, float low, float high)
 {
-    return (ex_norm_numbers){ r->number[0], r->number[1], r->number[2], r->number[3], r->number[4], r->number[5], low, high };
+    return (ex_norm_numbers){ r->number[0], r->number[1], r->number[2], r->number[3], r->number[4], r->number[5], low, high, EX_NORM_LIMITS };
 }
 
 static double limited(double z, const ex_norm_numbers *k) { return z <= k->low ? k->low : z >= k->high ? k->high : z; }
