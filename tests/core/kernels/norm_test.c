@@ -186,7 +186,7 @@ static void numbers_that_are_none(void **state)
     (void)state;
     EACH_SET(k) {
         float x[4] = { 1, NAN, 3, 2 }, one = 1, zero = 0, y = 0, dy = 5, dx[4];
-        ex_norm_numbers n = { &zero, &one, &zero, &one, &zero, &zero, 0, NAN };
+        ex_norm_numbers n = { &zero, &one, &zero, &one, &zero, &zero, 0, NAN, EX_NORM_LIMITS };
         ex_window w = { 2, 2, 2, 1 };
         k->forward(&y, 1, x, &w, NULL, 0, &n, 1, 1);
         assert_true(isnan(y));

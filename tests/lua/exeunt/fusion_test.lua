@@ -48,7 +48,8 @@ local makers = {
       function(g, name, x) return nn.scale_channels()(g, name, x, squeeze(g, nn.join(name, "squeeze"), x)) end,
       nn.conv2d { out = 9, kernel = 1 }, nn.batch_norm(), nn.stochastic_depth { p = 0.3 } }
     return plain({ 2, 14, 15 }, {
-      unit(9, { nn.hard_swish() }), nn.residual { body = deep }, unit(17, { nn.silu() }), unit(6, { nn.hard_swish(), nn.adaptive_avg_pool { size = 5 } }),
+      unit(9, { nn.hard_swish() }), nn.residual { body = deep }, unit(17, { nn.silu() }),
+      unit(6, { nn.hard_swish(), nn.adaptive_avg_pool { size = 5 } }),
     })
   end,
 }
