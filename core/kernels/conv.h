@@ -50,7 +50,7 @@ typedef struct ex_conv_filter {
 
 typedef enum ex_conv_direction { EX_CONV_FORWARD, EX_CONV_GRAD_INPUT, EX_CONV_GRAD_WEIGHT, EX_CONV_DIRECTION_COUNT } ex_conv_direction;
 
-typedef enum ex_conv_activation { EX_CONV_LINEAR, EX_CONV_RELU, EX_CONV_RELU6, EX_CONV_ACTIVATION_COUNT } ex_conv_activation;
+typedef enum ex_conv_activation { EX_CONV_LINEAR, EX_CONV_RELU, EX_CONV_RELU6, EX_CONV_SILU, EX_CONV_HARD_SWISH, EX_CONV_ACTIVATION_COUNT } ex_conv_activation;
 
 /* What becomes of a sum: y = activation(sum + bias[co] + residual[n,oh,ow,co]). All zeros: y = sum. */
 typedef struct ex_conv_epilogue {

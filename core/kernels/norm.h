@@ -1,18 +1,22 @@
 /* norm.h: the loops of one instruction set for normalisation and what follows it, in one pass over memory:
  *
  *     z = (x - center) scale + offset [+ shortcut]       v = min(max(z, low), high)       y = the largest v of a window
+ *                                                        or v = silu(z), hard_swish(z), which take no shortcut and 1 x 1 windows
  *
  * per channel, x channels-last. Windows do not overlap: a row of them covers `windows` x w->columns pixels of w->rows rows;
  * 1 x 1 is no pooling. Backward, d is dy where the window's first largest v lies strictly between low and high, and 0
- * elsewhere: found again from x, so that neither v nor a mask is kept. A NaN wins its window and passes the limits.
+ * elsewhere (a curve's slope times dy): found again from x, so that neither v nor a mask is kept. A NaN wins its window and passes the limits.
  * Whatever a window's rows and columns, pixels that no window covers are the caller's. Nothing here splits work. */
 #pragma once
 #include "pool.h"
+
+typedef enum ex_norm_curve { EX_NORM_LIMITS, EX_NORM_SILU, EX_NORM_HARD_SWISH } ex_norm_curve;
 
 typedef struct ex_norm_numbers {            /* low, high: NAN for no limit */
     const float *center, *scale, *offset;   /* by channel */
     const float *a, *b, *shift;             /* grad_input's */
     float low, high;
+    ex_norm_curve curve;                    /* other than the limits: they are not read */
 } ex_norm_numbers;
 
 typedef struct ex_norm_kernels {

@@ -452,7 +452,7 @@ static const ex_op conv2d = {
     .gradient = gradient, .macs = macs_forward, .scratch = scratch_forward, .faster = faster_forward, .pieces = &ex_conv_forward_pieces, .kernel = kernel_forward,
 };
 static const ex_op conv2d_fused = {
-    .name = "conv2d_fused", .about = "made by plans: conv2d, plus a residual if the last input is one, then 0 nothing, 1 relu or 2 relu6",
+    .name = "conv2d_fused", .about = "made by plans: conv2d, plus a residual if the last input is one, then 0 nothing, 1 relu, 2 relu6, 3 silu or 4 hard_swish",
     .min_inputs = 2, .max_inputs = 4, .outputs = 1, .attr = fused_attr, .in_place = 1 << 2 | 1 << 3, .infer = infer_fused,
     .forward = forward_fused, .macs = macs_forward, .scratch = scratch_forward, .faster = faster_forward, .pieces = &ex_conv_fused_pieces, .kernel = kernel_forward,
 };

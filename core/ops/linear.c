@@ -123,12 +123,14 @@ static void add_bias(const ex_operand *y, const ex_operand *bias)
 /* Where BLIS has made the sums. */
 static void activate(const ex_operand *y, ex_conv_activation activation)
 {
+    static const ex_unary_kind kind[EX_CONV_ACTIVATION_COUNT] = { EX_UNARY_KIND_COUNT, EX_RELU, EX_RELU6, EX_SILU, EX_HARD_SWISH };
+    const ex_vector_kernels *v = ex_kernels_current()->vector;
     float *to = y->data;
+    const int32_t together = y->stride[1] == 1 ? y->dim[1] : 1;
     for (int32_t i = 0; activation && i < y->dim[0]; i++)
-        for (int32_t j = 0; j < y->dim[1]; j++) {
+        for (int32_t j = 0; j < y->dim[1]; j += together) {
             float *at = &to[i * y->stride[0] + j * y->stride[1]];
-            if (activation == EX_CONV_RELU6 && *at >= 6) *at = 6;
-            else if (*at <= 0) *at = 0;
+            v->unary[kind[activation]](at, at, together);
         }
 }
 
@@ -255,7 +257,7 @@ static const ex_op linear_op = {
     .macs = macs_linear, .scratch = scratch_linear, .kernel = kernel_direct,
 };
 static const ex_op linear_fused = {
-    .name = "linear_fused", .about = "made by plans: linear, then 0 nothing, 1 relu or 2 relu6", .min_inputs = 2,
+    .name = "linear_fused", .about = "made by plans: linear, then 0 nothing, 1 relu, 2 relu6, 3 silu or 4 hard_swish", .min_inputs = 2,
     .max_inputs = 3, .outputs = 1, .attr = fused_attr, .infer = infer_fused, .forward = forward_fused,
     .macs = macs_linear, .scratch = scratch_linear, .kernel = kernel_direct,
 };

@@ -2,7 +2,8 @@
  *
  *     z = (x - mean) inv gamma + beta [+ shortcut],  inv = 1 / sqrt(var + eps)       v = act(z)       y = max over windows of v
  *
- * x (N, C, H, W) or (N, C); act 0: none, 1: relu, 2: relu6; kernel kH, kW: windows that do not overlap, clipped to none, the
+ * x (N, C, H, W) or (N, C); act 0: none, 1: relu, 2: relu6, 3: silu, 4: hard_swish (the last two without a shortcut and without
+ * windows: they fall and rise, so that the largest v is not that of the largest z); kernel kH, kW: windows that do not overlap, clipped to none, the
  * pixels left over at the end unread; 1, 1: no pooling. Backward nothing was kept but x: masks and winners are found again.
  * With d = dy at the first largest v of a window where act has a slope, else 0, over all pixels (m numbers by channel):
  *
@@ -21,7 +22,7 @@
 #include "../tensor/tensor.h"
 
 enum { EPS, ACT, KERNEL };
-enum { NONE, RELU, RELU6, ACTS };
+enum { NONE, RELU, RELU6, SILU, HARD_SWISH, ACTS };
 static const ex_attr_spec act_attr[] = { { .name = "eps", .count = 1, .value = { 1e-5 } }, { .name = "act", .count = 1, .value = { 1 } },
                                          { .name = "kernel", .count = 2, .value = { 1, 1 } }, { 0 } };
 static const ex_attr_spec add_attr[] = { { .name = "eps", .count = 1, .value = { 1e-5 } }, { .name = "act", .count = 1, .value = { 1 } },
@@ -32,8 +33,10 @@ static const ex_attr_spec add_attr[] = { { .name = "eps", .count = 1, .value = {
 static ex_status check_act(const ex_signature *s)
 {
     double act = s->attr[ACT][0];
-    return act == NONE || act == RELU || act == RELU6 ? EX_OK : ex_fail("act: got %g, expected 0, 1 or 2", act);
+    return act >= NONE && act < ACTS && act == (int32_t)act ? EX_OK : ex_fail("act: got %g, expected a whole number from 0 to %d", act, ACTS - 1);
 }
+
+static int is_curve(const ex_signature *s) { return s->attr[ACT][0] >= SILU; }
 
 /* out: what windows make of x. */
 static ex_status pool_shape(const ex_signature *s, ex_shape *out)
@@ -44,6 +47,7 @@ static ex_status pool_shape(const ex_signature *s, ex_shape *out)
         double k = s->attr[KERNEL][i];
         if (k == 1) continue;
         if (out->ndim != 4) return ex_fail("kernel: got %g for a value without pixels", k);
+        if (is_curve(s)) return ex_fail("kernel: got %g, expected 1: silu and hard_swish are not pooled here", k);
         if (!(k >= 1 && k <= out->dim[2 + i])) return ex_fail("kernel: got %g, expected 1 to %d", k, out->dim[2 + i]);
         out->dim[2 + i] /= (int32_t)k;
     }
@@ -62,6 +66,7 @@ static ex_status infer_act(const ex_signature *s)
 {
     static const char *const what[] = { "input", "mean", "var", "gamma", "beta" };
     if (ex_expect_norm_inputs(s, 1, 5, what) || pool_shape(s, &s->out[0])) return EX_FAILED;
+    if (s->inputs > 5 && is_curve(s)) return ex_fail("act: got %g, expected 0, 1 or 2 with a shortcut", s->attr[ACT][0]);
     return s->inputs > 5 ? expect_shape("shortcut", &s->in[5], &s->out[0]) : EX_OK;
 }
 
@@ -88,6 +93,7 @@ static ex_status infer_add_grad(const ex_signature *s)
     static const char *const what[] = { "input", "result", "gradient", "mean", "var" };
     s->out[0] = s->in[0];
     if (ex_expect_norm_inputs(s, 3, 5, what) || check_act(s)) return EX_FAILED;
+    if (is_curve(s)) return ex_fail("act: got %g, expected 0, 1 or 2 behind a sum", s->attr[ACT][0]);
     for (int i = 1; i < 3; i++) s->out[i] = ex_per_channel(s->in[0].dim[1]);
     if (expect_shape(what[1], &s->in[1], &s->in[0]) || expect_shape(what[2], &s->in[2], &s->in[0])) return EX_FAILED;
     return s->inputs > 5 ? expect_shape("second gradient", &s->in[5], &s->in[0]) : EX_OK;
@@ -280,7 +286,8 @@ static ex_norm_numbers numbers_at(const ex_call *call, void *memory)
     float *f = memory;
     double act = call->attr[ACT][0];
     return (ex_norm_numbers){ f, f + channels, f + 2 * channels, f + 3 * channels, f + 4 * channels, f + 5 * channels,
-                              act == NONE ? NAN : 0.0f, act == RELU6 ? 6.0f : NAN };
+                              act == RELU || act == RELU6 ? 0.0f : NAN, act == RELU6 ? 6.0f : NAN,
+                              act == SILU ? EX_NORM_SILU : act == HARD_SWISH ? EX_NORM_HARD_SWISH : EX_NORM_LIMITS };
 }
 
 /* Inputs from `first` on are mean, var, gamma, beta. */

@@ -45,10 +45,10 @@ static ex_status infer_grad(const ex_signature *s)
 /* -- Images --------------------------------------------------------------------------------------------------------- */
 
 typedef struct scaling {
-    const ex_operand *y, *x, *s, *ds, *other;       /* y = x s; ds = sum of x other, where it is wanted */
+    const ex_operand *y, *x, *s, *ds, *other;       /* y = x s; with sums, ds = sum of x other */
     const ex_vector_kernels *v;
     int32_t images;                         /* of a part */
-    int dense, rows;                        /* channels side by side everywhere; runs of pixels in an image */
+    int sums, dense, rows;                        /* channels side by side everywhere; runs of pixels in an image */
 } scaling;
 
 static float *at(const ex_operand *o, int32_t n, int32_t row, int32_t c)
@@ -63,7 +63,7 @@ static void image_block(const scaling *k, int32_t n, int32_t from, int32_t chann
     int64_t pixels = (int64_t)x->dim[2] * x->dim[3] / k->rows;
     int32_t step = k->dense ? channels : 1;
     for (int32_t c = from; c < from + channels; c += step) {
-        if (k->ds) {
+        if (k->sums) {
             double sum[BLOCK] = { 0 };
             for (int32_t r = 0; r < k->rows; r++)
                 k->v->dot_rows(sum, at(x, n, r, c), x->stride[3], at(k->other, n, r, c), k->other->stride[3], pixels, step);
@@ -87,7 +87,7 @@ static int one_run(const ex_operand *o) { return o->stride[2] == o->stride[3] * 
 
 static void run(scaling *k, ex_team *team)
 {
-    const ex_operand *all[] = { k->y, k->x, k->s, k->ds ? k->ds : k->s, k->other };
+    const ex_operand *all[] = { k->y, k->x, k->s, k->ds, k->other };
     int64_t width = (int64_t)k->x->dim[1] * k->x->dim[2] * k->x->dim[3];
     k->v = ex_kernels_current()->vector;
     k->images = width < EX_LOOP_PART ? (int32_t)(EX_LOOP_PART / width) : 1;
@@ -99,12 +99,13 @@ static void run(scaling *k, ex_team *team)
 
 static void forward(const ex_call *call)
 {
-    run(&(scaling){ .y = &call->out[0], .x = &call->in[0], .s = &call->in[1], .other = &call->in[0] }, call->team);
+    run(&(scaling){ .y = &call->out[0], .x = &call->in[0], .s = &call->in[1], .ds = &call->in[1], .other = &call->in[0] }, call->team);
 }
 
 static void forward_grad(const ex_call *call)
 {
-    run(&(scaling){ .y = &call->out[0], .x = &call->in[2], .s = &call->in[1], .ds = &call->out[1], .other = &call->in[0] }, call->team);
+    run(&(scaling){ .y = &call->out[0], .x = &call->in[2], .s = &call->in[1], .ds = &call->out[1], .other = &call->in[0],
+                    .sums = 1 }, call->team);
 }
 
 static ex_status gradient(ex_builder *b, const ex_node_ref *node, const int32_t *dout, const int32_t *wanted, int32_t *din)

@@ -1,12 +1,13 @@
 /* fuse_norm.c: in training, what follows a batch norm goes into its pass over memory, forward and backward (ops/norm_act.c):
  *
- *     relu(normalise(x))                              normalise_act(x); relu6 alike
+ *     relu(normalise(x))                              normalise_act(x); relu6, silu, hard_swish alike
  *     max_pool2d(relu(normalise(x)))                  normalise_act(x), where windows do not overlap and nothing else reads
  *                                                     the relu: it is never written
  *     relu(normalise(x) + shortcut)                   normalise_act(x, shortcut)
  *     normalise(x) + shortcut                         the same without an activation
  *     normalise_grad_affine(x, dz), dz = [relu_grad of] [max_pool2d_grad of] dy      normalise_act_grad_affine(x, dy)
  *     batch_norm_grad_input(x, dz)                                                   normalise_act_grad_input(x, dy)
+ *     dz = silu_grad or hard_swish_grad of (normalise(x), dy)                        the same two
  *     relu_grad and normalise_grad_affine behind a sum                               normalise_add_grad, which also adds up
  *                                                     what two readers of the relu send back
  *
@@ -28,7 +29,7 @@ typedef struct fusing {
 typedef struct chain {
     const ex_node *normalise, *pool;        /* pool: NULL without */
     int32_t shortcut;                       /* EX_NONE without */
-    int act;                                /* 0, 1: relu, 2: relu6 */
+    int act;                                /* 0, 1: relu, 2: relu6, 3: silu, 4: hard_swish */
 } chain;
 
 static int is_op(const ex_node *n, const char *op) { return !strcmp(n->op->name, op); }
@@ -40,6 +41,21 @@ static const ex_node *activation(const ex_graph *g, int32_t value, int *act)
     const ex_node *relu = ex_pass_maker(g, value, "relu"), *relu6 = ex_pass_maker(g, value, "relu6");
     *act = relu ? 1 : relu6 ? 2 : 0;
     return relu ? relu : relu6;
+}
+
+/* silu or hard_swish: whose gradients read what goes in, not what comes out. */
+static int curve(const ex_node *n) { return is_op(n, "silu") ? 3 : is_op(n, "hard_swish") ? 4 : 0; }
+static int curve_grad(const ex_node *n) { return is_op(n, "silu_grad") ? 3 : is_op(n, "hard_swish_grad") ? 4 : 0; }
+
+/* Whether the curve at n and its own gradient are all that reads what goes in. */
+static int reads_alone(const ex_graph *g, const ex_node *n)
+{
+    int32_t value = n->in[0];
+    if (g->value[value].root) return 0;
+    for (const ex_node *reader = g->node; reader < g->node + g->nodes; reader++)
+        for (int32_t i = 0; i < reader->inputs; i++)
+            if (reader->in[i] == value && reader != n && (i || curve_grad(reader) != curve(n))) return 0;
+    return 1;
 }
 
 /* relu_grad or relu6_grad as the maker of `value`. */
@@ -92,6 +108,7 @@ static int read_chain(const ex_graph *g, const int32_t *uses, const ex_node *n, 
 {
     *c = (chain){ .shortcut = EX_NONE };
     if (is_op(n, "add")) return read_sum(g, uses, n->out[0], c);
+    if ((c->act = curve(n))) return (c->normalise = ex_pass_maker(g, n->in[0], "normalise")) && reads_alone(g, n);
     int32_t value = n->out[0];
     if (is_op(n, "max_pool2d")) {
         value = n->in[0];
@@ -110,12 +127,17 @@ static int read_gradient(const ex_graph *g, int32_t x, int32_t dz, int32_t mean,
 {
     *c = (chain){ .shortcut = EX_NONE };
     const ex_node *mask = activation_grad(g, dz), *act = mask ? activation(g, mask->in[0], &c->act) : NULL;
-    if (!act || strncmp(mask->op->name, act->op->name, strlen(act->op->name)) || !(c->normalise = ex_pass_maker(g, act->in[0], "normalise")))
-        return 0;
+    if (!mask && g->value[dz].node != EX_NONE && (c->act = curve_grad(&g->node[g->value[dz].node]))) {
+        mask = &g->node[g->value[dz].node];
+        c->normalise = ex_pass_maker(g, mask->in[0], "normalise");
+    } else if (act && !strncmp(mask->op->name, act->op->name, strlen(act->op->name))) {
+        c->normalise = ex_pass_maker(g, act->in[0], "normalise");
+    }
+    if (!c->normalise) return 0;
     const int32_t *in = c->normalise->in;
     if (in[X] != x || in[MEAN] != mean || in[VAR] != var || c->normalise->attr[0][0] != eps) return 0;
     const ex_node *pool = ex_pass_maker(g, mask->in[1], "max_pool2d_grad");
-    if (pool && pool->in[0] == mask->in[0] && is_tiling(g, pool)) c->pool = pool;
+    if (act && pool && pool->in[0] == mask->in[0] && is_tiling(g, pool)) c->pool = pool;
     *dy = c->pool ? pool->in[2] : mask->in[1];
     return 1;
 }
@@ -196,7 +218,7 @@ static ex_status fuse_node(ex_graph *out, const ex_graph *g, int32_t index, int3
         if (read_gradient(g, n->in[0], n->in[1], n->in[2], n->in[3], n->attr[0][0], &c, &dy)) return write_grad(out, g, n, &c, dy, map);
     } else if (is_op(n, "relu_grad") || is_op(n, "relu6_grad")) {
         if ((sums = sums_after(g, f->uses, n))) return write_add_grad(out, g, n, sums, map, f);
-    } else if (is_op(n, "relu") || is_op(n, "relu6") || is_op(n, "max_pool2d") || is_op(n, "add")) {
+    } else if (is_op(n, "relu") || is_op(n, "relu6") || is_op(n, "max_pool2d") || is_op(n, "add") || curve(n)) {
         if (read_chain(g, f->uses, n, &c)) return write_forward(out, g, n, &c, map);
     }
     return ex_graph_copy_node(out, g, index, map);

@@ -5,7 +5,7 @@
  * It knows neither parts nor moments (conv_moments.h). */
 #pragma once
 #include "../conv.h"
-#include "../simd.h"
+#include "vector_math.h"
 
 /* max(a, 0) and min(max(a, 0), 6) with vector.c's bits: -0 becomes 0, a NaN stays. */
 EX_INLINE vf epilogue_relu(vf a) { return (vf)(~(a <= 0.0f) & (vi)a); }
@@ -13,6 +13,18 @@ EX_INLINE vf epilogue_relu6(vf a)
 {
     const vi high = a >= 6.0f;
     return (vf)((high & (vi)vf_set1(6.0f)) | (~high & (vi)epilogue_relu(a)));
+}
+
+EX_INLINE vf epilogue_curve(vf a, ex_conv_activation activation) { return activation == EX_CONV_SILU ? vf_silu(a) : vf_hard_swish(a); }
+
+/* silu or hard_swish of what has just been stored, in a loop of its own: its code is too long for every tile to have. */
+static __attribute__((noinline, unused)) void epilogue_bend(float *y, ptrdiff_t y_step, int32_t pixels, ex_conv_activation activation, int whole,
+                                                            vmask m)
+{
+    for (int32_t i = 0; i < pixels; i++, y += y_step) {
+        if (whole) vf_store(y, epilogue_curve(vf_load(y), activation));
+        else vf_store_part(y, epilogue_curve(vf_load_part(y, m), activation), m);
+    }
 }
 
 /* `pixels` vectors of channels, a[i * a_step], to y + i * y_step; residual (NULL: none) lies likewise. `whole`: all
@@ -27,6 +39,7 @@ EX_INLINE void epilogue_store(float *y, ptrdiff_t y_step, vf *a, const int a_ste
     else if (activation == EX_CONV_RELU6) EACH a[i * a_step] = epilogue_relu6(a[i * a_step]);
     if (whole) EACH vf_store(y + i * y_step, a[i * a_step]);
     else EACH vf_store_part(y + i * y_step, a[i * a_step], m);
+    if (__builtin_expect(activation > EX_CONV_RELU6, 0)) epilogue_bend(y, y_step, pixels, activation, whole, m);
 #undef EACH
 }
 
@@ -43,6 +56,7 @@ static inline void epilogue_prefetch(const float *residual, ptrdiff_t step, int3
 static inline float epilogue_number(float a, ex_conv_activation activation)
 {
     if (activation == EX_CONV_LINEAR) return a;
+    if (activation > EX_CONV_RELU6) return epilogue_curve(vf_set1(a), activation)[0];
     if (activation == EX_CONV_RELU6 && a >= 6) return 6;
     return a <= 0 ? 0 : a;
 }

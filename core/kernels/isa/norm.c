@@ -1,5 +1,6 @@
 /* norm.c: the loops of norm.h for one instruction set. One body serves every size of window: it is inlined with its rows
- * and columns as constants for 1 x 1 and 2 x 2, which unrolls it, and as variables for the rest. */
+ * and columns as constants for 1 x 1 and 2 x 2, which unrolls it, and as variables for the rest. The curve is a constant too:
+ * loops with limits know nothing of the others. */
 #include <math.h>
 #include "vector_parts.h"
 #include "../norm.h"
@@ -29,6 +30,18 @@ EX_INLINE vf limit(vf z, const limits *l)
 }
 
 EX_INLINE vm within(vf v, const limits *l) { return between(v, l->low, l->high); }
+
+/* v from z, and what of dy gets through to z. */
+EX_INLINE vf bend(ex_norm_curve curve, vf z, const limits *l)
+{
+    return curve == EX_NORM_SILU ? vf_silu(z) : curve == EX_NORM_HARD_SWISH ? vf_hard_swish(z) : limit(z, l);
+}
+
+EX_INLINE vf through(ex_norm_curve curve, vf z, vf dy, const limits *l)
+{
+    return curve == EX_NORM_SILU ? dy * vf_silu_slope(z) : curve == EX_NORM_HARD_SWISH ? dy * hard_swish_slope(z) : keep(within(z, l), dy);
+}
+
 EX_INLINE vf normal(vf x, const factors *f) { return (x - f->center) * f->scale + f->offset; }
 
 /* -- Forward -------------------------------------------------------------------------------------------------------- */
@@ -76,7 +89,7 @@ typedef struct forward_in {
     ptrdiff_t y_pixel, shortcut_pixel;
 } forward_in;
 
-EX_INLINE void forward_block(int rows, int columns, int add, int vectors, const forward_in *in, const ex_norm_numbers *k,
+EX_INLINE void forward_block(ex_norm_curve curve, int rows, int columns, int add, int vectors, const forward_in *in, const ex_norm_numbers *k,
                              ptrdiff_t from, ptrdiff_t to, ptrdiff_t c, ptrdiff_t rest)
 {
     limits l = limits_of(k);
@@ -89,14 +102,14 @@ EX_INLINE void forward_block(int rows, int columns, int add, int vectors, const 
             if (add) ahead(in->shortcut + p * in->shortcut_pixel + at);
             vf z = largest(rows, columns, in->x + p * columns * in->w->column + at, in->w, &f[v], rest, NULL);
             if (add) z += take(in->shortcut + p * in->shortcut_pixel + at, rest);
-            give(in->y + p * in->y_pixel + at, limit(z, &l), rest);
+            give(in->y + p * in->y_pixel + at, bend(curve, z, &l), rest);
         }
 }
 
-EX_INLINE void forward_windows(int rows, int columns, int add, const forward_in *in, const ex_norm_numbers *k, ptrdiff_t windows,
-                               ptrdiff_t channels)
+EX_INLINE void forward_windows(ex_norm_curve curve, int rows, int columns, int add, const forward_in *in, const ex_norm_numbers *k,
+                               ptrdiff_t windows, ptrdiff_t channels)
 {
-#define BLOCK(vectors, rest) forward_block(rows, columns, add, vectors, in, k, from, to, c, rest)
+#define BLOCK(vectors, rest) forward_block(curve, rows, columns, add, vectors, in, k, from, to, c, rest)
     EACH_STRETCH(windows, channels, stretch(channels), BLOCK)
 #undef BLOCK
 }
@@ -106,10 +119,12 @@ static void forward(float *y, ptrdiff_t y_pixel, const float *x, const ex_window
 {
     forward_in in = { NULL, x, shortcut, w, y_pixel, shortcut_pixel };
     in.y = y;
-    if (shortcut) forward_windows(1, 1, 1, &in, k, windows, channels);
-    else if (w->rows == 1 && w->columns == 1) forward_windows(1, 1, 0, &in, k, windows, channels);
-    else if (w->rows == 2 && w->columns == 2) forward_windows(2, 2, 0, &in, k, windows, channels);
-    else forward_windows(w->rows, w->columns, 0, &in, k, windows, channels);
+    if (k->curve == EX_NORM_SILU) forward_windows(EX_NORM_SILU, 1, 1, 0, &in, k, windows, channels);
+    else if (k->curve == EX_NORM_HARD_SWISH) forward_windows(EX_NORM_HARD_SWISH, 1, 1, 0, &in, k, windows, channels);
+    else if (shortcut) forward_windows(EX_NORM_LIMITS, 1, 1, 1, &in, k, windows, channels);
+    else if (w->rows == 1 && w->columns == 1) forward_windows(EX_NORM_LIMITS, 1, 1, 0, &in, k, windows, channels);
+    else if (w->rows == 2 && w->columns == 2) forward_windows(EX_NORM_LIMITS, 2, 2, 0, &in, k, windows, channels);
+    else forward_windows(EX_NORM_LIMITS, w->rows, w->columns, 0, &in, k, windows, channels);
 }
 
 /* -- Sums of the gradient ------------------------------------------------------------------------------------------- */
@@ -120,19 +135,19 @@ typedef struct sums_in {                    /* a block of channels of a row of w
     ptrdiff_t dy_pixel;
 } sums_in;
 
-EX_INLINE void sums_vector(int rows, int columns, vf *s, vf *t, const sums_in *in, const factors *f, const limits *l,
+EX_INLINE void sums_vector(ex_norm_curve curve, int rows, int columns, vf *s, vf *t, const sums_in *in, const factors *f, const limits *l,
                            ptrdiff_t p, ptrdiff_t c, ptrdiff_t rest)
 {
     vf dy = loaded(take(in->dy + p * in->dy_pixel + c, rest)), at;
     ahead(in->dy + p * in->dy_pixel + c);
     if (rows == 1) ahead(in->x + p * columns * in->w->column + c);
-    vf z = largest(rows, columns, in->x + p * columns * in->w->column + c, in->w, f, rest, &at), d = keep(within(z, l), dy);
+    vf z = largest(rows, columns, in->x + p * columns * in->w->column + c, in->w, f, rest, &at), d = through(curve, z, dy, l);
     *s += d;
     *t += d * (at - f->center);
 }
 
 /* `vectors` vectors of channels, `ways` windows at a time in sums of their own (independent chains of additions). */
-EX_INLINE void sums_block(int rows, int columns, int vectors, int ways, double *sum, double *product, const sums_in *in,
+EX_INLINE void sums_block(ex_norm_curve curve, int rows, int columns, int vectors, int ways, double *sum, double *product, const sums_in *in,
                           const ex_norm_numbers *k, ptrdiff_t from, ptrdiff_t to, ptrdiff_t c, ptrdiff_t rest)
 {
     limits l = limits_of(k);
@@ -142,9 +157,9 @@ EX_INLINE void sums_block(int rows, int columns, int vectors, int ways, double *
     for (int v = 0; v < vectors; v++) f[v] = factors_of(k, c + v * VL, rest);
     for (; p + ways <= to; p += ways)
         for (int i = 0; i < ways * vectors; i++)
-            sums_vector(rows, columns, &s[i], &t[i], in, &f[i % vectors], &l, p + i / vectors, c + i % vectors * VL, rest);
+            sums_vector(curve, rows, columns, &s[i], &t[i], in, &f[i % vectors], &l, p + i / vectors, c + i % vectors * VL, rest);
     for (; p < to; p++)
-        for (int v = 0; v < vectors; v++) sums_vector(rows, columns, &s[v], &t[v], in, &f[v], &l, p, c + v * VL, rest);
+        for (int v = 0; v < vectors; v++) sums_vector(curve, rows, columns, &s[v], &t[v], in, &f[v], &l, p, c + v * VL, rest);
     for (int i = vectors; i < ways * vectors; i++) {
         s[i % vectors] += s[i];
         t[i % vectors] += t[i];
@@ -153,10 +168,10 @@ EX_INLINE void sums_block(int rows, int columns, int vectors, int ways, double *
     flush(product + c, t, vectors, rest);
 }
 
-EX_INLINE void sums_windows(int rows, int columns, int ways, double *sum, double *product, const sums_in *in,
+EX_INLINE void sums_windows(ex_norm_curve curve, int rows, int columns, int ways, double *sum, double *product, const sums_in *in,
                             const ex_norm_numbers *k, ptrdiff_t windows, ptrdiff_t channels)
 {
-#define BLOCK(vectors, rest) sums_block(rows, columns, vectors, ways / (vectors), sum, product, in, k, from, to, c, rest)
+#define BLOCK(vectors, rest) sums_block(curve, rows, columns, vectors, ways / (vectors), sum, product, in, k, from, to, c, rest)
     EACH_STRETCH(windows, channels, SUMMED, BLOCK)
 #undef BLOCK
 }
@@ -165,9 +180,11 @@ static void grad_sums(double *sum, double *product, const float *x, const ex_win
                       const ex_norm_numbers *k, ptrdiff_t windows, ptrdiff_t channels)
 {
     sums_in in = { x, dy, w, dy_pixel };
-    if (w->rows == 1 && w->columns == 1) sums_windows(1, 1, 4, sum, product, &in, k, windows, channels);
-    else if (w->rows == 2 && w->columns == 2) sums_windows(2, 2, 2, sum, product, &in, k, windows, channels);
-    else sums_windows(w->rows, w->columns, 2, sum, product, &in, k, windows, channels);
+    if (k->curve == EX_NORM_SILU) sums_windows(EX_NORM_SILU, 1, 1, 4, sum, product, &in, k, windows, channels);
+    else if (k->curve == EX_NORM_HARD_SWISH) sums_windows(EX_NORM_HARD_SWISH, 1, 1, 4, sum, product, &in, k, windows, channels);
+    else if (w->rows == 1 && w->columns == 1) sums_windows(EX_NORM_LIMITS, 1, 1, 4, sum, product, &in, k, windows, channels);
+    else if (w->rows == 2 && w->columns == 2) sums_windows(EX_NORM_LIMITS, 2, 2, 2, sum, product, &in, k, windows, channels);
+    else sums_windows(EX_NORM_LIMITS, w->rows, w->columns, 2, sum, product, &in, k, windows, channels);
 }
 
 /* -- Gradient of x -------------------------------------------------------------------------------------------------- */
@@ -175,7 +192,7 @@ static void grad_sums(double *sum, double *product, const float *x, const ex_win
 typedef struct grad_factors { vf a, b, shift; } grad_factors;
 
 /* Up to four taps, held in registers: who wins is known after one look at each. */
-EX_INLINE void input_small(int rows, int columns, float *dx, const ex_window *to, const float *x, const ex_window *w, vf dy,
+EX_INLINE void input_small(ex_norm_curve curve, int rows, int columns, float *dx, const ex_window *to, const float *x, const ex_window *w, vf dy,
                            const factors *f, const grad_factors *g, const limits *l, ptrdiff_t rest)
 {
     vf t[4], best = { 0 };
@@ -186,7 +203,7 @@ EX_INLINE void input_small(int rows, int columns, float *dx, const ex_window *to
         wins[i] = i ? beats(z, best) : every_lane();
         best = i ? choose(wins[i], z, best) : z;
     }
-    vf d = keep(within(best, l), dy) * g->a;
+    vf d = through(curve, best, dy, l) * g->a;
     for (int i = rows * columns - 1; i >= 0; i--) {
         vm hit = wins[i];
         for (int later = i + 1; later < rows * columns; later++) hit = hit & opposite(wins[later]);
@@ -208,10 +225,10 @@ EX_INLINE void input_large(int rows, int columns, float *dx, const ex_window *to
         }
 }
 
-EX_INLINE void input_window(int rows, int columns, int small, float *dx, const ex_window *to, const float *x, const ex_window *w,
-                            vf dy, const factors *f, const grad_factors *g, const limits *l, ptrdiff_t rest)
+EX_INLINE void input_window(ex_norm_curve curve, int rows, int columns, int small, float *dx, const ex_window *to, const float *x,
+                            const ex_window *w, vf dy, const factors *f, const grad_factors *g, const limits *l, ptrdiff_t rest)
 {
-    if (small) input_small(rows, columns, dx, to, x, w, dy, f, g, l, rest);
+    if (small) input_small(curve, rows, columns, dx, to, x, w, dy, f, g, l, rest);
     else input_large(rows, columns, dx, to, x, w, dy, f, g, l, rest);
 }
 
@@ -222,8 +239,8 @@ typedef struct input_in {
     ptrdiff_t dy_pixel;
 } input_in;
 
-EX_INLINE void input_block(int rows, int columns, int small, int vectors, const input_in *in, const ex_norm_numbers *k, ptrdiff_t from,
-                           ptrdiff_t to, ptrdiff_t c, ptrdiff_t rest)
+EX_INLINE void input_block(ex_norm_curve curve, int rows, int columns, int small, int vectors, const input_in *in,
+                           const ex_norm_numbers *k, ptrdiff_t from, ptrdiff_t to, ptrdiff_t c, ptrdiff_t rest)
 {
     limits l = limits_of(k);
     factors f[2];
@@ -238,15 +255,15 @@ EX_INLINE void input_block(int rows, int columns, int small, int vectors, const 
             ptrdiff_t at = c + v * VL, first = p * columns;
             ahead(in->dy + p * in->dy_pixel + at);
             if (rows == 1) ahead(in->x + first * in->w->column + at);
-            input_window(rows, columns, small, in->dx + first * in->to->column + at, in->to, in->x + first * in->w->column + at, in->w,
-                         loaded(take(in->dy + p * in->dy_pixel + at, rest)), &f[v], &g[v], &l, rest);
+            input_window(curve, rows, columns, small, in->dx + first * in->to->column + at, in->to, in->x + first * in->w->column + at,
+                         in->w, loaded(take(in->dy + p * in->dy_pixel + at, rest)), &f[v], &g[v], &l, rest);
         }
 }
 
-EX_INLINE void input_windows(int rows, int columns, int small, const input_in *in, const ex_norm_numbers *k,
+EX_INLINE void input_windows(ex_norm_curve curve, int rows, int columns, int small, const input_in *in, const ex_norm_numbers *k,
                              ptrdiff_t windows, ptrdiff_t channels)
 {
-#define BLOCK(vectors, rest) input_block(rows, columns, small, vectors, in, k, from, to, c, rest)
+#define BLOCK(vectors, rest) input_block(curve, rows, columns, small, vectors, in, k, from, to, c, rest)
     EACH_STRETCH(windows, channels, stretch(channels), BLOCK)
 #undef BLOCK
 }
@@ -256,9 +273,11 @@ static void grad_input(float *dx, const ex_window *to, const float *x, const ex_
 {
     input_in in = { NULL, x, dy, to, w, dy_pixel };
     in.dx = dx;
-    if (w->rows == 1 && w->columns == 1) input_windows(1, 1, 1, &in, k, windows, channels);
-    else if (w->rows == 2 && w->columns == 2) input_windows(2, 2, 1, &in, k, windows, channels);
-    else input_windows(w->rows, w->columns, 0, &in, k, windows, channels);
+    if (k->curve == EX_NORM_SILU) input_windows(EX_NORM_SILU, 1, 1, 1, &in, k, windows, channels);
+    else if (k->curve == EX_NORM_HARD_SWISH) input_windows(EX_NORM_HARD_SWISH, 1, 1, 1, &in, k, windows, channels);
+    else if (w->rows == 1 && w->columns == 1) input_windows(EX_NORM_LIMITS, 1, 1, 1, &in, k, windows, channels);
+    else if (w->rows == 2 && w->columns == 2) input_windows(EX_NORM_LIMITS, 2, 2, 1, &in, k, windows, channels);
+    else input_windows(EX_NORM_LIMITS, w->rows, w->columns, 0, &in, k, windows, channels);
 }
 
 /* -- Through a sum -------------------------------------------------------------------------------------------------- */

@@ -43,7 +43,7 @@ static room *new_room(void)
 
 static ex_norm_numbers numbers_of(const room *r, float low, float high)
 {
-    return (ex_norm_numbers){ r->number[0], r->number[1], r->number[2], r->number[3], r->number[4], r->number[5], low, high };
+    return (ex_norm_numbers){ r->number[0], r->number[1], r->number[2], r->number[3], r->number[4], r->number[5], low, high, EX_NORM_LIMITS };
 }
 
 static double limited(double z, const ex_norm_numbers *k) { return z <= k->low ? k->low : z >= k->high ? k->high : z; }
@@ -186,7 +186,7 @@ static void numbers_that_are_none(void **state)
     (void)state;
     EACH_SET(k) {
         float x[4] = { 1, NAN, 3, 2 }, one = 1, zero = 0, y = 0, dy = 5, dx[4];
-        ex_norm_numbers n = { &zero, &one, &zero, &one, &zero, &zero, 0, NAN };
+        ex_norm_numbers n = { &zero, &one, &zero, &one, &zero, &zero, 0, NAN, EX_NORM_LIMITS };
         ex_window w = { 2, 2, 2, 1 };
         k->forward(&y, 1, x, &w, NULL, 0, &n, 1, 1);
         assert_true(isnan(y));

@@ -73,7 +73,7 @@ static void fused_by_hand(void **state)
 
 static void check_fused(const op_case *c, op_array **out, const op_case *parts)
 {
-    static const char *const name[] = { "relu", "relu6" };
+    static const char *const name[] = { "relu", "relu6", "silu", "hard_swish" };
     op_case conv = *parts, sum = { .op = "add", .inputs = 2, .n = c->n, .isa = c->isa }, last = { .inputs = 1, .n = c->n, .isa = c->isa };
     conv.isa = c->isa;
     op_array *y = op_run1(&conv);
@@ -99,10 +99,10 @@ static void check_fused(const op_case *c, op_array **out, const op_case *parts)
 static void fused_is_its_parts(void **state)
 {
     (void)state;
-    for (int i = 0; i < CASES * 12; i++) {
+    for (int i = 0; i < CASES * 20; i++) {
         const int bias = i & 1, residual = i >> 1 & 1;
-        const double activation = i / 4 % 3, last = residual;
-        op_case conv = conv_case("conv2d", i / 12), c = conv;
+        const double activation = i / 4 % 5, last = residual;
+        op_case conv = conv_case("conv2d", i / 20), c = conv;
         op_array *spare = c.in[2];
         conv.inputs = c.inputs = 2 + bias;
         c.op = "conv2d_fused";
@@ -131,8 +131,8 @@ static void fused_refuses(void **state)
 {
     (void)state;
     op_case c = conv_case("conv2d_fused", 0);
-    c.attr[c.attrs++] = (ex_attr)OP_ATTR("activation", 3);
-    op_assert_refused(&c, "activation: got 3, expected a whole number from 0 to 2");
+    c.attr[c.attrs++] = (ex_attr)OP_ATTR("activation", 5);
+    op_assert_refused(&c, "activation: got 5, expected a whole number from 0 to 4");
     c.attr[c.attrs - 1].value[0] = 1;
     c.attr[c.attrs++] = (ex_attr)OP_ATTR("residual", 1);
     op_assert_refused(&c, "residual: got (9), expected the output's shape (N, 9, 7, 6)");
@@ -278,7 +278,8 @@ static void stats_are_its_parts(void **state)
 
 static void check_linear(const op_case *c, op_array **out, const op_case *parts)
 {
-    op_case linear = *parts, last = { .op = c->attr[0].value[0] == 1 ? "relu" : "relu6", .inputs = 1, .n = c->n };
+    static const char *const name[] = { "relu", "relu6", "silu", "hard_swish" };
+    op_case linear = *parts, last = { .op = name[(int)c->attr[0].value[0] - 1], .inputs = 1, .n = c->n };
     linear.isa = last.isa = c->isa;
     last.in[0] = op_run1(&linear);
     op_array *y = op_run1(&last);
@@ -290,8 +291,8 @@ static void check_linear(const op_case *c, op_array **out, const op_case *parts)
 static void linear_fused_is_its_parts(void **state)
 {
     (void)state;
-    for (int i = 0; i < 8; i++) {
-        const double activation = 1 + i % 2;
+    for (int i = 0; i < 16; i++) {
+        const double activation = 1 + (i % 2) + (i & 8 ? 2 : 0);
         op_case linear = { .op = "linear", .inputs = i & 2 ? 2 : 3, .n = i & 4 ? 1 : 7 }, c;
         linear.in[0] = op_random(1, -3, 3, OP_SHAPE(EX_BATCH, 50), linear.n);
         linear.in[1] = op_random(2, -1, 1, OP_SHAPE(70, 50), 1);

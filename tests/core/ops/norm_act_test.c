@@ -16,7 +16,9 @@
 static const struct { int32_t n, c, h, w, act, kernel[2], shortcut; } cases[] = {
     { 3, 5, 4, 6, 1, { 1, 1 }, 0 },    { 2, 16, 6, 4, 1, { 2, 2 }, 0 },  { 4, 33, 7, 5, 2, { 2, 2 }, 0 }, { 7, 19, 0, 0, 1, { 1, 1 }, 0 },
     { 2, 3, 40, 31, 1, { 2, 2 }, 0 },  { 2, 70, 7, 8, 0, { 3, 2 }, 0 },  { 3, 8, 9, 4, 2, { 1, 2 }, 0 }, { 3, 24, 5, 5, 1, { 1, 1 }, 1 },
-    { 5, 17, 4, 3, 2, { 1, 1 }, 1 },   { 2, 6, 3, 3, 0, { 1, 1 }, 1 },   { 3, 40, 0, 0, 1, { 1, 1 }, 1 } };
+    { 5, 17, 4, 3, 2, { 1, 1 }, 1 },   { 2, 6, 3, 3, 0, { 1, 1 }, 1 },   { 3, 40, 0, 0, 1, { 1, 1 }, 1 },
+    { 3, 5, 4, 6, 3, { 1, 1 }, 0 },    { 2, 70, 7, 8, 4, { 1, 1 }, 0 },  { 7, 19, 0, 0, 3, { 1, 1 }, 0 }, { 4, 16, 30, 31, 4, { 1, 1 }, 0 },
+    { 2, 33, 12, 9, 3, { 1, 1 }, 0 } };
 enum { CASES = sizeof cases / sizeof *cases };
 
 static ex_shape value_shape(int i)
@@ -29,7 +31,8 @@ static op_array *channels(uint32_t seed, int i, float low, float high) { return 
 
 static const char *act_name(int i, int gradient)
 {
-    static const char *const name[2][3] = { { NULL, "relu", "relu6" }, { NULL, "relu_grad", "relu6_grad" } };
+    static const char *const name[2][5] = { { NULL, "relu", "relu6", "silu", "hard_swish" },
+                                             { NULL, "relu_grad", "relu6_grad", "silu_grad", "hard_swish_grad" } };
     return name[gradient][cases[i].act];
 }
 
@@ -42,13 +45,13 @@ static void set_attrs(op_case *c, int i, int attrs)
 }
 
 /* What one case is made of, and what the separate operators make of it. Values are spread so that relu6 cuts some off. */
-typedef struct parts { op_array *x, *mean, *var, *gamma, *beta, *shortcut, *activated, *y, *dy; } parts;
+typedef struct parts { op_array *x, *mean, *var, *gamma, *beta, *shortcut, *z, *activated, *y, *dy; } parts;     /* z: before the activation */
 
 static parts parts_of(int i)
 {
     int32_t n = cases[i].n;
     parts p = { op_random(1, -2, 3, value_shape(i), n), channels(2, i, -1, 1), channels(3, i, 0.2f, 2), channels(4, i, -4, 4),
-                channels(5, i, -1, 4), NULL, NULL, NULL, NULL };
+                channels(5, i, -1, 4), NULL, NULL, NULL, NULL, NULL };
     op_case c = { .op = "normalise", .inputs = 5, .n = n, .in = { p.x, p.mean, p.var, p.gamma, p.beta } };
     set_attrs(&c, i, 1);
     p.activated = op_run1(&c);
@@ -58,6 +61,7 @@ static parts parts_of(int i)
         op_free(p.activated);
         p.activated = sum;
     }
+    p.z = op_clone(p.activated);
     if (cases[i].act) {
         op_array *v = op_run1(&(op_case){ .op = act_name(i, 0), .inputs = 1, .n = n, .in = { p.activated } });
         op_free(p.activated);
@@ -72,7 +76,7 @@ static parts parts_of(int i)
 
 static void free_parts(parts *p)
 {
-    op_array *all[] = { p->x, p->mean, p->var, p->gamma, p->beta, p->shortcut, p->activated, p->y, p->dy };
+    op_array *all[] = { p->x, p->mean, p->var, p->gamma, p->beta, p->shortcut, p->z, p->activated, p->y, p->dy };
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) op_free(all[k]);
 }
 
@@ -86,7 +90,7 @@ static op_array *gradient_before(const parts *p, int i)
                                 .attr = { { "kernel", 2, { cases[i].kernel[0], cases[i].kernel[1] } } } });
     }
     if (!cases[i].act) return d;
-    op_array *z = op_run1(&(op_case){ .op = act_name(i, 1), .inputs = 2, .n = cases[i].n, .in = { p->activated, d } });
+    op_array *z = op_run1(&(op_case){ .op = act_name(i, 1), .inputs = 2, .n = cases[i].n, .in = { cases[i].act > 2 ? p->z : p->activated, d } });
     op_free(d);
     return z;
 }
@@ -250,12 +254,25 @@ static void wrong_shapes_are_refused(void **state)
     op_assert_refused(&c, "kernel: got 7, expected 1 to 6");
     c.in[0] = flat;
     op_assert_refused(&c, "kernel: got 7 for a value without pixels");
+    c.attr[0] = (ex_attr)OP_ATTR("act", 5);
+    op_assert_refused(&c, "act: got 5, expected a whole number from 0 to 4");
+    c.in[0] = p.x;
+    c.attrs = 2;
     c.attr[0] = (ex_attr)OP_ATTR("act", 3);
-    op_assert_refused(&c, "act: got 3, expected 0, 1 or 2");
+    c.attr[1] = (ex_attr)OP_ATTR("kernel", 2);
+    op_assert_refused(&c, "kernel: got 2, expected 1: silu and hard_swish are not pooled here");
+    c.attrs = 1;
+    c.inputs = 6;
+    c.in[5] = p.x;
+    op_assert_refused(&c, "act: got 3, expected 0, 1 or 2 with a shortcut");
     op_case back = { .op = "normalise_act_grad_affine", .inputs = 6, .n = 2, .in = { p.x, p.dy, p.mean, p.var, p.gamma, p.beta } };
     op_assert_refused(&back, "gradient: got (N, 16, 3, 2), expected (N, 16, 6, 4)");
     op_case add = { .op = "normalise_add_grad", .inputs = 5, .n = 2, .in = { p.x, p.x, p.dy, p.mean, p.var } };
     op_assert_refused(&add, "gradient: got (N, 16, 3, 2), expected (N, 16, 6, 4)");
+    add.attrs = 1;
+    add.attr[0] = (ex_attr)OP_ATTR("act", 4);
+    op_assert_refused(&add, "act: got 4, expected 0, 1 or 2 behind a sum");
+    add.attrs = 0;
     add.inputs = 6;
     add.in[2] = p.x;
     add.in[5] = p.dy;

@@ -41,6 +41,17 @@ local makers = {
       unit(9, {}), nn.residual { body = unit(9, {}) }, nn.residual { body = unit(9, { nn.relu6() }), after = nn.relu6() },
     })
   end,
+  -- Curves after batch norms, squeeze-and-excitation, depthwise convolutions, a block that is left out at random.
+  mobile = function()
+    local squeeze = nn.sequential { nn.global_avg_pool(), nn.linear { out = 4 }, nn.silu(), nn.linear { out = 9 }, nn.hard_sigmoid() }
+    local deep = nn.sequential { nn.conv2d { out = 9, kernel = 3, padding = 1, groups = 9, bias = false }, nn.batch_norm(), nn.silu(),
+      function(g, name, x) return nn.scale_channels()(g, name, x, squeeze(g, nn.join(name, "squeeze"), x)) end,
+      nn.conv2d { out = 9, kernel = 1 }, nn.batch_norm(), nn.stochastic_depth { p = 0.3 } }
+    return plain({ 2, 14, 15 }, {
+      unit(9, { nn.hard_swish() }), nn.residual { body = deep }, unit(17, { nn.silu() }),
+      unit(6, { nn.hard_swish(), nn.adaptive_avg_pool { size = 5 } }),
+    })
+  end,
 }
 
 -- All that three steps leave behind, by name.
@@ -81,6 +92,7 @@ TestFusion = {}
 for name, make in pairs(makers) do
   TestFusion["test_fuse_norm_on_" .. name] = function() agree(make, sgd, nil, "-fuse_norm") end
   TestFusion["test_fuse_pool_on_" .. name] = function() agree(make, sgd, nil, "-fuse_pool", 0) end
+  TestFusion["test_chains_on_" .. name] = function() agree(make, sgd, nil, "-chain,-recompute") end
   TestFusion["test_all_passes_on_" .. name] = function()
     agree(make, sgd, 0.5, "-fuse_bn,-fuse_norm,-fuse_pool,-fuse_update,-merge,-in_place")
   end

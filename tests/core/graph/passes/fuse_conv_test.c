@@ -37,7 +37,8 @@ static void expect_fused(ex_graph *g, int32_t output, int fused, int left)
     ex_plan *with = plan_of(g, output, 0, "-pack_conv"), *without = plan_of(g, output, 0, "-fuse_conv,-pack_conv");
     assert_int_equal(nodes_of(with->graph, "conv2d_fused") + nodes_of(with->graph, "linear_fused"), fused);
     assert_int_equal(nodes_of(without->graph, "conv2d_fused") + nodes_of(without->graph, "linear_fused"), 0);
-    assert_int_equal(nodes_of(with->graph, "relu") + nodes_of(with->graph, "relu6") + nodes_of(with->graph, "add"), left);
+    assert_int_equal(nodes_of(with->graph, "relu") + nodes_of(with->graph, "relu6") + nodes_of(with->graph, "silu") +
+                     nodes_of(with->graph, "hard_swish") + nodes_of(with->graph, "add"), left);
     run_ok(with, IMAGES, 0);
     run_ok(without, IMAGES, 0);
     const ex_operand *a = &with->operand[with->output[0]], *b = &without->operand[without->output[0]];
@@ -52,10 +53,11 @@ static void expect_fused(ex_graph *g, int32_t output, int fused, int left)
 static void activations_are_fused(void **state)
 {
     (void)state;
-    for (int i = 0; i < 2; i++) {
+    static const char *const name[] = { "relu", "relu6", "silu", "hard_swish" };
+    for (int i = 0; i < 4; i++) {
         int32_t x, one, two;
         ex_graph *g = two_convolutions(&x, &one, &two);
-        expect_fused(g, add_node(g, "y", i ? "relu6" : "relu", LIST(i ? two : one)), 1, 0);
+        expect_fused(g, add_node(g, "y", name[i], LIST(i % 2 ? two : one)), 1, 0);
     }
 }
 

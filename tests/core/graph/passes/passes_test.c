@@ -189,14 +189,15 @@ static ex_graph *fused_training(const ex_graph *g, int32_t params, const char *c
 static void fuse_norm_takes_the_activation_along(void **state)
 {
     (void)state;
-    static const char *const activation[] = { "relu", "relu6" };
-    for (int i = 0; i < 2; i++) {
+    static const char *const activation[] = { "relu", "relu6", "silu", "hard_swish" };
+    for (int i = 0; i < 4; i++) {
         ex_graph *g = small_network_of(activation[i]), *out = fused_training(g, 1, (const char *const[]){ "one.conv.weight" });
         assert_int_equal(nodes_of(out, "normalise_act"), 2);
         assert_int_equal(nodes_of(out, "normalise_act_grad_affine"), 2);
         assert_int_equal(nodes_of(out, "normalise_act_grad_input"), 2);
         assert_int_equal(nodes_of(out, "normalise") + nodes_of(out, activation[i]), 0);
         assert_int_equal(nodes_of(out, "relu_grad") + nodes_of(out, "relu6_grad"), 0);
+        assert_int_equal(nodes_of(out, "silu_grad") + nodes_of(out, "hard_swish_grad"), 0);
         assert_int_equal(nodes_of(out, "normalise_grad_affine") + nodes_of(out, "batch_norm_grad_input"), 0);
         ex_graph_free(out);
         ex_graph_free(g);
