@@ -34,7 +34,8 @@ static void refused(void **state) {
     (void)state;
     static const struct { const char *bytes, *message; size_t size; } cases[] = {
         D("\xff\xd8" FRAME DC AC SCAN "\x53\xff\xd9", "bytes: damaged JPEG: Quantization table 0x00 was not defined"),
-        D("\xff\xd8" QUANTISATION FRAME DC AC "\xff\xda\0\10\1\1\42\0\77\0" "\x53\xff\xd9", "bytes: damaged JPEG: Huffman table 0x02 was not defined"),
+        D("\xff\xd8" QUANTISATION FRAME DC AC "\xff\xda\0\10\1\1\42\0\77\0" "\x53\xff\xd9",
+          "bytes: damaged JPEG: Huffman table 0x02 was not defined"),
         D("\xff\xd8" QUANTISATION FRAME DC AC SCAN "\x53", "bytes: truncated: the JPEG file ends within its pixels"),
         D("\xff\xd8" QUANTISATION FRAME DC AC SCAN, "bytes: truncated: the JPEG file ends within its pixels"),
     };
