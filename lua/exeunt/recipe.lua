@@ -47,16 +47,33 @@ function recipe.load(path)
   return found, text
 end
 
--- The innermost line of `path` on the stack of a failing call, "recipes/x.lua:12"; only the path where no line is known (in
--- `return ex.recipe { ... }` the call has taken the place of its line).
-local function position(path)
+-- The line of `return something(...)` in the function or file f: such a call takes the place of its line on the stack, as in
+-- `return ex.result { ... }`. A file has it last; in a function that has several nobody can tell which it was.
+local function tail_call(f)
+  local info, number, found = debug.getinfo(f, "S"), 0, {}
+  local file = io.open(info.source:sub(2), "r")
+  if not file then return nil end
+  for line in file:lines() do
+    number = number + 1
+    if number == info.linedefined then line = line:match "function.*" or line end
+    local inside = info.what == "main" or number >= info.linedefined and number <= info.lastlinedefined
+    if inside and line:match "%f[%w_]return%s+[%a_][%w_.:]*%s*[%({\"']" then found[#found + 1] = number end
+  end
+  file:close()
+  if info.what == "main" or #found == 1 then return found[#found] end
+end
+
+-- The innermost line of `path` on the stack of a failing call of f, "recipes/x.lua:12"; only the path where no line is known.
+local function position(path, f)
   local level = 3
   while true do
     local info = debug.getinfo(level, "Sl")
-    if not info then return path end
+    if not info then break end
     if info.source == "@" .. path and info.currentline > 0 then return path .. ":" .. info.currentline end
     level = level + 1
   end
+  local line = debug.getinfo(f, "S").source == "@" .. path and tail_call(f)
+  return line and ("%s:%d"):format(path, line) or path
 end
 
 -- call(path, f, ...): f(...), where an error gets the line of the file that led to it. An error that already is a table
@@ -69,7 +86,7 @@ function recipe.call(path, f, ...)
     trace = debug.traceback("", 2)
     local text = tostring(e)
     if text:sub(1, #path + 1) == path .. ":" then return text end
-    return position(path) .. ": " .. text
+    return position(path, f) .. ": " .. text
   end)
   if ok then return result end
   recipe.trace = trace

@@ -10,8 +10,6 @@ local command = { about = "list, check or import weights", usage = "FILE [--chec
 local BITS = { F32 = 32, I32 = 32, U32 = 32, F64 = 64, I64 = 64, U64 = 64, C64 = 64, F16 = 16, BF16 = 16, I16 = 16, U16 = 16,
                F4 = 4, F6_E2M3 = 6, F6_E3M2 = 6 }                   -- the others have 8
 
-local function right(title) return { title = title, align = "right" } end
-
 local function shape_text(shape) return "(" .. table.concat(shape, ", ") .. ")" end
 
 local function plural(n, one) return ("%s %s%s"):format(tables.count(n), one, n == 1 and "" or "s") end

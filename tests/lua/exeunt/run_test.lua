@@ -289,7 +289,7 @@ function TestRun:test_errors_carry_the_recipes_line()
   fails("local ex = require 'exeunt'\nreturn ex.recipe { about = 'x', run = function()\n  ex.optim.sgd { lr = 1, mom = 2 }\nend }\n", 1,
         ":3: optim.sgd: unknown option 'mom'")
   fails("local ex = require 'exeunt'\nreturn ex.recipe { about = 'x', run = function() return 1 end }\n", 1, ": run must return ex.result")
-  fails("local ex = require 'exeunt'\nreturn ex.recipe { about = 'x', knob = {}, run = print }\n", 1, ": recipe: unknown option 'knob'")
+  fails("local ex = require 'exeunt'\nreturn ex.recipe { about = 'x', knob = {}, run = print }\n", 1, ":2: recipe: unknown option 'knob'")
 end
 
 function TestRun:test_a_run_that_fails_before_it_has_trained_leaves_no_folder()

@@ -67,8 +67,8 @@ end
 -- -- All of a network -----------------------------------------------------------------------------------------------
 
 function TestWeights.test_a_whole_network()
-  local net, all = resnet(), nil
-  all = foreign(net)
+  local net = resnet()
+  local all = foreign(net)
   all["bn1.num_batches_tracked"] = ex.tensor({ 7 }, "int32")
   local file, x = write(all), nets.normal({ 2, 3, 16, 16 }, "x")
   local before = net:forward(x):clone()                       -- its plan is made before the numbers change
