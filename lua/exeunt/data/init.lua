@@ -5,6 +5,7 @@
 --   data.shape, data.classes, data.train.count, data.train:loader { batch = 64 }
 
 local convert = require "exeunt.data.convert"
+local decoded = require "exeunt.data.decoded"
 local core = require "exeunt.core"
 local file = require "exeunt.file"
 local loader = require "exeunt.data.loader"
@@ -40,6 +41,12 @@ end
 local function load(m, o)
   local files, folder = manifest.locate(m)
   if not files then core.raise("%s", folder) end
+  if m.of_folders then
+    local by_role, want = {}, wanted(m, o)
+    for _, f in ipairs(files) do by_role[f.role] = f.path end
+    local source, sum, names = decoded.load(m, by_role, folder, { shape = want, method = o.resize, on_error = o.on_error })
+    return source, sum, folder, want, names
+  end
   local sum, want = sums.all(m, files), wanted(m, o)
   local key = ("%s %s"):format(m.path, sum)
   local shaped = ("%s %dx%dx%d %s"):format(key, want[1], want[2], want[3], o.resize)
@@ -79,7 +86,7 @@ end
 local function check(given)
   local o = options.check("data.open", given, { validation = 0, train_limit = options.optional, test_limit = options.optional,
                                                 augment = options.optional, seed = 0, size = options.optional,
-                                                resize = "bicubic", channels = options.optional })
+                                                resize = "bicubic", channels = options.optional, on_error = "fail" })
   if o.validation ~= "usual" then whole(o, "validation", 0, 2 ^ 31 - 1) end
   whole(o, "train_limit", 1, 2 ^ 31 - 1)
   whole(o, "test_limit", 1, 2 ^ 31 - 1)
@@ -88,6 +95,9 @@ local function check(given)
   o.size = size_of(o.size)
   if not convert.methods[o.resize] then
     core.raise("data.open: resize: expected 'bilinear' or 'bicubic', got %s", tostring(o.resize))
+  end
+  if o.on_error ~= "fail" and o.on_error ~= "skip" then
+    core.raise("data.open: on_error: expected 'fail' or 'skip', got %s", tostring(o.on_error))
   end
   if o.channels ~= nil and o.channels ~= 1 and o.channels ~= 3 then
     core.raise("data.open: channels: expected 1 or 3, got %s", tostring(o.channels))
@@ -136,6 +146,7 @@ Data.__index = Data
 --   validation = 0      images taken from the training files for validation; "usual": as many as the manifest says
 --   size                pixels of a side, or { height, width }: the images are made that size, by `resize`, "bicubic" (the
 --                       default) or "bilinear", with antialiasing
+--   on_error = "fail"   of images in folders: one that cannot be decoded is an error; "skip": it is named and left out
 --   channels            1 or 3: grey repeated, or colour made grey
 --   train_limit         train on at most so many; test_limit: test on at most so many
 --   augment             { shift = pixels, flip = boolean }: what the training split's loaders do unless told otherwise
@@ -144,19 +155,26 @@ Data.__index = Data
 function data.open(name, given)
   local o, m = check(given), manifest.find(name)
   held_back(m, o)
-  local source, sum, folder, shape = load(m, o)
+  local source, sum, folder, shape, names = load(m, o)
   local mean, std, weights = complete(m, source, shape[1])
   local function part(what, from, index, augment)
     return split.new { name = what, set = m.name, images = from.images, labels = from.labels, index = index, mean = mean,
                        std = std, augment = augment }
   end
-  local train, validation = split.divide(m.train, o)
+  local from, tested = source.train, source.test
+  if m.of_folders then from, tested = decoded.places(m, source, o.seed) end
+  local train, validation = split.divide(from.places and from.places.shape[1] or m.train, o)
+  local test = split.test(tested.places and tested.places.shape[1] or m.test, o)
+  if from.places then
+    train, validation = decoded.gathered(from.places, train), decoded.gathered(from.places, validation)
+    test = decoded.gathered(tested.places, test)
+  end
   return setmetatable({
-    name = m.name, about = m.about, folder = folder, shape = shape, classes = m.classes, class_names = m.class_names,
+    name = m.name, about = m.about, folder = folder, shape = shape, classes = m.classes, class_names = names or m.class_names,
     mean = mean, std = std, class_weights = weights, checksum = sum, seed = o.seed, source = source,
-    train = part("train", source.train, train, o.augment),
-    validation = part("validation", source.train, validation),
-    test = part("test", source.test, split.test(m.test, o)),
+    train = part("train", from, train, o.augment),
+    validation = part("validation", from, validation),
+    test = part("test", tested, test),
   }, Data)
 end
 
@@ -198,8 +216,9 @@ function data.verify(name)
   local e = entry(manifest.find(name))
   e.ok = e.here
   for _, f in ipairs(e.files) do
-    f.actual = file.digest(f.path, f.algorithm)
-    f.ok = sums.right(f, f.actual)
+    local is_file = file.kind(f.path) == "file"
+    f.actual = is_file and file.digest(f.path, f.algorithm) or nil
+    f.ok = not is_file or sums.right(f, f.actual)
     e.ok = e.ok and f.ok
   end
   return e
