@@ -116,12 +116,12 @@ function TestData:test_list()
     lu.assertEquals(e.here, e.missing == nil)
     lu.assertEquals(#e.files > 0, e.here)
   end
-  lu.assertEquals(names, { "cifar-10", "cifar-100", "fashion-mnist", "mnist", "svhn" })
+  lu.assertEquals(names, { "cifar-10", "cifar-100", "eurosat", "fashion-mnist", "gtsrb", "mnist", "svhn", "tiny-imagenet" })
 end
 
 -- The real thing, where its package is installed.
 function TestData:test_fashion_mnist()
-  if not data.list()[3].here then lu.skip "dataset-fashion-mnist is not installed" end
+  if not data.list()[4].here then lu.skip "dataset-fashion-mnist is not installed" end
   local d = data.open("fashion-mnist", { validation = 9000 })
   lu.assertEquals({ d.train.count, d.validation.count, d.test.count }, { 51000, 9000, 10000 })
   local counts = {}
