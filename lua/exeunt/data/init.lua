@@ -4,6 +4,8 @@
 --   local data = ex.data.open("fashion-mnist", { validation = 9000, train_limit = 6000 })
 --   data.shape, data.classes, data.train.count, data.train:loader { batch = 64 }
 
+local convert = require "exeunt.data.convert"
+local decoded = require "exeunt.data.decoded"
 local core = require "exeunt.core"
 local file = require "exeunt.file"
 local loader = require "exeunt.data.loader"
@@ -20,17 +22,44 @@ local data = {}
 -- Images and labels that are open, so that opening a set again (other splits, other seeds) shares them.
 local open = setmetatable({}, { __mode = "v" })
 
-local function load(m)
+-- The shape that the options ask for.
+local function wanted(m, o)
+  local size = o.size or { m.shape[2], m.shape[3] }
+  return { o.channels or m.shape[1], size[1], size[2] }
+end
+
+-- The same images in that shape; the labels are shared.
+local function converted(source, want, o)
+  local out = {}
+  for _, part in ipairs { "train", "test" } do
+    local images = convert.channels(source[part].images, want[1])
+    out[part] = { images = convert.resize(images, want[2], want[3], o.resize), labels = source[part].labels }
+  end
+  return out
+end
+
+local function load(m, o)
   local files, folder = manifest.locate(m)
   if not files then core.raise("%s", folder) end
-  local sum = sums.all(m, files)
-  local key = ("%s %s"):format(m.path, sum)
-  if not open[key] then
-    local by_role = {}
+  if m.of_folders then
+    local by_role, want = {}, wanted(m, o)
     for _, f in ipairs(files) do by_role[f.role] = f.path end
-    open[key] = require("exeunt.data." .. m.loader).load(m, by_role)
+    local source, sum, names = decoded.load(m, by_role, folder, { shape = want, method = o.resize, on_error = o.on_error })
+    return source, sum, folder, want, names
   end
-  return open[key], sum, folder
+  local sum, want = sums.all(m, files), wanted(m, o)
+  local key = ("%s %s"):format(m.path, sum)
+  local shaped = ("%s %dx%dx%d %s"):format(key, want[1], want[2], want[3], o.resize)
+  if not open[shaped] then
+    if not open[key] then
+      local by_role = {}
+      for _, f in ipairs(files) do by_role[f.role] = f.path end
+      open[key] = require("exeunt.data." .. m.loader).load(m, by_role)
+    end
+    local same = want[1] == m.shape[1] and want[2] == m.shape[2] and want[3] == m.shape[3]
+    open[shaped] = same and open[key] or converted(open[key], want, o)
+  end
+  return open[shaped], sum, folder, want
 end
 
 local function whole(o, name, low, high)
@@ -40,20 +69,52 @@ local function whole(o, name, low, high)
   end
 end
 
+-- A side or { height, width } -> the latter, or nil.
+local function size_of(given)
+  if given == nil then return nil end
+  local size = type(given) == "table" and given or { given, given }
+  for i = 1, 2 do
+    local v = size[i]
+    if type(v) ~= "number" or v ~= math.floor(v) or v < 1 or v > 65500 or #size ~= 2 then
+      core.raise("data.open: size: expected pixels of a side or { height, width }, got %s",
+                 type(given) == "table" and "a list" or tostring(given))
+    end
+  end
+  return size
+end
+
 local function check(given)
   local o = options.check("data.open", given, { validation = 0, train_limit = options.optional, test_limit = options.optional,
-                                                augment = options.optional, seed = 0 })
+                                                augment = options.optional, seed = 0, size = options.optional,
+                                                resize = "bicubic", channels = options.optional, on_error = "fail" })
   if o.validation ~= "usual" then whole(o, "validation", 0, 2 ^ 31 - 1) end
   whole(o, "train_limit", 1, 2 ^ 31 - 1)
   whole(o, "test_limit", 1, 2 ^ 31 - 1)
   whole(o, "seed", 0, 2 ^ 53)
   loader.augment_of("data.open", o.augment)
+  o.size = size_of(o.size)
+  if not convert.methods[o.resize] then
+    core.raise("data.open: resize: expected 'bilinear' or 'bicubic', got %s", tostring(o.resize))
+  end
+  if o.on_error ~= "fail" and o.on_error ~= "skip" then
+    core.raise("data.open: on_error: expected 'fail' or 'skip', got %s", tostring(o.on_error))
+  end
+  if o.channels ~= nil and o.channels ~= 1 and o.channels ~= 3 then
+    core.raise("data.open: channels: expected 1 or 3, got %s", tostring(o.channels))
+  end
   return o
 end
 
+-- The manifest's numbers for as many channels: grey's serve all three; nil: to be counted.
+local function for_channels(list, channels)
+  if not list or #list == channels then return list end
+  if #list == 1 then return { list[1], list[1], list[1] } end
+end
+
 -- Mean, deviation and class weights, those that the manifest leaves open counted from the training files. Kept with them.
-local function complete(m, source)
-  if not m.mean and not source.statistics then
+local function complete(m, source, channels)
+  local mean, std = for_channels(m.mean, channels), for_channels(m.std, channels)
+  if not mean and not source.statistics then
     source.statistics = statistics.channels(source.train.images, source.train.labels)
   end
   local weights = m.class_weights
@@ -61,7 +122,7 @@ local function complete(m, source)
     source.weights = source.weights or statistics.weights(m.path, statistics.counts(source.train.labels, m.classes))
     weights = source.weights
   end
-  return m.mean or source.statistics.mean, m.std or source.statistics.std, weights
+  return mean or source.statistics.mean, std or source.statistics.std, weights
 end
 
 -- How many images to hold back: the option, or what the manifest calls usual.
@@ -83,6 +144,10 @@ Data.__index = Data
 -- mean, std, augment, :loader{ batch, augment } }.
 -- Options:
 --   validation = 0      images taken from the training files for validation; "usual": as many as the manifest says
+--   size                pixels of a side, or { height, width }: the images are made that size, by `resize`, "bicubic" (the
+--                       default) or "bilinear", with antialiasing
+--   on_error = "fail"   of images in folders: one that cannot be decoded is an error; "skip": it is named and left out
+--   channels            1 or 3: grey repeated, or colour made grey
 --   train_limit         train on at most so many; test_limit: test on at most so many
 --   augment             { shift = pixels, flip = boolean }: what the training split's loaders do unless told otherwise
 --   seed = 0            of the splits. It is not the run's seed by default: a network that is loaded later must find the
@@ -90,19 +155,26 @@ Data.__index = Data
 function data.open(name, given)
   local o, m = check(given), manifest.find(name)
   held_back(m, o)
-  local source, sum, folder = load(m)
-  local mean, std, weights = complete(m, source)
+  local source, sum, folder, shape, names = load(m, o)
+  local mean, std, weights = complete(m, source, shape[1])
   local function part(what, from, index, augment)
     return split.new { name = what, set = m.name, images = from.images, labels = from.labels, index = index, mean = mean,
                        std = std, augment = augment }
   end
-  local train, validation = split.divide(m.train, o)
+  local from, tested = source.train, source.test
+  if m.of_folders then from, tested = decoded.places(m, source, o.seed) end
+  local train, validation = split.divide(from.places and from.places.shape[1] or m.train, o)
+  local test = split.test(tested.places and tested.places.shape[1] or m.test, o)
+  if from.places then
+    train, validation = decoded.gathered(from.places, train), decoded.gathered(from.places, validation)
+    test = decoded.gathered(tested.places, test)
+  end
   return setmetatable({
-    name = m.name, about = m.about, folder = folder, shape = m.shape, classes = m.classes, class_names = m.class_names,
+    name = m.name, about = m.about, folder = folder, shape = shape, classes = m.classes, class_names = names or m.class_names,
     mean = mean, std = std, class_weights = weights, checksum = sum, seed = o.seed, source = source,
-    train = part("train", source.train, train, o.augment),
-    validation = part("validation", source.train, validation),
-    test = part("test", source.test, split.test(m.test, o)),
+    train = part("train", from, train, o.augment),
+    validation = part("validation", from, validation),
+    test = part("test", tested, test),
   }, Data)
 end
 
@@ -144,8 +216,9 @@ function data.verify(name)
   local e = entry(manifest.find(name))
   e.ok = e.here
   for _, f in ipairs(e.files) do
-    f.actual = file.digest(f.path, f.algorithm)
-    f.ok = sums.right(f, f.actual)
+    local is_file = file.kind(f.path) == "file"
+    f.actual = is_file and file.digest(f.path, f.algorithm) or nil
+    f.ok = not is_file or sums.right(f, f.actual)
     e.ok = e.ok and f.ok
   end
   return e

@@ -65,7 +65,7 @@ local loaders = {
   idx = { files = { "train_images", "train_labels", "test_images", "test_labels" } },
   cifar = { files = { "train_1", "test" }, more = { "train_2", "train_3", "train_4", "train_5" } },
   svhn = { files = { "train", "test" } },
-  folder = { parts = { { "all" }, { "train", "test" }, { "train" } }, more = { "validation" } },
+  folder = { parts = { { "all" }, { "train", "test" }, { "train" } } },
   gtsrb = { parts = { { "train", "test" } }, more = { "train_csv", "test_csv" } },
   tiny_imagenet = { parts = { { "train", "test" } } },
 }

@@ -70,6 +70,22 @@ function TestData:test_checksums()
   lu.assertTrue(v.files[1].ok)
 end
 
+function TestData:test_size_and_channels()
+  local d = data.open(self.path, { size = 8, channels = 3 })
+  lu.assertEquals(d.shape, { 3, 8, 8 })
+  lu.assertEquals(d.train.images.shape, { 40, 3, 8, 8 })
+  lu.assertEquals({ d.mean, d.std }, { { 0.5, 0.5, 0.5 }, { 0.25, 0.25, 0.25 } })
+  lu.assertEquals(d.train.images[1][1]:to_list(), d.train.images[1][3]:to_list())
+  lu.assertIs(data.open(self.path, { size = 8, channels = 3 }).train.images, d.train.images)
+  lu.assertEquals(data.open(self.path, { size = { 4, 5 } }).train.images[2]:to_list(), data.open(self.path).train.images[2]:to_list())
+  lu.assertEquals(data.open(self.path, { size = { 2, 5 }, resize = "bilinear" }).test.images.shape, { 12, 1, 2, 5 })
+  local function fails(message, o) lu.assertErrorMsgContains(message, data.open, self.path, o) end
+  fails("data.open: size: expected pixels of a side or { height, width }, got 0", { size = 0 })
+  fails("data.open: size: expected pixels of a side or { height, width }, got a list", { size = { 1, 2, 3 } })
+  fails("data.open: resize: expected 'bilinear' or 'bicubic', got nearest", { size = 8, resize = "nearest" })
+  fails("data.open: channels: expected 1 or 3, got 2", { channels = 2 })
+end
+
 function TestData:test_missing_files()
   file.remove(self.folder .. "/train-labels")
   lu.assertErrorMsgContains("train-labels is missing; to get it: make it again", data.open, self.path)
@@ -100,12 +116,12 @@ function TestData:test_list()
     lu.assertEquals(e.here, e.missing == nil)
     lu.assertEquals(#e.files > 0, e.here)
   end
-  lu.assertEquals(names, { "cifar-10", "cifar-100", "fashion-mnist", "mnist", "svhn" })
+  lu.assertEquals(names, { "cifar-10", "cifar-100", "eurosat", "fashion-mnist", "gtsrb", "mnist", "svhn", "tiny-imagenet" })
 end
 
 -- The real thing, where its package is installed.
 function TestData:test_fashion_mnist()
-  if not data.list()[3].here then lu.skip "dataset-fashion-mnist is not installed" end
+  if not data.list()[4].here then lu.skip "dataset-fashion-mnist is not installed" end
   local d = data.open("fashion-mnist", { validation = 9000 })
   lu.assertEquals({ d.train.count, d.validation.count, d.test.count }, { 51000, 9000, 10000 })
   local counts = {}

@@ -18,7 +18,7 @@ function TestManifest:tearDown()
   command.remove(self.folder)
 end
 
-local NAMES = { "cifar-10", "cifar-100", "fashion-mnist", "mnist", "svhn" }
+local NAMES = { "cifar-10", "cifar-100", "eurosat", "fashion-mnist", "gtsrb", "mnist", "svhn", "tiny-imagenet" }
 
 -- Each file, or the archive that it comes in, has a checksum.
 local function has_sums(m)

@@ -1,0 +1,132 @@
+-- data/images.lua: image files to tensors, decoded once in worker processes (core/io/decode.c) into a cache file
+-- (core/io/cache.c) that is mapped afterwards. A cache is used only where its version and its source, a digest of the files'
+-- names, sizes, times and labels, are what they should be; else it is made again, which is said on standard error. It lies in
+-- EXEUNT_CACHE, else beside the images, else (where that folder cannot be written) in the user's folder of caches.
+
+local core = require "exeunt.core"
+local file = require "exeunt.file"
+local json = require "exeunt.report.json"
+local paths = require "exeunt.paths"
+local progress = require "exeunt.report.progress"
+local tensor = require "exeunt.tensor"
+local C, ffi = core.C, core.ffi
+
+local images = {}
+
+local VERSION = "1"                         -- of what the metadata say and the pixels mean
+local MEMORY, SECONDS = 1e9, 60             -- limits for one image
+
+-- The digest of a list { paths, labels }, names without `folder`; with times: for the cache, without: for the data set.
+function images.digest(folder, list, times)
+  local lines = {}
+  for i, path in ipairs(list.paths) do
+    local size, time = file.stat(path)
+    lines[i] = ("%s %.0f %s %d"):format(path:sub(#folder + 2), size, times and ("%.6f"):format(time) or "", list.labels[i])
+  end
+  return file.digest_text(table.concat(lines, "\n"))
+end
+
+local function say(format, ...)
+  progress.clear()
+  io.stderr:write("exeunt: ", format:format(...), "\n")
+end
+
+-- Where a cache may lie, in the order of preference.
+local function places(folder, name)
+  local own = os.getenv "EXEUNT_CACHE"
+  if own and own ~= "" then return { own .. "/" .. file.digest_text(folder):sub(1, 12) .. "-" .. name } end
+  local out = { folder .. "/exeunt-cache-" .. name }
+  if paths.cache() then out[2] = paths.cache() .. "/" .. file.digest_text(folder):sub(1, 12) .. "-" .. name end
+  return out
+end
+
+local function release(cache) core.release(cache, C.ex_cache_free) end
+
+-- The cache at a path if it is right; else nil and, where there is one, why not.
+local function open(path, source)
+  if file.kind(path) ~= "file" then return nil end
+  local raw = C.ex_cache_open(path)
+  if raw == nil then return nil, core.message() end
+  local cache = core.own(raw, C.ex_cache_free)
+  local meta = json.decode(ffi.string(C.ex_cache_metadata(cache)))
+  if meta.version == VERSION and meta.source == source then return cache end
+  release(cache)
+  return nil, ("%s is of %s"):format(path, meta.version ~= VERSION and "another version" or "another source")
+end
+
+-- Decodes list.paths into the cache being made; gives the failures as a list of { index, line }.
+local function decode(cache, list, o, label)
+  local options = ffi.new("ex_images_options", { channels = o.shape[1], height = o.shape[2], width = o.shape[3],
+    resize = o.resize, workers = C.ex_cpu_count(), memory_bytes = MEMORY, seconds = SECONDS })
+  local out = tensor.wrap(C.ex_cache_images(cache))
+  local job = core.own(C.ex_images_start(out.handle, ffi.new("const char *[?]", #list.paths, list.paths), #list.paths, options),
+                       C.ex_images_free)
+  local bar, p = progress.new { label = label, total = #list.paths, unit = "images" }, ffi.new "ex_images_progress"
+  repeat
+    core.check(C.ex_images_wait(job, 0.1, p))
+    if C.ex_interrupted() ~= 0 then core.raise("interrupted while images were decoded; nothing of the cache is kept") end
+    bar:update(p.done + p.failed)
+  until p.done + p.failed == p.total
+  bar:finish()
+  local bad, index = {}, ffi.new "int32_t[1]"
+  for i = 0, p.failed - 1 do bad[i + 1] = { index = -1, line = ffi.string(C.ex_images_problem(job, i, index)) } bad[i + 1].index = index[0] end
+  core.release(job, C.ex_images_free)
+  return bad
+end
+
+-- A cache under the first of the places that takes it.
+local function create(at, count, shape, metadata)
+  local why
+  for _, path in ipairs(at) do
+    local ok, problem = pcall(file.make_folder, path:match "^(.*)/")
+    local raw = ok and C.ex_cache_create(path, count, shape[1], shape[2], shape[3], metadata) or nil
+    if raw ~= nil then return core.own(raw, C.ex_cache_free) end
+    why = why or (ok and core.message() or problem)
+  end
+  core.raise("%s", why)
+end
+
+local function build(at, list, o, source, label)
+  local cache = create(at, #list.paths, o.shape, ("{\"source\":\"%s\",\"version\":\"%s\"}"):format(source, VERSION))
+  local bad = decode(cache, list, o, label)
+  if #bad > 0 and o.on_error ~= "skip" then
+    release(cache)
+    core.raise("%s%s", bad[1].line, #bad > 1 and (" (and %d more; on_error = \"skip\" leaves such images out)"):format(#bad - 1) or "")
+  end
+  local labels = tensor.wrap(C.ex_cache_labels(cache)):data()
+  for i, k in ipairs(list.labels) do labels[i - 1] = k end
+  for _, b in ipairs(bad) do
+    say("skipped: %s", b.line)
+    labels[b.index] = -1
+  end
+  core.check(C.ex_cache_finish(cache))
+  return cache
+end
+
+-- load(folder, name, list, o) -> { images uint8 (N, C, H, W), labels int32 (N), -1 for an image that was skipped }.
+-- list: { paths, labels }; o: { shape, method = "none", "bilinear" or "bicubic", on_error = "fail" or "skip" }.
+function images.load(folder, name, list, o)
+  local methods = { none = C.EX_RESIZE_NONE, bilinear = C.EX_RESIZE_BILINEAR, bicubic = C.EX_RESIZE_BICUBIC }
+  o = { shape = o.shape, resize = methods[o.method], method = o.method, on_error = o.on_error }
+  local source = images.digest(folder, list, true)
+  local at = places(folder, ("%s-%dx%dx%d-%s.safetensors"):format(name, o.shape[1], o.shape[2], o.shape[3], o.method))
+  local cache
+  for _, path in ipairs(at) do
+    local why
+    if not cache then cache, why = open(path, source) end
+    if why then say("%s; the images are decoded again", why) end
+  end
+  cache = cache or build(at, list, o, source, name)
+  local out = { images = tensor.wrap(C.ex_cache_images(cache)), labels = tensor.wrap(C.ex_cache_labels(cache)) }
+  local data, count = out.labels:data(), #list.labels
+  for i = 0, count - 1 do
+    if data[i] < 0 and o.on_error ~= "skip" then
+      release(cache)
+      core.raise("%s: this image cannot be decoded (on_error = \"skip\" leaves it out)", list.paths[i + 1])
+    end
+  end
+  release(cache)                            -- the tensors keep the mapping
+  return out
+end
+
+return images

@@ -1,0 +1,104 @@
+-- folder_test.lua: images in folders, opened by a manifest: cached, mapped, made again where the source or the cache changed.
+
+local lu = require "luaunit"
+local data = require "exeunt.data"
+local file = require "exeunt.file"
+local command = dofile "tests/support/command.lua"
+
+TestFolder = {}
+
+local manifest = [[
+name: pics
+about: a test
+source: nowhere
+get: make it again
+loader: folder
+folders: [pics]
+parts: { all: . }
+shape: [3, 2, 2]
+classes: 2
+train: 6
+test: 2
+]]
+
+local function ppm(value) return "P6\n2 2\n255\n" .. string.char(value):rep(12) end
+
+function TestFolder:setUp()
+  self.folder = command.folder()
+  self.path, self.pics = self.folder .. "/pics.yaml", self.folder .. "/pics"
+  command.write(self.path, manifest)
+  for k, class in ipairs { "cat", "dog" } do
+    file.make_folder(self.pics .. "/" .. class)
+    for i = 1, 4 do command.write(("%s/%s/%d.ppm"):format(self.pics, class, i), ppm(100 * k + i)) end
+  end
+end
+
+function TestFolder:tearDown() command.remove(self.folder) end
+
+function TestFolder:fails(message, o) lu.assertErrorMsgContains(message, data.open, self.path, o) end
+
+function TestFolder:cache() return self.pics .. "/exeunt-cache-pics-all-3x2x2-bicubic.safetensors" end
+
+function TestFolder:test_opens()
+  local d = data.open(self.path, { validation = 2 })
+  lu.assertEquals({ d.train.count, d.validation.count, d.test.count }, { 4, 2, 2 })
+  lu.assertEquals(d.class_names, { "cat", "dog" })
+  local seen = {}
+  for _, part in ipairs { d.train, d.validation, d.test } do
+    for _, i in ipairs(part.index:to_list()) do seen[#seen + 1] = i end
+  end
+  table.sort(seen)
+  lu.assertEquals(seen, { 0, 1, 2, 3, 4, 5, 6, 7 })
+  lu.assertEquals(d.train.labels:to_list(), { 0, 0, 0, 0, 1, 1, 1, 1 })
+  lu.assertEquals(d.train.images[5][1]:to_list(), { { 201, 201 }, { 201, 201 } })
+  lu.assertAlmostEquals(d.mean[1], 152.5 / 255, 1e-12)
+  lu.assertEquals(file.kind(self:cache()), "file")
+  lu.assertEquals(data.open(self.path, { size = 3, channels = 1 }).train.images.shape, { 8, 1, 3, 3 })
+end
+
+-- What opening in a process of its own says on standard error.
+function TestFolder:said(o)
+  command.write(self.folder .. "/open.lua", ("require('exeunt.data').open(%q, { %s })"):format(self.path, o or ""))
+  return command.run("script " .. self.folder .. "/open.lua").err
+end
+
+function TestFolder:test_caches_are_checked()
+  lu.assertEquals(self:said(), "")
+  lu.assertEquals(self:said(), "")
+  command.write(self.pics .. "/cat/1.ppm", ppm(7) .. " ")
+  lu.assertStrContains(self:said(), "is of another source; the images are decoded again")
+  lu.assertEquals(data.open(self.path).train.images[1][1][1][1], 7)
+  local text = file.read(self:cache())
+  command.write(self:cache(), text:sub(1, -5))
+  lu.assertStrContains(self:said(), "; the images are decoded again")
+  command.write(self:cache(), (text:gsub('"version":"1"', '"version":"0"')))
+  lu.assertStrContains(self:said(), "is of another version; the images are decoded again")
+  lu.assertEquals(self:said(), "")
+end
+
+function TestFolder:test_corrupt_images()
+  command.write(self.pics .. "/dog/2.ppm", "no image")
+  self:fails(self.pics .. "/dog/2.ppm: ")
+  lu.assertNil(file.kind(self:cache()))
+  lu.assertStrContains(self:said "on_error = 'skip'", "exeunt: skipped: " .. self.pics .. "/dog/2.ppm: ")
+  local d = data.open(self.path, { on_error = "skip" })
+  lu.assertEquals({ d.train.count, d.test.count }, { 5, 2 })
+  for _, part in ipairs { d.train, d.test } do
+    for _, i in ipairs(part.index:to_list()) do lu.assertNotEquals(i, 5) end
+  end
+  self:fails("dog/2.ppm: this image cannot be decoded")
+end
+
+function TestFolder:test_bad_input()
+  file.make_folder(self.pics .. "/empty")
+  self:fails(self.pics .. "/empty: a class folder without images")
+  command.write(self.pics .. "/empty/a.ppm", ppm(1))
+  self:fails("3 class folders, expected 2")
+  file.remove(self.pics .. "/empty/a.ppm")
+  command.shell("rmdir " .. self.pics .. "/empty")
+  file.remove(self.pics .. "/dog/3.ppm")
+  self:fails("7 all images, expected 8")
+  self:fails("on_error: expected 'fail' or 'skip', got no", { on_error = "no" })
+end
+
+os.exit(lu.LuaUnit.run())
