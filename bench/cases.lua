@@ -11,7 +11,7 @@ local function add(name, run, group)
   cases[#cases + 1] = { name = name, run = run, group = group }
 end
 
-local NETS = { "lenet", "vgg", "resnet20", "mobilenetv2" }
+local NETS, PAPER = { "lenet", "vgg", "resnet20", "mobilenetv2" }, require("nets").paper
 
 -- "vgg3", but "resnet20_3".
 local function label(net, heads) return net .. (net:match "%d$" and "_" or "") .. heads end
@@ -48,13 +48,20 @@ for _, net in ipairs(NETS) do
   end
 end
 
+-- The paper's networks with their four exits; EfficientNet-B5 in batches of 32.
+local function paper_batch(net) return net == "efficientnetB5" and 32 or 64 end
+for _, net in ipairs(PAPER) do
+  local batch = paper_batch(net)
+  add(("train/%s/b%d"):format(label(net, 4), batch), train({ net = net, heads = 4, batch = batch }, "images/s", "train", 1.5), "train/paper")
+end
+
 -- -- Inference -----------------------------------------------------------------------------------------------------------
 
 -- One image: milliseconds from input to answer. A batch: images a second.
-local function infer(net, batch)
+local function infer(net, batch, peers)
   local o = { net = net, batch = batch, threads = sides.threads }
   return function(case)
-    return with_sides("infer", sides.peers "infer", function(list)
+    return with_sides("infer", sides.peers(peers), function(list)
       return measure.take(case, batch == 1 and "ms" or "images/s", list, function(side)
         local runs = measure.block(side, 0.35)
         return batch == 1 and 1000 / runs or batch * runs
@@ -64,8 +71,10 @@ local function infer(net, batch)
 end
 
 for _, batch in ipairs { 1, 64 } do
-  for _, net in ipairs(NETS) do add(("infer/%s/b%d"):format(net, batch), infer(net, batch), "infer/b" .. batch) end
+  for _, net in ipairs(NETS) do add(("infer/%s/b%d"):format(net, batch), infer(net, batch, "infer"), "infer/b" .. batch) end
 end
+
+for _, net in ipairs(PAPER) do add(("infer/%s/b1"):format(net), infer(net, 1, "infer/paper"), "infer/paper") end
 
 -- -- Single convolutions -------------------------------------------------------------------------------------------------
 
@@ -162,6 +171,10 @@ local function memory(given)
 end
 
 for _, net in ipairs(NETS) do add(("memory/%s/b64"):format(label(net, 3)), memory { net = net, heads = 3 }) end
+for _, net in ipairs(PAPER) do
+  local batch = paper_batch(net)
+  add(("memory/%s/b%d"):format(label(net, 4), batch), memory { net = net, heads = 4, batch = batch })
+end
 
 -- -- Growth ----------------------------------------------------------------------------------------------------------------
 

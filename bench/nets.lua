@@ -45,7 +45,19 @@ function makers.mobilenetv2()
   }
 end
 
--- make(name, heads[, width]): the network with one head or three.
+-- The paper's networks, of four exits, on 3x64x64 and 100 classes.
+nets.paper = { "mobilenetv3small", "resnet50", "densenet169", "efficientnetB5", "vgg16" }
+for _, name in ipairs(nets.paper) do
+  makers[name] = function() return ex.models[name] { input = { 3, 64, 64 }, classes = 100, seed = 1 } end
+end
+
+-- optimizer(name): what the network is trained with.
+function nets.optimizer(name)
+  for _, known in ipairs(nets.paper) do if known == name then return ex.optim.adam { lr = 1e-4 } end end
+  return ex.optim.sgd { lr = 0.01, momentum = 0.9, weight_decay = 5e-4 }
+end
+
+-- make(name, heads[, width]): the network with one head, or with all its exits.
 function nets.make(name, heads, width)
   local net = (makers[name] or error("no network " .. tostring(name), 0))(width or 1)
   if heads > 1 then ex.exits.anticipate(net) end

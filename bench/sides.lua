@@ -112,7 +112,7 @@ end
 function sides.peers(kind)
   local list = {}
   if kind ~= "conv" and here "torch" then
-    list[1] = torch(kind == "infer" and "pytorch-optimised" or "pytorch-tuned", tuned_mode(), "nhwc")
+    list[1] = torch(kind:find "^infer" and "pytorch-optimised" or "pytorch-tuned", tuned_mode(), "nhwc")
     if kind == "train" then list[2] = torch("pytorch-default", "default", "nchw") end
   end
   if kind == "infer" and here "torch" and here "ort" then list[#list + 1] = ort end

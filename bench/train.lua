@@ -1,6 +1,6 @@
 -- train.lua NET HEADS BATCH THREADS WIDTH: our training step, timed in blocks on request (serve.lua): what ex.train runs
--- (train/step.lua), on one synthetic batch, with SGD of momentum 0.9 and weight decay 5e-4. bench/peers/pt_train.py is the
--- same step. With the sixth and seventh arguments "profile" and a number of steps it prints where
+-- (train/step.lua), on one synthetic batch, with SGD of momentum 0.9 and weight decay 5e-4 (the paper's networks: Adam).
+-- bench/peers/pt_train.py is the same step. With the sixth and seventh arguments "profile" and a number of steps it prints where
 -- the step's time goes instead (profile.lua of the engine).
 
 package.path = "bench/?.lua;" .. package.path
@@ -17,7 +17,7 @@ local labels, weights = {}, {}
 for i = 1, batch do labels[i] = i % 10 end
 for i = 1, heads do weights[i] = 1 end
 
-local step = Step.new(net, { batch = batch, optimizer = ex.optim.sgd { lr = 0.01, momentum = 0.9, weight_decay = 5e-4 } })
+local step = Step.new(net, { batch = batch, optimizer = nets.optimizer(name) })
 step:weigh(weights)
 step:feed { images = nets.images(net, batch), labels = ex.tensor(labels, "int32") }
 

@@ -50,7 +50,7 @@ def speed(call, images, seconds=0.3):
 
 def main(name, batch, threads):
     torch.manual_seed(0)
-    make, shape = models.NETS[name]
+    make, shape = models.find(name)[:2]
     net = make(False).eval()
     hello = models.ready(net, shape)
     with torch.no_grad():

@@ -12,7 +12,7 @@
 #include "conv_isa.h"
 #include "../../base/team.h"
 
-enum { BLOCK = 2 * VL, PART_MACS = 1 << 18, SMALL_MACS = 1 << 18, ENOUGH_PARTS = 32, MAX_PIECES = 16 };
+enum { BLOCK = 2 * VL, PART_MACS = 1 << 19, SMALL_MACS = 1 << 18, ENOUGH_PARTS = 32, MAX_PIECES = 16 };
 
 typedef struct job {
     const ex_conv_shape *s;
