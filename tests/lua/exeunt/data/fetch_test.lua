@@ -17,7 +17,8 @@ function TestFetch:setUp()
   file.make_folder(self.folder .. "/got")
   command.write(self.folder .. "/served/a.bin", ("0123456789"):rep(10000))
   local port = self.folder .. "/port"
-  self.pid = command.shell(("python3 tests/support/serve.py %s/served %s >/dev/null 2>&1 & echo $!"):format(self.folder, port)).out:match "%d+"
+  self.pid = command.shell(("python3 tests/support/serve.py %s/served %s >/dev/null 2>&1 & echo $!")
+    :format(self.folder, port)).out:match "%d+"
   for _ = 1, 200 do
     if file.kind(port) then break end
     os.execute "sleep 0.05"
