@@ -92,7 +92,7 @@ end
 -- A limit on the size of files stands for a disk that is full.
 function TestFolder:test_a_disk_that_fills_leaves_nothing()
   command.write(self.folder .. "/open.lua", ("require('exeunt.data').open(%q)"):format(self.path))
-  local result = command.shell(("trap '' XFSZ; ulimit -f 0; EXEUNT_CACHE=%s/caches ${EXEUNT:-./exeunt} script %s/open.lua 2>&1 | cat")
+  local result = command.shell(("(trap '' XFSZ; ulimit -f 0; EXEUNT_CACHE=%s/caches ${EXEUNT:-./exeunt} script %s/open.lua) 2>&1 | cat")
     :format(self.folder, self.folder))
   lu.assertStrContains(result.out, "cannot write " .. self.folder .. "/caches/")
   lu.assertEquals(file.list(self.folder .. "/caches"), {})
