@@ -1,10 +1,11 @@
 -- cli/data.lua: `exeunt data` lists the data sets that are known and says which are here; `exeunt data NAME` compares a
--- set's files with their checksums. It downloads nothing. Exit code 1 where the named set is missing or damaged.
+-- set's files with their checksums; `exeunt data fetch NAME` downloads it. Exit code 1 where the named set is missing,
+-- damaged or cannot be fetched.
 
 local tables = require "exeunt.report.table"
 local usage = require "exeunt.cli.usage"
 
-local command = { about = "the data sets known, those here; verify one", usage = "[NAME]" }
+local command = { about = "the data sets known, those here; verify one", usage = "[fetch] [NAME]" }
 
 -- The list, and below it how to get what is missing.
 local function overview(sets)
@@ -43,12 +44,19 @@ end
 
 function command.main(args)
   local parser = usage.parser("data", "Lists the data sets that are known and here; with a name, verifies its files.")
-  parser:argument("name", "A data set, or the path of a manifest."):args "?"
+  parser:argument("name", "A data set, or the path of a manifest; `fetch` before it downloads the set."):args "0-2"
   local given = usage.parse("data", parser, args)
   local data = require "exeunt.data"
   require("exeunt.signals").install "now"
-  if not given.name then return usage.write(io.stdout, overview(data.list())) end
-  local set = data.verify(given.name)
+  local name, second = given.name[1], given.name[2]
+  if name == "fetch" and second then
+    local folder, fetched = require("exeunt.data.fetch").set(second)
+    return usage.write(io.stdout, ("%s: %s in %s\n"):format(second, fetched and "fetched, and is now" or "is here already", folder))
+  end
+  if name == "fetch" then usage.fail("data: fetch: which data set?") end
+  if second then usage.fail("data: one data set at a time, got '%s' and '%s'", name, second) end
+  if not name then return usage.write(io.stdout, overview(data.list())) end
+  local set = data.verify(name)
   usage.write(io.stdout, details(set))
   if not set.ok then error(complaint(set), 0) end
 end

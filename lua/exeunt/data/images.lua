@@ -69,7 +69,10 @@ local function decode(cache, list, o, label)
   until p.done + p.failed == p.total
   bar:finish()
   local bad, index = {}, ffi.new "int32_t[1]"
-  for i = 0, p.failed - 1 do bad[i + 1] = { index = -1, line = ffi.string(C.ex_images_problem(job, i, index)) } bad[i + 1].index = index[0] end
+  for i = 0, p.failed - 1 do
+    local line = ffi.string(C.ex_images_problem(job, i, index))
+    bad[i + 1] = { index = index[0], line = line }
+  end
   core.release(job, C.ex_images_free)
   return bad
 end

@@ -70,4 +70,17 @@ function TestData.test_an_unknown_name()
   lu.assertStrContains(result.err, "did you mean 'fashion-mnist'?")
 end
 
+function TestData:test_fetch()
+  self:make(abc)
+  local result = command.run(("data fetch %s/tiny.yaml"):format(self.folder))
+  lu.assertEquals({ result.code, result.err }, { 0, "" })
+  lu.assertStrContains(result.out, "is here already in " .. self.folder .. "/tiny\n")
+  os.remove(self.folder .. "/tiny/a")
+  result = command.run(("data fetch %s/tiny.yaml"):format(self.folder))
+  lu.assertEquals({ result.code, result.err },
+                  { 1, "exeunt: data set 'tiny': its manifest has no address; to get it: make them again\n" })
+  lu.assertEquals(command.run("data fetch").code, 2)
+  lu.assertEquals(command.run("data a b").err, "exeunt: data: one data set at a time, got 'a' and 'b'\n")
+end
+
 os.exit(lu.LuaUnit.run())

@@ -89,6 +89,16 @@ function TestFolder:test_corrupt_images()
   self:fails("dog/2.ppm: this image cannot be decoded")
 end
 
+-- A limit on the size of files stands for a disk that is full.
+function TestFolder:test_a_disk_that_fills_leaves_nothing()
+  command.write(self.folder .. "/open.lua", ("require('exeunt.data').open(%q)"):format(self.path))
+  local result = command.shell(("(trap '' XFSZ; ulimit -f 0; EXEUNT_CACHE=%s/caches ${EXEUNT:-./exeunt} script %s/open.lua) 2>&1 | cat")
+    :format(self.folder, self.folder))
+  lu.assertStrContains(result.out, "cannot write " .. self.folder .. "/caches/")
+  lu.assertEquals(file.list(self.folder .. "/caches"), {})
+  lu.assertEquals(file.list(self.pics), { "cat", "dog" })
+end
+
 function TestFolder:test_bad_input()
   file.make_folder(self.pics .. "/empty")
   self:fails(self.pics .. "/empty: a class folder without images")
