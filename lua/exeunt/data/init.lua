@@ -83,10 +83,21 @@ local function size_of(given)
   return size
 end
 
+-- A list of one to four numbers above `low`, or nothing.
+local function numbers(o, name, low)
+  local list = o[name]
+  local right = list == nil or type(list) == "table" and #list >= 1 and #list <= 4
+  for _, v in ipairs(right and list or {}) do right = right and type(v) == "number" and v > low and v < math.huge end
+  if not right then
+    core.raise("data.open: %s: expected a list of a number%s for each channel", name, low == 0 and " above 0" or "")
+  end
+end
+
 local function check(given)
   local o = options.check("data.open", given, { validation = 0, train_limit = options.optional, test_limit = options.optional,
                                                 augment = options.optional, seed = 0, size = options.optional,
-                                                resize = "bicubic", channels = options.optional, on_error = "fail" })
+                                                resize = "bicubic", channels = options.optional, on_error = "fail",
+                                                mean = options.optional, std = options.optional })
   if o.validation ~= "usual" then whole(o, "validation", 0, 2 ^ 31 - 1) end
   whole(o, "train_limit", 1, 2 ^ 31 - 1)
   whole(o, "test_limit", 1, 2 ^ 31 - 1)
@@ -99,6 +110,8 @@ local function check(given)
   if o.on_error ~= "fail" and o.on_error ~= "skip" then
     core.raise("data.open: on_error: expected 'fail' or 'skip', got %s", tostring(o.on_error))
   end
+  numbers(o, "mean", -math.huge)
+  numbers(o, "std", 0)
   if o.channels ~= nil and o.channels ~= 1 and o.channels ~= 3 then
     core.raise("data.open: channels: expected 1 or 3, got %s", tostring(o.channels))
   end
@@ -112,9 +125,12 @@ local function for_channels(list, channels)
 end
 
 -- Mean, deviation and class weights, those that the manifest leaves open counted from the training files. Kept with them.
-local function complete(m, source, channels)
-  local mean, std = for_channels(m.mean, channels), for_channels(m.std, channels)
-  if not mean and not source.statistics then
+local function complete(m, source, channels, o)
+  local mean, std = for_channels(o.mean or m.mean, channels), for_channels(o.std or m.std, channels)
+  if (o.mean and not mean) or (o.std and not std) then
+    core.raise("data.open: mean and std: expected a number for each channel (%d), or one for all", channels)
+  end
+  if not (mean and std) and not source.statistics then
     source.statistics = statistics.channels(source.train.images, source.train.labels)
   end
   local weights = m.class_weights
@@ -147,6 +163,7 @@ Data.__index = Data
 --   size                pixels of a side, or { height, width }: the images are made that size, by `resize`, "bicubic" (the
 --                       default) or "bilinear", with antialiasing
 --   on_error = "fail"   of images in folders: one that cannot be decoded is an error; "skip": it is named and left out
+--   mean, std           lists that images are normalised by in place of the manifest's (pixels scaled to 0..1)
 --   channels            1 or 3: grey repeated, or colour made grey
 --   train_limit         train on at most so many; test_limit: test on at most so many
 --   augment             { shift = pixels, flip = boolean }: what the training split's loaders do unless told otherwise
@@ -156,7 +173,7 @@ function data.open(name, given)
   local o, m = check(given), manifest.find(name)
   held_back(m, o)
   local source, sum, folder, shape, names = load(m, o)
-  local mean, std, weights = complete(m, source, shape[1])
+  local mean, std, weights = complete(m, source, shape[1], o)
   local function part(what, from, index, augment)
     return split.new { name = what, set = m.name, images = from.images, labels = from.labels, index = index, mean = mean,
                        std = std, augment = augment }

@@ -70,6 +70,17 @@ function TestData:test_checksums()
   lu.assertTrue(v.files[1].ok)
 end
 
+function TestData:test_mean_and_std_in_place_of_the_manifest_s()
+  local d = data.open(self.path, { mean = { 0.25 }, std = { 2 } })
+  lu.assertEquals({ d.mean, d.std, d.train.mean }, { { 0.25 }, { 2 }, { 0.25 } })
+  d = data.open(self.path, { channels = 3, mean = { 0.1, 0.2, 0.3 } })
+  lu.assertEquals({ d.mean, d.std }, { { 0.1, 0.2, 0.3 }, { 0.25, 0.25, 0.25 } })
+  local function refused(message, o) lu.assertErrorMsgContains(message, data.open, self.path, o) end
+  refused("data.open: std: expected a list of a number above 0 for each channel", { std = { 0 } })
+  refused("data.open: mean: expected a list of a number for each channel", { mean = 0.5 })
+  refused("data.open: mean and std: expected a number for each channel (1), or one for all", { mean = { 1, 2 } })
+end
+
 function TestData:test_size_and_channels()
   local d = data.open(self.path, { size = 8, channels = 3 })
   lu.assertEquals(d.shape, { 3, 8, 8 })

@@ -49,7 +49,7 @@ function TestCell:test_what_is_refused()
   refused("paper.cell: regime=ft needs weights=FILE", { regime = "ft" })
   refused("paper.cell: no network 'resnett'; did you mean 'resnet'?", { net = "resnett" })
   refused("paper.cell: unknown option 'epoch'; did you mean 'epochs'?", { epoch = 2 })
-  lu.assertErrorMsgContains("the paper knows no data set", ex.paper.cell, { net = "resnet", data = self.set })
+  lu.assertErrorMsgContains("does not say how many images are usual; give a number", ex.paper.cell, { net = "resnet", data = self.set })
 end
 
 function TestCell:test_names_tell_cells_apart()
