@@ -52,7 +52,8 @@ end
 local function paper_batch(net) return net == "efficientnetB5" and 32 or 64 end
 for _, net in ipairs(PAPER) do
   local batch = paper_batch(net)
-  add(("train/%s/b%d"):format(label(net, 4), batch), train({ net = net, heads = 4, batch = batch }, "images/s", "train", 1.5), "train/paper")
+  local run = train({ net = net, heads = 4, batch = batch }, "images/s", "train", 1.5)
+  add(("train/%s/b%d"):format(label(net, 4), batch), run, "train/paper")
 end
 
 -- -- Inference -----------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@
 enum { BLOCK = 2 * VL, M_TILE = POSITIONS * BLOCK + PAD, V_BYTES = 160 << 10, MOST = 2 * TILE, FEW_GROUPS = 16 };
 
 typedef struct job {
-    _Alignas(64) grid x, y;                 /* what is read and written */
+    grid x, y;                              /* what is read and written */
     ex_conv_filter w;                       /* out: distance of written channels, in: of read ones */
     ex_conv_epilogue e;
     int32_t ci, co, oh, ow;                 /* channels read, written; rows and columns written */
@@ -229,15 +229,15 @@ static void run_part(void *context, int32_t part, int32_t thread)
 {
     const job *j = context;
     const int32_t spans = up(j->groups, j->span), first = part % spans * j->span, channels = part / spans;
-    const int32_t from = span_start(j, first), end = span_start(j, first + j->span);
-    const int32_t then = ex_team_goes_on(j->threads, spans * j->channel_parts, part) ? span_start(j, first + 2 * j->span) : end;
+    const int32_t from = span_start(j, first), next_from = span_start(j, first + j->span);
+    const int32_t next_end = ex_team_goes_on(j->threads, spans * j->channel_parts, part) ? span_start(j, first + 2 * j->span) : next_from;
     float *values = j->values + (size_t)thread * j->part_v, *m = j->products + (size_t)thread * j->part_m;
-    ahead next[2] = { ahead_of(&j->x, REACH, end, then), ahead_of(&j->y, EDGE, end, then) };
-    read_tiles(values, j->tile, j->pixel, &j->x, from, end);
+    ahead next[2] = { ahead_of(&j->x, REACH, next_from, next_end), ahead_of(&j->y, EDGE, next_from, next_end) };
+    read_tiles(values, j->tile, j->pixel, &j->x, from, next_from);
     const int32_t last = tile_start(j->blocks, j->channel_parts, channels + 1);
     for (int32_t b = tile_start(j->blocks, j->channel_parts, channels); b < last; b++) {
         const int32_t nv = j->co - b * BLOCK > VL ? 2 : 1;
-        multiply(j, end - from, values, b, nv, m, next);
+        multiply(j, next_from - from, values, b, nv, m, next);
         for (int32_t g = first; g < least(first + j->span, j->groups); g++) write_group(j, g, b, nv, m + (span_start(j, g) - from) * M_TILE);
     }
 }
@@ -321,6 +321,7 @@ static void share_out(job *j, int32_t threads)
     const double read = costs.transform * (double)j->pixel, block = (costs.product * j->ci + costs.transform) * BLOCK;
     double best = 0;
     j->threads = threads;
+    j->channel_parts = j->span = 1;
     if (!j->e.moments && j->groups < FEW_GROUPS) size_group(j, up(j->tiles, up(j->groups, threads) * threads));
     for (int32_t parts = 1; parts <= least(threads, j->blocks); parts++)
         for (int32_t span = j->most / j->group > 1 ? j->most / j->group : 1; span > 0; span--) {

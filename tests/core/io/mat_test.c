@@ -41,7 +41,7 @@ static void put_small(text *t, uint16_t type, const void *bytes, uint16_t size) 
 
 static void put_header(text *t) {
     uint8_t header[128] = "MATLAB 5.0 MAT-file";
-    memcpy(header + 124, "\0\1IM", 4);
+    memcpy(header + 124, (uint8_t[]){ 0, 1, 'I', 'M' }, 4);
     put(t, header, sizeof header);
 }
 
@@ -95,7 +95,10 @@ static void plain_and_compressed(void **state) {
     for (int packed = 0; packed < 2; packed++) {
         const char *path = write_small("small.mat", packed);
         ex_tensor *x = ex_mat_read(path, "X"), *y = ex_mat_read(path, "label");
-        if (!x || !y) fail_msg("%s", ex_error_message());
+        if (!x || !y) {
+            fail_msg("%s", ex_error_message());
+            return;
+        }
         assert_int_equal(x->dtype, EX_UINT8);
         assert_int_equal(x->ndim, 4);
         assert_memory_equal(x->dim, ((int32_t[]){ 4, 1, 3, 2 }), 16);
@@ -142,7 +145,7 @@ static void wrong_files(void **state) {
     uint8_t header[136] = { 0 };
     assert_null(ex_mat_read(scratch_file("bad", header, sizeof header), "X"));
     assert_message("bad: not a MAT file of version 5: its header ends in 00 00 00 00, expected 00 01 49 4d");
-    memcpy(header + 124, "\1\0MI", 4);
+    memcpy(header + 124, (uint8_t[]){ 1, 0, 'M', 'I' }, 4);
     assert_null(ex_mat_read(scratch_file("bad", header, sizeof header), "X"));
     assert_message("bad: a big-endian MAT file is not read");
     assert_null(ex_mat_read(write_small("small.mat", 1), "Z"));
