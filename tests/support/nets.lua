@@ -85,6 +85,15 @@ end
 
 nets.folder, nets.clean = folder.make, folder.remove
 
+-- tensors(net): its parameters and buffers by name.
+function nets.tensors(net)
+  local all = {}
+  for _, v in ipairs(net.graph:values()) do
+    if v.kind == "parameter" or v.kind == "buffer" then all[v.name] = net.graph:tensor(v) end
+  end
+  return all
+end
+
 -- read(path): the bytes of a file.
 function nets.read(path)
   local f = assert(io.open(path, "rb"))

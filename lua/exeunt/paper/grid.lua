@@ -7,6 +7,7 @@ local core = require "exeunt.core"
 local file = require "exeunt.file"
 local json = require "exeunt.report.json"
 local options = require "exeunt.options"
+local progress = require "exeunt.report.progress"
 local cell = require "exeunt.paper.cell"
 local new_table = require "exeunt.paper.table"
 
@@ -52,13 +53,7 @@ local function remove_checkpoints(s)
   end
 end
 
-local function duration(seconds)
-  if seconds < 90 then return ("%.0f s"):format(seconds) end
-  if seconds < 5400 then return ("%.0f min"):format(seconds / 60) end
-  return ("%.1f h"):format(seconds / 3600)
-end
-
--- "cell 3 of 15: NAME; about 12 min left", the time by what the cells of the same network took so far.
+-- "cell 3 of 15: NAME; about 12m 05s left", the time by what the cells of the same network took so far.
 function Grid:announce(i, missing, s, took)
   local left, known = 0, true
   for k = i, #missing do
@@ -66,7 +61,7 @@ function Grid:announce(i, missing, s, took)
     if each then left = left + each.seconds / each.count else known = false end
   end
   io.stderr:write(("cell %d of %d: %s%s\n"):format(#self.cells - #missing + i, #self.cells, cell.name(s),
-                                                   known and "; about " .. duration(left) .. " left" or ""))
+                                                   known and "; about " .. progress.duration(left) .. " left" or ""))
 end
 
 local function write_tables(report)

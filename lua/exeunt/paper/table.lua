@@ -27,19 +27,12 @@ local function numbers_of(entry)
   return { accuracy = entry.test_top1, params = entry.params, macs = entry.macs, latency = entry.latency_ms }
 end
 
--- All settings that a scheme shares with its single exit, as a text.
-local function pair_key(cell)
+-- All settings but one, as a text: without the scheme, what a scheme shares with its single exit; without the seed, what the
+-- seeds of a cell share.
+local function key_without(name, cell)
   local s = {}
   for k, v in pairs(cell) do s[k] = v end
-  s.scheme = nil
-  return json.encode(s)
-end
-
--- The same without the seed: what makes seeds of one cell.
-local function cell_key(cell)
-  local s = {}
-  for k, v in pairs(cell) do s[k] = v end
-  s.seed = nil
+  s[name] = nil
   return json.encode(s)
 end
 
@@ -73,13 +66,13 @@ end
 local function cells_of(records)
   local singles, cells, by_key, alone = {}, {}, {}, 0
   for _, r in ipairs(records) do
-    if r.cell.scheme == "se" then singles[pair_key(r.cell)] = r end
+    if r.cell.scheme == "se" then singles[key_without("scheme", r.cell)] = r end
   end
   for _, r in ipairs(records) do
-    local single = singles[pair_key(r.cell)]
+    local single = singles[key_without("scheme", r.cell)]
     if r.cell.scheme ~= "se" and not single then alone = alone + 1
     elseif r.cell.scheme ~= "se" then
-      local key = cell_key(r.cell)
+      local key = key_without("seed", r.cell)
       if not by_key[key] then
         by_key[key] = new_cell(r.cell)
         cells[#cells + 1] = by_key[key]

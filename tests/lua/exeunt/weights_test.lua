@@ -22,18 +22,10 @@ local function resnet(options)
   return ex.models.resnet(o)
 end
 
-local function tensors_of(net)
-  local all = {}
-  for _, v in ipairs(net.graph:values()) do
-    if v.kind == "parameter" or v.kind == "buffer" then all[v.name] = net.graph:tensor(v) end
-  end
-  return all
-end
-
 -- What torchvision would have for such a network: its names with other numbers.
 local function foreign(net, changes)
   local all = {}
-  for name, t in pairs(tensors_of(net)) do all[name] = ex.tensor.uniform(t.shape, 0.5, 1.5, { seed = 5, stream = name }) end
+  for name, t in pairs(nets.tensors(net)) do all[name] = ex.tensor.uniform(t.shape, 0.5, 1.5, { seed = 5, stream = name }) end
   for name, t in pairs(changes or {}) do all[name] = t or nil end
   return all
 end
@@ -76,7 +68,7 @@ function TestWeights.test_a_whole_network()
   lu.assertEquals(#report.loaded, #ex.weights.compare(net, file).loaded)
   lu.assertEquals({ report.missing, report.extra, report.misshapen, report.kept, report.unused }, { {}, {}, {}, {}, {} })
   lu.assertEquals(tostring(report), file .. ": " .. #report.loaded .. " tensors")
-  for name, t in pairs(tensors_of(net)) do nets.same(lu, t, all[name]) end
+  for name, t in pairs(nets.tensors(net)) do nets.same(lu, t, all[name]) end
   local after, other = net:forward(x), resnet { seed = 9 }
   lu.assertNotEquals(nets.flat(after), nets.flat(before))
   ex.weights.load(other, file)
@@ -117,7 +109,7 @@ end
 function TestWeights.test_a_misfit_is_refused_with_a_list()
   local net = resnet()
   local file, before = misfit(net), {}
-  for name, t in pairs(tensors_of(net)) do before[name] = t:clone() end
+  for name, t in pairs(nets.tensors(net)) do before[name] = t:clone() end
   local message = nets.message(ex.weights.load, net, file)
   lu.assertStrContains(message, "weights.load: " .. file .. " does not fit this network: 2 missing: ")
   lu.assertStrContains(message, "bn1.weight (4)")
@@ -125,7 +117,7 @@ function TestWeights.test_a_misfit_is_refused_with_a_list()
   lu.assertStrContains(message, "; 1 extra: layer9.weight (2, 3); ")
   lu.assertStrContains(message, "; 1 misshapen: conv1.weight (4, 1, 7, 7), expected (4, 3, 7, 7) (partial = true loads what fits)")
   lu.assertNil(message:find "\n")
-  for name, t in pairs(tensors_of(net)) do nets.same(lu, t, before[name]) end
+  for name, t in pairs(nets.tensors(net)) do nets.same(lu, t, before[name]) end
 end
 
 function TestWeights.test_the_rest_of_a_long_list_is_counted()
@@ -206,7 +198,7 @@ end
 -- Which leaves of a network are new after fine_tune: those that are still as they were.
 local function still(net, before)
   local out = {}
-  for name, t in pairs(tensors_of(net)) do
+  for name, t in pairs(nets.tensors(net)) do
     if (t - before[name]):abs():max() == 0 then out[#out + 1] = name end
   end
   table.sort(out)
@@ -215,7 +207,7 @@ end
 
 local function copies(net)
   local all = {}
-  for name, t in pairs(tensors_of(net)) do all[name] = t:clone() end
+  for name, t in pairs(nets.tensors(net)) do all[name] = t:clone() end
   return all
 end
 

@@ -1,6 +1,8 @@
 -- cli/weights.lua: the list of a file, what of it fits a model, and its import; each way to ask wrongly is one line.
 
 local lu = require "luaunit"
+package.path = "tests/support/?.lua;" .. package.path
+local nets = require "nets"
 local ex = require "exeunt"
 local json = require "exeunt.report.json"
 local safetensors = require "exeunt.safetensors"
@@ -14,18 +16,10 @@ local function resnet(classes)
   return ex.models.resnet { blocks = { 1, 1 }, widths = { 4, 8 }, input = { 3, 8, 8 }, classes = classes, seed = 4 }
 end
 
-local function tensors_of(net)
-  local all = {}
-  for _, v in ipairs(net.graph:values()) do
-    if v.kind == "parameter" or v.kind == "buffer" then all[v.name] = net.graph:tensor(v) end
-  end
-  return all
-end
-
 function TestCommand:setUp()
   self.folder = command.folder()
   self.file, self.out = self.folder .. "/w.safetensors", self.folder .. "/net.safetensors"
-  safetensors.write(self.file, tensors_of(resnet(5)), { model = "small" })
+  safetensors.write(self.file, nets.tensors(resnet(5)), { model = "small" })
 end
 
 function TestCommand:tearDown() command.remove(self.folder) end
@@ -51,7 +45,7 @@ function TestCommand:test_a_file_that_fits()
   local result = self:run("FILE --check " .. MODEL)
   lu.assertEquals({ result.code, result.err }, { 0, "" })
   local count = 0
-  for _ in pairs(tensors_of(resnet(5))) do count = count + 1 end
+  for _ in pairs(nets.tensors(resnet(5))) do count = count + 1 end
   lu.assertEquals(result.out, ("%s: %d tensors fit resnet\n"):format(self.file, count))
   local doc = json.decode(self:run("FILE --json --check " .. MODEL).out)
   lu.assertEquals({ doc.fits, #doc.loaded, doc.missing, doc.model }, { true, count, {}, "resnet" })
