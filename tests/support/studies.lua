@@ -31,7 +31,8 @@ local function one(i, u, objectives)
   if p.weighting == "asc" or p.weighting == "desc" then p.momentum = 0.99 * u() end
   local wide = #p.widths > 0 and p.widths[1] == 32
   local value = 0.9 - 0.06 * (math.log(p.lr / 4e-3) / math.log(10)) ^ 2 - (wide and 0 or 0.02) - 0.02 * u()
-  local t = { number = i, state = "complete", params = p, values = { value, objectives > 1 and (wide and 2.9e7 or 7.4e6) * (0.5 + u() / 2) or nil },
+  local t = { number = i, state = "complete", params = p,
+              values = { value, objectives > 1 and math.floor((wide and 2.9e7 or 7.4e6) * (0.5 + u() / 2)) or nil },
               steps = steps_of(value, 6), finish = i + 1, seen = i, worker = "w1", attempts = 1, seconds = 30 + 10 * u() }
   if i % 4 == 3 then t.state, t.steps, t.values = "stopped", steps_of(value, 2), { steps_of(value, 2)[2][2] } end
   if i % 17 == 16 then t.state, t.values, t.steps, t.error = "failed", nil, {}, "loss is <NaN> & more" end

@@ -2,7 +2,7 @@
 --
 --   { name = "loss", title = "Loss", about = what one sees and should know (for the page),
 --     x = axis, y = axis,                axis = { title = with the unit, log = true, low =, high =,
---                                                whole = true (whole numbers), ticks = { { at, text }, ... } }
+--                                                zero = true (with 0), whole = true (whole numbers), ticks = { { at, text }, ... } }
 --     series = { { title = "exit 1", x = {...}, y = {...}, style = "line", colour = 1, dash = true, wide = true,
 --                  low = {...}, high = {...} }, ... },
 --     guides = { { x = or y =, text = }, ... },      lines across, dashed
@@ -43,7 +43,7 @@ local function points(fig, s)
       local low, high = s.low and s.low[i], s.high and s.high[i]
       local middle = s.spread == "x" and x or y
       lines[#lines + 1] = ("%.12g %.12g %.12g %.12g"):format(x, y, finite(low) and low or middle, finite(high) and high or middle)
-    elseif lines[#lines] ~= "" then lines[#lines + 1] = "" end
+    elseif count > 0 and lines[#lines] ~= "" then lines[#lines + 1] = "" end
   end
   return table.concat(lines, "\n"), count
 end
@@ -77,20 +77,31 @@ local function drawn(s, i, data, n)
   return out
 end
 
-local function axis_lines(name, axis)
+-- The length of an axis: between its ends, or else what its series need.
+local function length_of(fig, name)
+  local axis, low, high = fig[name] or {}, math.huge, -math.huge
+  for _, s in ipairs(fig.series) do
+    for _, value in ipairs(s[name]) do
+      if finite(value) then low, high = math.min(low, value), math.max(high, value) end
+    end
+  end
+  return (axis.high or high) - (axis.low or low)
+end
+
+local function axis_lines(name, axis, length)
   axis = axis or {}
   local out = {}
   if axis.title then out[1] = ("set %slabel %s %s"):format(name, text(axis.title), "tc rgb '" .. palette.light "text" .. "'") end
   if axis.log then out[#out + 1] = ("set logscale %s\nset format %s '%%g'"):format(name, name) end
-  if axis.low or axis.high then
-    out[#out + 1] = ("set %srange [%s:%s]"):format(name, axis.low and ("%.12g"):format(axis.low) or "*",
-                                                   axis.high and ("%.12g"):format(axis.high) or "*")
+  if axis.low or axis.high or axis.zero then
+    out[#out + 1] = ("set %srange [%s:%s]"):format(name, axis.low and ("%.12g"):format(axis.low) or axis.zero and "*<0" or "*",
+                                                   axis.high and ("%.12g"):format(axis.high) or axis.zero and "0<*" or "*")
   end
-  if axis.whole and axis.low and axis.high and axis.high - axis.low <= WHOLE then out[#out + 1] = ("set %stics 1"):format(name) end
+  if axis.whole and length <= WHOLE then out[#out + 1] = ("set %stics 1"):format(name) end
   if axis.ticks then
     local list = {}
     for i, tick in ipairs(axis.ticks) do list[i] = ("%s %.12g"):format(text(tick[2]), tick[1]) end
-    out[#out + 1] = ("set %stics (%s)"):format(name, table.concat(list, ", "))
+    out[#out + 1] = #list == 0 and ("unset %stics"):format(name) or ("set %stics (%s)"):format(name, table.concat(list, ", "))
   end
   return table.concat(out, "\n")
 end
@@ -108,7 +119,7 @@ local function guide_lines(fig)
     end
   end
   for _, m in ipairs(fig.marks or {}) do
-    out[#out + 1] = ("set label %s at first %.12g, first %.12g %s tc rgb '%s'"):format(text(m[3]), m[1], m[2],
+    out[#out + 1] = ("set label %s at first %.12g, first %.12g %s tc rgb '%s' front"):format(text(m[3]), m[1], m[2],
       m.align or "left offset 0.7,0.5", palette.light(m.colour or "text"))
   end
   return table.concat(out, "\n")
@@ -124,7 +135,7 @@ local function frame(fig)
     fig.grid == false and "" or ("set grid lt 1 lw 0.8 lc rgb '%s' back"):format(grid),
     fig.key == false and "set key off"
       or ("set key tmargin left horizontal Left reverse samplen 2 spacing 1.15 height 0.4 tc rgb '%s'"):format(words),
-    axis_lines("x", fig.x), axis_lines("y", fig.y), guide_lines(fig),
+    axis_lines("x", fig.x, length_of(fig, "x")), axis_lines("y", fig.y, length_of(fig, "y")), guide_lines(fig),
   }, "\n")
 end
 
@@ -144,9 +155,12 @@ function figure.script(fig, titled)
 end
 
 -- The terminal of a format: "svg", "png" (twice the pixels) or "pdf" (100 pixels an inch).
-local function terminal(fig, format)
+local function terminal(fig, format, inline)
   local w, h = fig.width or figure.width, fig.height or figure.height
-  if format == "svg" then return ("set terminal svg size %d,%d noenhanced font 'sans-serif,13' linewidth 1 dashlength 0.6"):format(w, h) end
+  if format == "svg" then
+    return ("set terminal svg size %d,%d noenhanced font 'sans-serif,13' linewidth 1 dashlength 0.6%s")
+      :format(w, h, inline and "" or " background rgb 'white'")
+  end
   if format == "png" then
     return ("set terminal pngcairo size %d,%d noenhanced font 'Sans,20' linewidth 2 pointscale 2 dashlength 0.6 background rgb 'white'")
       :format(2 * w, 2 * h)
@@ -177,13 +191,15 @@ function figure.render(figures, format)
     local body = figure.script(fig, true) or error(("figure %s: there is nothing to draw"):format(fig.name or fig.title or i), 0)
     scripts[i] = { setup = terminal(fig, format), body = body }
   end
-  return gnuplot.run(scripts)
+  local out = gnuplot.run(scripts)
+  for i, fig in ipairs(format == "svg" and figures or {}) do out[i] = svg.alone(out[i], fig, part_titles(fig)) end
+  return out
 end
 
 -- inline(figures) -> each as an SVG element for a page: colours by the page's variables, described, without a title of its own.
 function figure.inline(figures)
   local scripts = {}
-  for i, fig in ipairs(figures) do scripts[i] = { setup = terminal(fig, "svg"), body = figure.script(fig) } end
+  for i, fig in ipairs(figures) do scripts[i] = { setup = terminal(fig, "svg", true), body = figure.script(fig) } end
   local out = gnuplot.run(scripts)
   for i, fig in ipairs(figures) do out[i] = svg.inline(out[i], fig, part_titles(fig)) end
   return out

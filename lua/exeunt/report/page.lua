@@ -29,10 +29,11 @@ a{color:var(--c1)}
 figure,section{margin:0 0 2.6rem;padding-top:1.1rem;border-top:1px solid var(--grid)}
 figure p,section>p{margin:.1rem 0 .7rem;color:var(--text);font-size:.92rem;max-width:46rem}
 svg{display:block;width:100%%;max-width:%dpx;height:auto}
-svg text{font-family:inherit}
+svg text{font-family:inherit;paint-order:stroke;stroke:var(--page);stroke-width:3px;stroke-linejoin:round}
 details{margin-top:.5rem;font-size:.88rem}
 summary{cursor:pointer;color:var(--text)}
 .wide{overflow-x:auto}
+section table{font-size:.88rem}
 table{border-collapse:collapse;margin:.5rem 0;font-variant-numeric:tabular-nums}
 th,td{padding:.18rem .9rem .18rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--grid);white-space:nowrap}
 th{font-weight:600}td:last-child,th:last-child{padding-right:.2rem}

@@ -35,18 +35,20 @@ local function check_log(where, list, log)
   end
 end
 
+-- One series, checked; where: "series[2]", or "" for the plot's own x and y.
 local function series(where, given, o)
-  local s = options.check(where:gsub("^", "plot: "), given, { x = options.optional, y = options.required, title = options.optional,
+  local within = where == "" and "" or where .. "."
+  local s = options.check(where == "" and "plot" or "plot: " .. where, given, { x = options.optional, y = options.required, title = options.optional,
                           style = "line", dash = false })
-  options.choice("plot", (where .. ".style"), s.style, styles)
-  s.y = numbers(where .. ".y", s.y)
+  options.choice("plot", within .. "style", s.style, styles)
+  s.y = numbers(within .. "y", s.y)
   if s.x == nil then
     s.x = {}
     for i = 1, #s.y do s.x[i] = i end
-  else s.x = numbers(where .. ".x", s.x) end
-  if #s.x ~= #s.y then core.raise("plot: %s: x has %d numbers, y has %d", where, #s.x, #s.y) end
-  check_log(where .. ".x", s.x, o.x_log)
-  check_log(where .. ".y", s.y, o.y_log)
+  else s.x = numbers(within .. "x", s.x) end
+  if #s.x ~= #s.y then core.raise("plot: %sx has %d numbers, y has %d", where == "" and "" or where .. ": ", #s.x, #s.y) end
+  check_log(within .. "x", s.x, o.x_log)
+  check_log(within .. "y", s.y, o.y_log)
   s.title = s.title and tostring(s.title)
   return s
 end
@@ -55,7 +57,7 @@ local function all_series(o)
   if o.series and (o.x or o.y) then core.raise "plot: give series, or x and y, not both" end
   if not o.series then
     if not o.y then core.raise "plot: there is nothing to draw: give y, or series" end
-    return { series("it", { x = o.x, y = o.y, style = o.style }, o) }
+    return { series("", { x = o.x, y = o.y, style = o.style }, o) }
   end
   if type(o.series) ~= "table" or #o.series == 0 then core.raise "plot: series must be a list of { y = ..., x =, title =, style = }" end
   local out = {}

@@ -20,6 +20,23 @@ local function coloured(text)
   end))
 end
 
+-- The groups of series with their titles, in order, in place of gnuplot's names.
+local function named(text, titles)
+  local part = 0
+  return (text:gsub('<g id="gnuplot_plot_%d+[a-z]*" ><title>.-</title>', function()
+    part = part + 1
+    return ("<g><title>%s</title>"):format(html.escape(titles[part] or ""))
+  end))
+end
+
+-- alone(text, fig, titles): a file of its own: as it is, but titled and with its series named.
+function svg.alone(text, fig, titles)
+  text = named(text, titles):gsub("<title>Gnuplot</title>%s*<desc>.-</desc>", function()
+    return ("<title>%s</title>"):format(html.escape(fig.title or ""))
+  end, 1)
+  return text
+end
+
 -- inline(text, fig, titles): the element; titles: of each part of the plot command, in order.
 function svg.inline(text, fig, titles)
   local id = "fig-" .. fig.name
@@ -28,11 +45,7 @@ function svg.inline(text, fig, titles)
   local empty = 1
   while empty > 0 do body, empty = body:gsub("<g [^>]*>%s*</g>\n?", "") end
   body = body:gsub("<filter.-</filter>%s*", "")
-  local part = 0
-  body = body:gsub('<g id="gnuplot_plot_%d+[a-z]*" ><title>.-</title>', function()
-    part = part + 1
-    return ("<g><title>%s</title>"):format(html.escape(titles[part] or ""))
-  end)
+  body = named(body, titles)
   body = body:gsub("(id=)'(gp%w+)'", "%1'" .. id .. "-%2'"):gsub("href='#(gp%w+)'", "href='#" .. id .. "-%1'")
   body = body:gsub('font%-family="[^"]*" ', ""):gsub("[ \t]+\n", "\n"):gsub("\n%s*\n", "\n")
   body = coloured(body)

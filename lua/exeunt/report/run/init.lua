@@ -51,19 +51,6 @@ local function time_text(doc)
     t.images_per_s and (", %.0f images a second"):format(t.images_per_s) or "")
 end
 
-local function facts_of(doc, folder)
-  local e = doc.environment or {}
-  local finished = doc.exits or doc.cells or doc.table
-  return {
-    { "recipe", doc.recipe }, { "seed", doc.seed and scale.number_text(doc.seed) }, { "knobs", knobs_text(doc.knobs) },
-    { "folder", folder }, { "training", time_text(doc) },
-    { "machine", e.cpu and ("%s, kernels %s, %s thread%s"):format(e.cpu, e.isa or "?", scale.number_text(e.threads or 0),
-                                                               e.threads == 1 and "" or "s") },
-    { "engine", e.version and ("exeunt %s, %s"):format(e.version, e.luajit or "") },
-    { "state", not finished and "not finished, or its recipe gives no result of ex.result: what there is" or nil },
-  }
-end
-
 -- Numbers of the document that no figure knows: of a recipe that returns a plain table.
 local KNOWN = { seed = true, left_out = true }
 
@@ -76,6 +63,19 @@ local function other_numbers(doc)
   for i, name in ipairs(names) do rows[i] = { name, doc[name] } end
   if #rows == 0 then return nil end
   return { title = "Results", columns = { "name", { title = "value", format = scale.number_text } }, rows = rows }
+end
+
+local function facts_of(doc, folder)
+  local e = doc.environment or {}
+  local finished = doc.exits or doc.cells or doc.table or other_numbers(doc)
+  return {
+    { "recipe", doc.recipe }, { "seed", doc.seed and scale.number_text(doc.seed) }, { "knobs", knobs_text(doc.knobs) },
+    { "folder", folder }, { "training", time_text(doc) },
+    { "machine", e.cpu and ("%s, kernels %s, %s thread%s"):format(e.cpu, e.isa or "?", scale.number_text(e.threads or 0),
+                                                               e.threads == 1 and "" or "s") },
+    { "engine", e.version and ("exeunt %s, %s"):format(e.version, e.luajit or "") },
+    { "state", not finished and "not finished: what there is so far" or nil },
+  }
 end
 
 local function sentences(doc)

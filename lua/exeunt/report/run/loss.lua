@@ -5,11 +5,11 @@ local curves = require "exeunt.report.run.curves"
 local function one(training, view)
   local list = {}
   local function add(s, f) list[#list + 1] = curves.series(training, s, f) end
-  add({ title = "training, weighted sum", colour = "ink", wide = true }, function(line) return line.loss end)
-  add({ title = "validation, weighted sum", colour = "ink", dash = true }, function(line) return line.val_loss end)
+  add({ title = "training (weighted sum)", colour = "ink", wide = true }, function(line) return line.loss end)
+  add({ title = "validation (weighted sum)", colour = "ink", dash = true }, function(line) return line.val_loss end)
   local exits = training.lines[1].exits
   for i, e in ipairs(#exits > 1 and exits or {}) do
-    add({ title = "validation, " .. curves.exit_title(e, i), colour = i }, function(line) return line.exits[i].val_loss end)
+    add({ title = curves.exit_title(e, i) .. " (validation)", colour = i }, function(line) return line.exits[i].val_loss end)
   end
   return { name = curves.name("loss", training, view), title = curves.title("Loss", training, view), series = list,
            about = "Mean cross-entropy over the images of an epoch; the weighted sum is what training made small.",

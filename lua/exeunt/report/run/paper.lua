@@ -23,7 +23,7 @@ local function one(rows, index, key, title)
   return { name = "paper-" .. key, title = "Change of " .. title, series = { ours, paper }, height = 120 + 32 * #rows,
            about = ("The pruned network's %s against the single exit of the same network, data and seed: mean over the cells "
              .. "and its 95 %% interval."):format(title),
-           x = { title = ("change of %s (%%)"):format(title) }, y = { low = 0.5, high = #rows + 0.5, ticks = ticks },
+           x = { title = ("change of %s (%%)"):format(title), zero = true }, y = { low = 0.5, high = #rows + 0.5, ticks = ticks },
            guides = { { x = 0 } },
            table = { columns = { "regime, size, scheme", "cells", { title = "change (%)", format = number.format, align = "right" },
                                  { title = "+-", format = "%.1f", align = "right" },

@@ -29,5 +29,5 @@ return function(view)
   if #list == 0 then return nil end
   for _, s in ipairs(list) do if s.count > 3 then s.title = ("%s and %d more"):format(s.title, s.count - 3) end end
   return { name = "rate", title = "Learning rate", series = list, height = 300, about = "The learning rate at the end of each epoch.",
-           x = { title = "epoch" }, y = { title = "learning rate", low = 0 }, table = curves.table(list, "%.4g") }
+           x = { title = "epoch", whole = true }, y = { title = "learning rate", low = 0 }, table = curves.table(list, "%.4g") }
 end

@@ -21,7 +21,7 @@ return function(view)
     for i = 1, #s.x do rows[i] = { s.x[i], s.y[i] } end
     s.style, s.colour = "both", 1
     out[k] = { name = "reported-" .. name:gsub("[^%w_-]", "-"), title = name, series = { s }, key = false, height = 300,
-               about = "Reported by the recipe.", x = { title = "step" }, y = { title = name },
+               about = "Reported by the recipe.", x = { title = "step", whole = true }, y = { title = name },
                table = { columns = { "step", { title = name, format = "%.6g" } }, rows = rows } }
   end
   return out

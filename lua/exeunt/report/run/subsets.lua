@@ -41,10 +41,8 @@ return function(view)
   local kept, chosen, marks = doc.pruned and listed(doc.pruned), {}, {}
   for i, s in ipairs(subsets) do if listed(s) == kept then chosen[#chosen + 1] = i end end
   for k, i in ipairs(front) do
-    local last = k == #front and k > 1
     if k <= MOST_NAMES then
-      marks[k] = { subsets[i].macs / divisor, 100 * subsets[i].val_top1, listed(subsets[i]),
-                   align = last and "right offset -0.8,0.5" or nil }
+      marks[k] = { subsets[i].macs / divisor, 100 * subsets[i].val_top1, listed(subsets[i]), align = "center offset 0,1" }
     end
   end
   return {

@@ -14,5 +14,5 @@ return function(view)
   local rows = math.ceil(#list / 4)
   return { name = "trainings", title = "Trainings", series = list, key = #list <= 24 and nil, height = 380 + 20 * math.min(rows, 6),
            about = "Top-1 accuracy of each training's vote on the validation images after each epoch.",
-           x = { title = "epoch" }, y = { title = "validation top-1 (%)" }, table = curves.table(list, "%.2f %%") }
+           x = { title = "epoch", whole = true }, y = { title = "validation top-1 (%)" }, table = curves.table(list, "%.2f %%") }
 end

@@ -32,8 +32,22 @@ local function table_of(view, front)
   return { columns = columns, rows = rows }
 end
 
-local function axis_title(o, word)
-  return ("%s (%s%s is better)"):format(o.path, word and word .. ", " or "", o.maximize and "more" or "less")
+local function width_of(list)
+  local low, high = math.huge, -math.huge
+  for _, x in ipairs(list) do low, high = math.min(low, x), math.max(high, x) end
+  return high - low
+end
+
+-- The numbers of the trials of a series beside their points, but for those that would lie on the one before.
+local function names_of(s, trials, width)
+  local marks, before = {}, -math.huge
+  for i, t in ipairs(trials) do
+    if #marks < MOST_NAMES and s.x[i] - before >= 0.05 * width then
+      before = s.x[i]
+      marks[#marks + 1] = { s.x[i], s.y[i], tostring(t.number), align = "center offset 0,1" }
+    end
+  end
+  return marks
 end
 
 -- Objective 1 upwards, objective `other` to the right.
@@ -47,15 +61,11 @@ local function one(view, other, front)
     for i, t in ipairs(trials) do s.x[i], s.y[i] = t.values[other] / xd, t.values[1] / yd end
     return s
   end
-  local by_x, marks = { unpack(front) }, {}
+  local by_x = { unpack(front) }
   table.sort(by_x, function(a, b)
     if a.values[other] ~= b.values[other] then return a.values[other] < b.values[other] end
     return a.number < b.number
   end)
-  for i = 1, math.min(#by_x, MOST_NAMES) do
-    local t, last = by_x[i], i == #by_x and i > 1
-    marks[i] = { t.values[other] / xd, t.values[1] / yd, tostring(t.number), align = last and "right offset -0.8,0.6" or nil }
-  end
   local broke = {}
   for _, t in ipairs(view.done) do if not view.feasible(t) then broke[#broke + 1] = t end end
   local x, y = view.objectives[other], view.objectives[1]
@@ -66,10 +76,11 @@ local function one(view, other, front)
     series(by_x, { title = "on the front", style = "rings", colour = "ink", size = 1.6 }),
   }
   if #view.objectives > 2 then table.remove(list, 1) end          -- in a plane of two of them the front is no line
-  return { name = other == 2 and "front" or "front-" .. other, series = list, marks = marks,
+  return { name = other == 2 and "front" or "front-" .. other, series = list,
+           marks = names_of(series(by_x, {}), by_x, width_of(xs) / xd),
            title = #view.objectives > 2 and ("Pareto front: %s over %s"):format(y.path, x.path) or "Pareto front",
            about = "Trials on the front, named by their numbers, are those that no other beats in one objective without losing in another.",
-           x = { title = axis_title(x, xword) }, y = { title = axis_title(y, yword) },
+           x = { title = knob.objective_title(x, xword) }, y = { title = knob.objective_title(y, yword) },
            table = other == 2 and table_of(view, front) or nil }
 end
 

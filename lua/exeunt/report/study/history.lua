@@ -30,12 +30,14 @@ local function one(view, index)
     elseif t.state == "stopped" and index == 1 and value then add(stopped, t.number, value) end
     rows[#rows + 1] = { t.number, t.state, value, best }
   end
+  local divisor, word = scale.of(done.y)
   if best and #view.trials > 0 then add(line, view.trials[#view.trials].number, best) end
+  for _, s in ipairs { done, broke, stopped, line } do s.y = scale.over(s.y, divisor) end
   local text = { format = scale.number_text, align = "right" }
-  return { name = index == 1 and "history" or "history-" .. index, series = { done, broke, stopped, line },
+  return { name = index == 1 and "history" or "history-" .. index, series = { line, stopped, broke, done },
            title = #view.objectives > 1 and "History of " .. o.path or "History",
            about = "Each trial's result, and the best so far.",
-           x = { title = "trial", whole = true }, y = { title = knob.objective_title(o) },
+           x = { title = "trial", whole = true }, y = { title = knob.objective_title(o, word) },
            table = { columns = { "trial", "state", { title = o.path, format = text.format, align = "right" },
                                  { title = "best so far", format = text.format, align = "right" } }, rows = rows } }
 end

@@ -43,7 +43,8 @@ end
 
 -- axis(k): for a figure: logarithmic where the knob is, a tick for each choice.
 function knob.axis(k)
-  local axis = { title = k.name .. (k.log and " (log)" or ""), log = k.log, low = k.low, high = k.high, whole = k.kind == "int" and not k.log }
+  local axis = { title = k.name .. (k.log and " (log)" or ""), log = k.log, low = k.low, high = k.high,
+                 whole = k.kind == "int" and not k.log }
   if k.kind == "choice" then
     axis.low, axis.high, axis.ticks = 0.4, #k.values + 0.6, {}
     for i, value in ipairs(k.values) do axis.ticks[i] = { i, knob.text(value) } end
@@ -63,7 +64,9 @@ function knob.place(k, value, number)
   return i and i + 0.4 * spread(number) or false
 end
 
--- objective_title(o): "vote.val_top1 (more is better)".
-function knob.objective_title(o) return ("%s (%s is better)"):format(o.path, o.maximize and "more" or "less") end
+-- objective_title(o, word): "pruned.macs (million, less is better)"; word: the unit of the axis, if any (scale.of).
+function knob.objective_title(o, word)
+  return ("%s (%s%s is better)"):format(o.path, word and word .. ", " or "", o.maximize and "more" or "less")
+end
 
 return knob

@@ -67,6 +67,7 @@ return function(view)
   return { name = "parallel", title = "Parallel coordinates", series = series, marks = marks, guides = guides, grid = false, border = 0,
            about = "A line for each complete trial, through its values; the boldest are the best fifth. Numbers: the table of trials."
              .. cut,
-           x = { low = absent and 0.4 or 0.9, high = #knobs + 1.6, ticks = ticks }, y = { low = absent and -0.18 or -0.04, high = 1.04, ticks = {} },
+           x = { low = absent and 0.4 or 0.9, high = #knobs + 1.6, ticks = ticks },
+           y = { low = absent and -0.18 or -0.04, high = 1.04, ticks = {} },
            width = math.max(780, 110 * (#knobs + 1)), height = 420 }
 end

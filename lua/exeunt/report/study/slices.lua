@@ -18,19 +18,22 @@ local function choice_table(view, k)
 end
 
 local function one(view, k)
+  local values = {}
+  for i, t in ipairs(view.ranked) do values[i] = t.values[1] end
+  local divisor, word = scale.of(values)
   local all = { title = "complete trial", x = {}, y = {}, style = "points", colour = 1 }
   local best = { title = "best", x = {}, y = {}, style = "rings", colour = "ink", size = 1.8 }
   for _, t in ipairs(view.ranked) do
     local x = knob.place(k, (t.params or {})[k.name], t.number)
     if x then
-      all.x[#all.x + 1], all.y[#all.y + 1] = x, t.values[1]
-      if t == view.best then best.x[1], best.y[1] = x, t.values[1] end
+      all.x[#all.x + 1], all.y[#all.y + 1] = x, t.values[1] / divisor
+      if t == view.best then best.x[1], best.y[1] = x, t.values[1] / divisor end
     end
   end
   return { name = "slice-" .. k.name, title = "Slice: " .. k.name, series = { all, best }, height = 320,
            about = k.kind == "choice" and "Complete trials by this knob's value; points are spread sideways so that none hides another."
              or "Complete trials over this knob alone. Numbers: the table of trials.",
-           x = knob.axis(k), y = { title = knob.objective_title(view.objectives[1]) },
+           x = knob.axis(k), y = { title = knob.objective_title(view.objectives[1], word) },
            table = k.kind == "choice" and choice_table(view, k) or nil }
 end
 
