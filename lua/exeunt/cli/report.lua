@@ -12,7 +12,7 @@ local FORMATS = { html = true, svg = true, png = true, pdf = true }
 local function parser()
   local p = usage.parser("report", "Writes one HTML file about a run (its folder) or a study of a store (its name): figures, and their "
     .. "numbers as tables. It opens without network. Figures are drawn by gnuplot (package gnuplot-nox).")
-  p:argument("what", "A run's folder, or a study's name."):argname "RUN-OR-STUDY"
+  p:argument("RUN-OR-STUDY", "A run's folder, or a study's name."):target "what"
   p:option("--store", ("Where studies are: a file, or postgresql://...; %s if not given."):format(STORE)):argname "ADDRESS"
   p:option("--out", "The file; RUN/report.html, or report-STUDY.html, if not given. For pictures: a folder."):argname "FILE"
   p:option("--format", "html, or each figure as a picture of its own: svg, png or pdf.", "html", function(text)

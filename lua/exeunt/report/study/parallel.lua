@@ -53,7 +53,7 @@ return function(view)
     series[f] = { title = FIFTHS[6 - f], x = {}, y = {}, style = "line", colour = "q" .. f, wide = f == 5 }
   end
   for rank = #shown, 1, -1 do
-    local t, s = shown[rank], series[6 - math.max(1, math.ceil(5 * rank / #shown))]
+    local t, s = shown[rank], series[5 - math.floor(5 * (rank - 1) / #shown)]
     for i, k in ipairs(knobs) do
       local share = knob.share(k, (t.params or {})[k.name])
       absent = absent or share == nil
