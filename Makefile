@@ -106,7 +106,7 @@ $(BUILD)/found:
 demo: ## install what is missing, build, run the main job: train with exits, vote, prune, compare
 	@$(MAKE) --no-print-directory packages NEED="$(DEMO_PACKAGES)"
 	@$(MAKE) --no-print-directory -j2 all
-	./exeunt run recipes/02_aep_fashion.lua $(ARGS)
+	./exeunt run recipes/04_aep_mobilenet.lua $(ARGS)
 
 test: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory packages NEED="$(TEST_PACKAGES)"
