@@ -13,7 +13,7 @@ local RECONNECT_SECONDS = 120
 
 -- The address without what stands between ':' and '@' in its user part.
 local function without_password(address)
-  return (address:gsub("^(%w+://[^/@:]*):[^/@]*@", "%1:...@"))
+  return (address:gsub("^(%w+://[^/@:]*):[^/@]*@", "%1@"))
 end
 
 -- open(address): "postgresql://...", or the path of an SQLite file. Raises one line.
