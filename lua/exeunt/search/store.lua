@@ -11,7 +11,7 @@ local file = require "exeunt.file"
 local json = require "exeunt.report.json"
 local options = require "exeunt.options"
 local schema = require "exeunt.search.schema"
-local history = require "exeunt.search.history"
+local events = require "exeunt.search.events"
 local Database = require "exeunt.search.database"
 local Journal = require "exeunt.search.journal"
 
@@ -45,7 +45,7 @@ function Store:connect(address)
     self.db = Database.open(address)
     if self.journal then
       local said = small_enough(address) and self.db:first "PRAGMA quick_check(1)" or "ok"
-      if said ~= "ok" then core.raise("%s: it is damaged (%s)", address, (said:gsub("\n.*", ""))) end
+      if said ~= "ok" then core.raise("%s: it is damaged (%s)", address, (said:match "[^\n]*$")) end
       self.journal:check(self.db, tail)
     end
     schema.prepare(self.db)
@@ -418,20 +418,20 @@ end
 
 -- -- Exports ------------------------------------------------------------------------------------------------------------
 
--- export(id) -> list of lines of JSON (search/history.lua says of what kind): the study and all its trials.
+-- export(id) -> list of lines of JSON (search/events.lua says of what kind): the study and all its trials.
 function Store:export(id)
   local row = self:read(STUDY .. "WHERE id = $1", id)[1]
   if not row then core.raise("%s: there is no study with the id %s", self.name, tostring(id)) end
   local lines = {}
-  for i, event in ipairs(history.events(study_of(row), (self:trials(id)))) do lines[i] = Journal.encode(event):sub(1, -2) end
+  for i, event in ipairs(events.of(study_of(row), (self:trials(id)))) do lines[i] = Journal.encode(event):sub(1, -2) end
   return lines
 end
 
 -- import(lines[, name[, where]]) -> the new study's id. lines: what export gave; name: another one for it.
 function Store:import(lines, name, where)
   where = where or "import"
-  local studies, unread = history.read(lines, where)
-  local ids = history.ids(studies)
+  local studies, unread = events.read(lines, where)
+  local ids = events.ids(studies)
   if unread > 0 then core.raise("%s: %d of its lines cannot be read as JSON: the file is damaged, or no export", where, unread) end
   if #ids ~= 1 then core.raise("%s: it holds %d studies: an export has one", where, #ids) end
   local study = studies[ids[1]]
@@ -441,8 +441,8 @@ function Store:import(lines, name, where)
     if self.db:first("SELECT id FROM studies WHERE name = $1", study.name) then
       core.raise("%s: there is a study '%s' already: import it under another name (--as NAME)", self.name, study.name)
     end
-    history.write(self.db, id, study)
-    emit { event = "import", study = id, name = study.name, lines = history.events(study, study.trials) }
+    events.write(self.db, id, study)
+    emit { event = "import", study = id, name = study.name, lines = events.of(study, study.trials) }
     return id
   end)
 end
@@ -451,7 +451,7 @@ end
 -- the name PATH.damaged. Refuses where the file is whole.
 function Store.rebuild(path)
   local journal = Journal.new(path)
-  local studies, unread, last = history.read(journal:lines(), journal.path)
+  local studies, unread, last = events.read(journal:lines(), journal.path)
   local lock = file.lock(path .. ".rebuilt.lock")
   local ok, result = pcall(function()
     if Store.whole(path) then core.raise("%s: it is whole: there is nothing to rebuild", path) end
@@ -462,8 +462,8 @@ function Store.rebuild(path)
     local db = Database.open(rebuilt)
     schema.prepare(db)
     db:transact(function()
-      for _, id in ipairs(history.ids(studies)) do
-        history.write(db, id, studies[id])
+      for _, id in ipairs(events.ids(studies)) do
+        events.write(db, id, studies[id])
         trials = trials + #studies[id].trials
       end
       db:execute("UPDATE exeunt_store SET events = $1", last)
@@ -475,7 +475,7 @@ function Store.rebuild(path)
       if file.kind(path .. ending) then assert(os.rename(path .. ending, path .. ".damaged" .. ending)) end
     end
     assert(os.rename(rebuilt, path))
-    return { studies = #history.ids(studies), trials = trials, unread = unread, kept = kept }
+    return { studies = #events.ids(studies), trials = trials, unread = unread, kept = kept }
   end)
   lock:free()
   os.remove(path .. ".rebuilt.lock")

@@ -1,4 +1,4 @@
--- search/history.lua: studies from the lines of a journal or an export, and back. A line is an event in JSON:
+-- search/events.lua: studies from the lines of a journal or an export, and back. A line is an event in JSON:
 --
 --   { event = "study", study = id, name, document, created }        a study was made
 --   { event = "claim" | "propose" | "finish" | "pause" | "release", study, number, fields of the trial that it sets ... }
@@ -13,7 +13,7 @@
 local core = require "exeunt.core"
 local json = require "exeunt.report.json"
 
-local history = {}
+local events = {}
 
 -- A trial's columns besides study, number, change and its claim; those of JSON are tables here.
 local PLAIN = { "state", "point", "seen", "finish", "worker", "attempts", "error", "seconds", "run_dir" }
@@ -112,7 +112,7 @@ end
 
 -- The events of lines (a list of texts), each with its line's number; how many could not be read; the last seq.
 local function events_of(lines, where)
-  local events, place, unread, last = {}, {}, 0, 0
+  local list, place, unread, last = {}, {}, 0, 0
   for number, line in ipairs(lines) do
     local ok, event = pcall(json.decode, line)
     if not ok then unread = unread + 1
@@ -120,20 +120,20 @@ local function events_of(lines, where)
       event = json.plain(event)
       local seq = type(event) == "table" and event.seq
       if seq and type(seq) ~= "number" then core.raise("%s: line %d: its seq is a %s", where, number, type(seq)) end
-      local at = seq and place[seq] or #events + 1
+      local at = seq and place[seq] or #list + 1
       if seq then place[seq], last = at, math.max(last, seq) end
-      events[at] = { event, number }
+      list[at] = { event, number }
     end
   end
-  return events, unread, last
+  return list, unread, last
 end
 
 -- read(lines, where) -> studies by their ids ({ name, document, created, trials, next, finished }), how many lines could not be
 -- read, and the last event's seq. where: for messages.
-function history.read(lines, where)
+function events.read(lines, where)
   local studies = {}
-  local events, unread, last = events_of(lines, where)
-  for _, pair in ipairs(events) do
+  local list, unread, last = events_of(lines, where)
+  for _, pair in ipairs(list) do
     apply(studies, pair[1], function(what) core.raise("%s: line %d: %s", where, pair[2], what) end)
   end
   for _, study in pairs(studies) do settle(study) end
@@ -142,8 +142,8 @@ end
 
 -- -- Studies to a database ------------------------------------------------------------------------------------------
 
-local INSERT = 'INSERT INTO trials (study, number, change, lease, lease_length, state, point, seen, finish, worker, attempts, error, '
-  .. 'seconds, run_dir, params, "values", constraints, attributes) VALUES ($1, $2, 1, CAST($3 AS DOUBLE PRECISION), 0, $4, $5, $6, $7, $8, $9, '
+local INSERT = 'INSERT INTO trials (study, number, change, lease, lease_length, state, point, seen, finish, worker, attempts, '
+  .. 'error, seconds, run_dir, params, "values", constraints, attributes) VALUES ($1, $2, 1, CAST($3 AS DOUBLE PRECISION), 0, $4, $5, $6, $7, $8, $9, '
   .. '$10, $11, $12, $13, $14, $15, $16)'
 
 local function text_of(t)
@@ -152,7 +152,7 @@ end
 
 -- write(db, id, study): within a transaction, a study that is not there yet. Its running trials count as given up: the next who
 -- claims one goes on with them.
-function history.write(db, id, study)
+function events.write(db, id, study)
   db:execute(("INSERT INTO studies VALUES ($1, $2, $3, COALESCE(CAST($4 AS DOUBLE PRECISION), %s), $5, $6, 1)"):format(db.time), id,
              study.name, json.encode(study.document), study.created, study.next, study.finished)
   for _, t in ipairs(study.trials) do
@@ -168,8 +168,8 @@ end
 
 -- -- Studies to lines -------------------------------------------------------------------------------------------------
 
--- events(study, trials) -> the events of an export: the study's, then each trial's.
-function history.events(study, trials)
+-- of(study, trials) -> the events of an export: the study's, then each trial's.
+function events.of(study, trials)
   local list = { { event = "study", name = study.name, document = study.document, created = study.created } }
   for _, trial in ipairs(trials) do
     local event = { event = "trial", number = trial.number }
@@ -183,11 +183,11 @@ function history.events(study, trials)
 end
 
 -- ids(studies) -> the ids in order.
-function history.ids(studies)
+function events.ids(studies)
   local ids = {}
   for id in pairs(studies) do ids[#ids + 1] = id end
   table.sort(ids)
   return ids
 end
 
-return history
+return events
