@@ -142,9 +142,9 @@ end
 
 -- -- Studies to a database ------------------------------------------------------------------------------------------
 
-local INSERT = 'INSERT INTO trials (study, number, change, lease, lease_length, state, point, seen, finish, worker, attempts, '
-  .. 'error, seconds, run_dir, params, "values", constraints, attributes) VALUES ($1, $2, 1, CAST($3 AS DOUBLE PRECISION), 0, $4, $5, $6, $7, $8, $9, '
-  .. '$10, $11, $12, $13, $14, $15, $16)'
+local INSERT = 'INSERT INTO trials (study, number, change, lease, lease_length, state, point, seen, finish, worker, attempts, error, '
+  .. 'seconds, run_dir, params, "values", constraints, attributes) VALUES ($1, $2, 1, CAST($3 AS DOUBLE PRECISION), 0, $4, $5, $6, '
+  .. '$7, $8, $9, $10, $11, $12, $13, $14, $15, $16)'
 
 local function text_of(t)
   return t and json.encode(t[1] ~= nil and json.list(t) or t)

@@ -362,7 +362,7 @@ end
 
 -- finish(trial, { state, values, constraints, error, seconds, run_dir, attributes }) -> true, or false where the trial had
 -- finished already or is no longer this worker's: then nothing changes. The state "paused" is no finish: it releases the
--- claim until the trial is promoted. A trial that took a second or more is on the disk when this returns.
+-- claim until the trial is promoted, and keeps run_dir and seconds. A trial that took a second or more is on the disk when this returns.
 function Store:finish(trial, given)
   local o = options.check("store.finish", given, { state = options.required, values = options.optional, constraints = options.optional,
     error = options.optional, seconds = options.optional, run_dir = options.optional, attributes = options.optional })
@@ -379,9 +379,9 @@ function Store:finish(trial, given)
       self:settle(trial.study, trial.number, change, o, emit)
       return true
     end
-    self.db:execute([[UPDATE trials SET state = 'paused', run_dir = $3, change = $4, lease = NULL, lease_length = NULL
-      WHERE study = $1 AND number = $2]], trial.study, trial.number, o.run_dir, change)
-    emit { event = "pause", study = trial.study, number = trial.number, state = "paused", run_dir = o.run_dir }
+    self.db:execute([[UPDATE trials SET state = 'paused', run_dir = $3, seconds = $4, change = $5, lease = NULL, lease_length = NULL
+      WHERE study = $1 AND number = $2]], trial.study, trial.number, o.run_dir, o.seconds and json.number(o.seconds), change)
+    emit { event = "pause", study = trial.study, number = trial.number, state = "paused", run_dir = o.run_dir, seconds = o.seconds }
     return true
   end)
 end
