@@ -9,7 +9,7 @@ local core = require "exeunt.core"
 local options = require "exeunt.options"
 
 local samplers = {}
-local known = { "grid", "random" }
+local known = { "grid", "random", "sobol" }
 
 for _, name in ipairs(known) do
   samplers[name] = function(given) return require("exeunt.search.samplers." .. name).new(given) end
