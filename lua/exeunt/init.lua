@@ -15,6 +15,7 @@ local made = {
   threads = function() return require("exeunt.plan").threads end,
   version = function() return core.ffi.string(core.C.ex_version()) end,
   sampler = function() return require "exeunt.search.samplers" end,
+  stopper = function() return require "exeunt.search.stoppers" end,
 }
 
 -- Of searches' spaces (search/space.lua).
