@@ -17,6 +17,7 @@ local made = {
   report = function() return require "exeunt.search.step" end,
   study = function() return require "exeunt.search.study" end,
   sampler = function() return require "exeunt.search.samplers" end,
+  stopper = function() return require "exeunt.search.stoppers" end,
 }
 
 -- Of searches' spaces (search/space.lua).

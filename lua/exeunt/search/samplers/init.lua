@@ -9,7 +9,7 @@ local core = require "exeunt.core"
 local options = require "exeunt.options"
 
 local samplers = {}
-local known = { "grid", "random", "sobol" }
+local known = { "cmaes", "grid", "nsga2", "random", "sobol", "tpe" }
 
 for _, name in ipairs(known) do
   samplers[name] = function(given) return require("exeunt.search.samplers." .. name).new(given) end
@@ -24,12 +24,7 @@ function samplers.of(x)
   if x == nil then x = "tpe" end
   if type(x) == "function" then return setmetatable({ f = x }, Own) end
   if type(x) == "table" and type(x.suggest) == "function" then return x end
-  local name, given = x, nil
-  if type(x) == "table" then
-    name, given = next(x)
-    if name == nil or next(x, name) ~= nil then core.raise "sampler: expected one name with its options, as { tpe = { ... } }" end
-    if given == true or type(given) == "table" and next(given) == nil then given = nil end
-  end
+  local name, given = options.one_named("sampler", x)
   for _, each in ipairs(known) do
     if each == name then return samplers[name](given) end
   end
