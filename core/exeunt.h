@@ -59,6 +59,18 @@ void ex_interrupt(void);                    /* async-signal-safe: plans stop bef
 int32_t ex_interrupted(void);
 void ex_interrupt_clear(void);
 
+/* Another program, started without waiting for it: argv[0] is its path, a NULL ends argv; it reads nothing and writes to the
+ * files out and err, which are begun anew (NULL: nowhere). It has a process group of its own and gets death_signal when the
+ * thread that started it ends. NULL and a message where it cannot be started. */
+typedef struct ex_child ex_child;
+ex_child *ex_child_start(const char *const *argv, const char *out, const char *err, int32_t death_signal);
+/* Its exit code, 128 + N where signal N ended it; EX_NONE: it still ran after so many seconds, or a signal came. */
+int32_t ex_child_wait(ex_child *c, double seconds);
+int32_t ex_child_pid(const ex_child *c);
+void ex_child_signal(ex_child *c, int32_t number);  /* nothing happens where it has ended */
+void ex_child_free(ex_child *c);            /* kills it if it still runs */
+void ex_sleep(double seconds);              /* less where a signal comes */
+
 typedef struct ex_team ex_team;             /* a team of threads, this one included */
 ex_team *ex_team_new(int32_t threads);
 void ex_team_free(ex_team *team);
