@@ -6,14 +6,15 @@ local usage = require "exeunt.cli.usage"
 
 local command = { about = "write a report of a run or a study: one HTML file", usage = "RUN-OR-STUDY" }
 
-local STORE = "runs/studies.db"
+local Store = require "exeunt.search.store"
+
 local FORMATS = { html = true, svg = true, png = true, pdf = true }
 
 local function parser()
   local p = usage.parser("report", "Writes one HTML file about a run (its folder) or a study of a store (its name): figures, and their "
     .. "numbers as tables. It opens without network. Figures are drawn by gnuplot (package gnuplot-nox).")
   p:argument("RUN-OR-STUDY", "A run's folder, or a study's name."):target "what"
-  p:option("--store", ("Where studies are: a file, or postgresql://...; %s if not given."):format(STORE)):argname "ADDRESS"
+  p:option("--store", ("Where studies are: a file, or postgresql://...; %s if not given."):format(Store.default)):argname "ADDRESS"
   p:option("--out", "The file; RUN/report.html, or report-STUDY.html, if not given. For pictures: a folder."):argname "FILE"
   p:option("--format", "html, or each figure as a picture of its own: svg, png or pdf.", "html", function(text)
     if FORMATS[text] then return text end
@@ -34,11 +35,9 @@ end
 
 -- The report of a study in the store at address.
 local function of_study(name, address)
-  local known, Store = pcall(require, "exeunt.search.store")
-  if not known then usage.fail("report: there is no run %s", name) end
   if not address:match "^%w+://" and file.kind(address) ~= "file" then
     usage.fail("report: there is no run %s, and no store %s to look for a study in%s", name, address,
-               address == STORE and " (say which with --store)" or "")
+               address == Store.default and " (say which with --store)" or "")
   end
   local store = Store.open(address)
   local ok, result = pcall(function()
@@ -63,7 +62,7 @@ local function find(given)
     return require("exeunt.report").of_run(what), what .. "/report"
   end
   local name = file.kind(what) == "file" and (what:match "([^/]+)%.lua$" or what:match "([^/]+)%.ya?ml$") or what
-  return of_study(name, given.store or STORE), "report-" .. name:gsub("[^%w._-]", "_")
+  return of_study(name, given.store or Store.default), "report-" .. name:gsub("[^%w._-]", "_")
 end
 
 -- -- What is written -------------------------------------------------------------------------------------------------

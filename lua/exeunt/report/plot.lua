@@ -38,8 +38,8 @@ end
 -- One series, checked; where: "series[2]", or "" for the plot's own x and y.
 local function series(where, given, o)
   local within = where == "" and "" or where .. "."
-  local s = options.check(where == "" and "plot" or "plot: " .. where, given, { x = options.optional, y = options.required, title = options.optional,
-                          style = "line", dash = false })
+  local s = options.check(where == "" and "plot" or "plot: " .. where, given, {
+                          x = options.optional, y = options.required, title = options.optional, style = "line", dash = false })
   options.choice("plot", within .. "style", s.style, styles)
   s.y = numbers(within .. "y", s.y)
   if s.x == nil then

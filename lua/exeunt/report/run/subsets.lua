@@ -1,6 +1,6 @@
 -- report/run/subsets.lua: every subset of exits: validation accuracy over the multiply-accumulates that it needs, with the Pareto front.
 
-local pareto = require "exeunt.report.pareto"
+local pareto = require "exeunt.search.pareto"
 local scale = require "exeunt.report.scale"
 local tables = require "exeunt.report.table"
 
@@ -33,11 +33,11 @@ return function(view)
   for _, s in ipairs(doc.subsets or {}) do
     if s.macs and s.val_top1 then
       local i = #subsets + 1
-      subsets[i], all[i], points[i], macs[i] = s, i, { s.macs, s.val_top1 }, s.macs
+      subsets[i], all[i], points[i], macs[i] = s, i, { s.macs, -s.val_top1 }, s.macs
     end
   end
   if #subsets < 2 then return nil end
-  local front, divisor, word = pareto(points, { false, true }), scale.of(macs)
+  local front, divisor, word = pareto.fronts(points, 1)[1], scale.of(macs)
   local kept, chosen, marks = doc.pruned and listed(doc.pruned), {}, {}
   for i, s in ipairs(subsets) do if listed(s) == kept then chosen[#chosen + 1] = i end end
   for k, i in ipairs(front) do

@@ -2,17 +2,23 @@
 -- in all objectives: the Pareto front.
 
 local knob = require "exeunt.report.study.knob"
-local pareto = require "exeunt.report.pareto"
+local pareto = require "exeunt.search.pareto"
 local scale = require "exeunt.report.scale"
 
 local MOST_NAMES = 15                       -- points of the front that are named by their trial
 
--- The trials of the front, by rising cost (the objective on the x axis).
+-- The trials of the front, by rising objective 2.
 local function front_of(view)
-  local points, maximize, out = {}, {}, {}
-  for i, t in ipairs(view.ranked) do points[i] = t.values end
-  for i, o in ipairs(view.objectives) do maximize[i] = o.maximize end
-  for k, i in ipairs(pareto(points, maximize)) do out[k] = view.ranked[i] end
+  local losses, out = {}, {}
+  for i, t in ipairs(view.ranked) do
+    losses[i] = {}
+    for k, o in ipairs(view.objectives) do losses[i][k] = o.maximize and -t.values[k] or t.values[k] end
+  end
+  for k, i in ipairs(pareto.fronts(losses, 1)[1]) do out[k] = view.ranked[i] end
+  table.sort(out, function(a, b)
+    if a.values[2] ~= b.values[2] then return a.values[2] < b.values[2] end
+    return a.number < b.number
+  end)
   return out
 end
 

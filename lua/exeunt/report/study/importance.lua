@@ -1,17 +1,16 @@
--- report/study/importance.lua: how much of an objective's variation each knob explains (search/importance.lua), where there are trials
--- enough to say.
+-- report/study/importance.lua: how much each knob decides whether a trial is among the best (search/importance.lua: PED-ANOVA), where
+-- there are trials enough to say.
+
+local importance = require "exeunt.search.importance"
+local Space = require "exeunt.search.space"
 
 local FEWEST = 8                            -- complete trials
 
 -- { { name, share }, ... } or nil where it cannot be said.
 local function shares(view, index)
-  if #view.done < FEWEST or not package.searchpath("exeunt.search.importance", package.path) then return nil end
-  local importance = require "exeunt.search.importance"
-  local ok, list = pcall(function()
-    local space = require("exeunt.search.space").from_document(view.document.space)
-    return importance(space, view.done, view.objectives[index].maximize and "maximize" or "minimize", index)
-  end)
-  return ok and list or nil
+  if #view.done < FEWEST or not view.document.space then return nil end
+  local space = Space.from_document(view.document.space)
+  return importance(space, view.done, view.objectives[index].maximize and "maximize" or "minimize", index)
 end
 
 local function one(view, index, list)
@@ -27,7 +26,8 @@ local function one(view, index, list)
   end
   return { name = index == 1 and "importance" or "importance-" .. index, series = { bars }, key = false, height = 90 + 30 * #list,
            title = #view.objectives > 1 and "Importance for " .. o.path or "Importance",
-           about = ("The share of the variation of %s among %d complete trials that goes with each knob."):format(o.path, #view.done),
+           about = ("How much each knob decides whether a trial is among the best by %s (PED-ANOVA over %d complete trials; sums to 100 %%)."
+             ):format(o.path, #view.done),
            x = { title = "share (%)", low = 0 }, y = { low = 0.4, high = #list + 0.6, ticks = ticks },
            table = { columns = { "knob", { title = "share (%)", format = "%.1f", align = "right" } }, rows = rows } }
 end

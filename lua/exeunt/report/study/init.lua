@@ -4,6 +4,7 @@
 local json = require "exeunt.report.json"
 local knob = require "exeunt.report.study.knob"
 local scale = require "exeunt.report.scale"
+local search = require "exeunt.search.front"
 
 -- In the order in which a person reads them.
 local figures = { "history", "front", "importance", "parallel", "slices", "curves" }
@@ -25,13 +26,6 @@ local function objectives_of(document)
   end
   if #out == 0 then out[1] = { path = "value", maximize = true } end
   return out
-end
-
-local function feasible(trial)
-  for _, c in ipairs(trial.constraints or {}) do
-    if not finite(c) or c > 0 then return false end
-  end
-  return true
 end
 
 -- Whether a trial ended with a number for each objective.
@@ -56,11 +50,11 @@ local function view_of(given, trials)
   local view = { name = given.name, document = document, trials = trials, objectives = objectives_of(document),
                  knobs = knob.list(document.space), done = {}, ranked = {} }
   function view.better(i, x, y) return is_better(view.objectives[i], x, y) end
-  function view.feasible(trial) return feasible(trial) end
+  view.feasible = search.feasible
   for _, trial in ipairs(trials) do
     if scored(trial, view.objectives) then
       table.insert(view.done, trial)
-      if feasible(trial) then table.insert(view.ranked, trial) end
+      if search.feasible(trial) then table.insert(view.ranked, trial) end
     end
   end
   table.sort(view.ranked, function(a, b)
