@@ -26,8 +26,8 @@ local function one(view, index, list)
   end
   return { name = index == 1 and "importance" or "importance-" .. index, series = { bars }, key = false, height = 90 + 30 * #list,
            title = #view.objectives > 1 and "Importance for " .. o.path or "Importance",
-           about = ("How much each knob decides whether a trial is among the best by %s (PED-ANOVA over %d complete trials; sums to 100 %%)."
-             ):format(o.path, #view.done),
+           about = ("How much each knob decides whether a trial is among the best by %s: PED-ANOVA over %d complete trials.")
+             :format(o.path, #view.done),
            x = { title = "share (%)", low = 0 }, y = { low = 0.4, high = #list + 0.6, ticks = ticks },
            table = { columns = { "knob", { title = "share (%)", format = "%.1f", align = "right" } }, rows = rows } }
 end
