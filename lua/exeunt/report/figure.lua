@@ -125,7 +125,8 @@ local function guide_lines(fig)
   return table.concat(out, "\n")
 end
 
-local function frame(fig)
+-- What stands around the plot; the legend is above it, or below where a title is above.
+local function frame(fig, titled)
   local axis, words, grid = palette.light "axis", palette.light "text", palette.light "grid"
   return table.concat({
     "set encoding utf8",
@@ -134,7 +135,8 @@ local function frame(fig)
     "set mxtics 1\nset mytics 1",
     fig.grid == false and "" or ("set grid lt 1 lw 0.8 lc rgb '%s' back"):format(grid),
     fig.key == false and "set key off"
-      or ("set key tmargin left horizontal Left reverse samplen 2 spacing 1.15 height 0.4 tc rgb '%s'"):format(words),
+      or ("set key %s left horizontal Left reverse samplen 2 spacing 1.15 height 0.4 tc rgb '%s'")
+        :format(titled and "bmargin" or "tmargin", words),
     axis_lines("x", fig.x, length_of(fig, "x")), axis_lines("y", fig.y, length_of(fig, "y")), guide_lines(fig),
   }, "\n")
 end
@@ -151,7 +153,7 @@ function figure.script(fig, titled)
   end
   if #parts == 0 then return nil end
   local title = titled and fig.title and ("set title %s tc rgb '%s'"):format(text(fig.title), palette.light "ink") or ""
-  return table.concat({ frame(fig), title, table.concat(blocks, "\n"), "plot " .. table.concat(parts, ", \\\n     ") }, "\n")
+  return table.concat({ frame(fig, title ~= ""), title, table.concat(blocks, "\n"), "plot " .. table.concat(parts, ", \\\n     ") }, "\n")
 end
 
 -- The terminal of a format: "svg", "png" (twice the pixels) or "pdf" (100 pixels an inch).

@@ -7,17 +7,13 @@ local palette = require "exeunt.report.palette"
 
 local svg = {}
 
-local role_of = {}
+-- The page's variable for each colour, as gnuplot writes it for lines and for texts.
+local variables = {}
 for _, role in ipairs(palette.roles) do
   local r, g, b = role[2]:match "#(%x%x)(%x%x)(%x%x)"
-  role_of[("%d,%d,%d"):format(tonumber(r, 16), tonumber(g, 16), tonumber(b, 16))] = role[1]
-end
-
-local function coloured(text)
-  return (text:gsub("rgb%(%s*(%d+),%s*(%d+),%s*(%d+)%)", function(r, g, b)
-    local role = role_of[r .. "," .. g .. "," .. b]
-    return role and ("var(--%s)"):format(role)
-  end))
+  for _, form in ipairs { "rgb(%3d, %3d, %3d)", "rgb(%d,%d,%d)" } do
+    variables[form:format(tonumber(r, 16), tonumber(g, 16), tonumber(b, 16))] = ("var(--%s)"):format(role[1])
+  end
 end
 
 -- The groups of series with their titles, in order, in place of gnuplot's names.
@@ -48,7 +44,7 @@ function svg.inline(text, fig, titles)
   body = named(body, titles)
   body = body:gsub("(id=)'(gp%w+)'", "%1'" .. id .. "-%2'"):gsub("href='#(gp%w+)'", "href='#" .. id .. "-%1'")
   body = body:gsub('font%-family="[^"]*" ', ""):gsub("[ \t]+\n", "\n"):gsub("\n%s*\n", "\n")
-  body = coloured(body)
+  body = body:gsub("rgb%([^)]*%)", variables)
   local w, h = text:match 'viewBox="0 0 (%d+) (%d+)"'
   return ('<svg viewBox="0 0 %s %s" role="img" aria-labelledby="%s-t %s-d" xmlns="http://www.w3.org/2000/svg" '
     .. 'xmlns:xlink="http://www.w3.org/1999/xlink">\n<title id="%s-t">%s</title>\n<desc id="%s-d">%s</desc>\n%s'):format(

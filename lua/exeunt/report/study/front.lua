@@ -25,7 +25,7 @@ end
 local function table_of(view, front)
   local columns, rows = { "trial" }, {}
   for _, o in ipairs(view.objectives) do columns[#columns + 1] = { title = o.path, format = scale.number_text, align = "right" } end
-  for _, k in ipairs(view.knobs) do columns[#columns + 1] = k.name end
+  for _, k in ipairs(view.knobs) do columns[#columns + 1] = { title = k.name, align = k.kind ~= "choice" and "right" or nil } end
   for i, t in ipairs(front) do
     local row = { t.number }
     for k = 1, #view.objectives do row[k + 1] = t.values[k] end

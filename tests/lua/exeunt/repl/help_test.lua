@@ -33,7 +33,7 @@ end
 function TestHelp.test_modules()
   local shown = text(require "exeunt.report.table")
   lu.assertStrContains(shown, "report/table.lua: plain text tables")
-  lu.assertStrContains(shown, "It has: bytes, count, csv, markdown, render")
+  lu.assertStrContains(shown, "It has: bytes, count, csv, html, markdown, render")
   lu.assertEquals(text "exeunt.report.table", shown)
   lu.assertEquals(text "report.table", shown)
   lu.assertEquals(text "ex.report.table", shown)
