@@ -10,8 +10,9 @@ local function add(rows, name, validation, test, entry)
   end
 end
 
--- The validation score of the subset that the pruned network keeps.
+-- The validation score of the pruned network; in older documents, of the subset that it keeps.
 local function pruned_validation(doc)
+  if doc.pruned.val_top1 then return doc.pruned.val_top1 end
   for _, s in ipairs(doc.subsets or {}) do
     if table.concat(s.exits, ",") == table.concat(doc.pruned.exits, ",") then return s.val_top1 end
   end
