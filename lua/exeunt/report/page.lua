@@ -36,7 +36,7 @@ summary{cursor:pointer;color:var(--text)}
 section table{font-size:.88rem}
 table{border-collapse:collapse;margin:.5rem 0;font-variant-numeric:tabular-nums}
 th,td{padding:.18rem .9rem .18rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--grid);white-space:nowrap}
-th{font-weight:600}td:last-child,th:last-child{padding-right:.2rem}
+th{font-weight:600;white-space:normal;vertical-align:bottom}td:last-child,th:last-child{padding-right:.2rem}
 .n{text-align:right}
 footer{color:var(--text);font-size:.82rem;margin-top:3rem}
 ]]
