@@ -97,7 +97,8 @@ local function single(o)
 end
 
 -- result{ train = a fit (required), net = network (the fit's), pruned = of prune.exits, baseline = a fit or a network,
---         test = a split, label = text and seed = number (of a cell), note = text: the report's last line }, result{ cells = list of results } or result{ report = x }
+--         test = a split, label = text and seed = number (of a cell), note = text: the report's last line },
+-- result{ cells = list of results } or result{ report = x }
 function result.new(given)
   local o = options.check("result", given, {
     train = options.optional, net = options.optional, pruned = options.optional, baseline = options.optional,
