@@ -14,7 +14,16 @@ local made = {
   -- ex.threads([n]) -> how many threads work; with n: sets it for plans made from now on.
   threads = function() return require("exeunt.plan").threads end,
   version = function() return core.ffi.string(core.C.ex_version()) end,
+  report = function() return require "exeunt.search.step" end,
+  study = function() return require "exeunt.search.study" end,
+  sampler = function() return require "exeunt.search.samplers" end,
+  stopper = function() return require "exeunt.search.stoppers" end,
 }
+
+-- Of searches' spaces (search/space.lua).
+for _, name in ipairs { "uniform", "log", "int", "choice", "only" } do
+  made[name] = function() return require("exeunt.search.space")[name] end
+end
 
 local is_part = {}
 for _, name in ipairs(parts) do is_part[name] = true end

@@ -55,6 +55,16 @@ function options.choice(where, name, value, known)
   core.raise("%s: %s must be %s, got %s", where, name, table.concat(names, " or "), tostring(value))
 end
 
+-- one_named(where, x) -> name, options or nil: of "tpe", or of a table with one name and its options, { tpe = { ... } }.
+function options.one_named(where, x)
+  if type(x) ~= "table" then return x end
+  local name, given = next(x)
+  if type(name) ~= "string" or next(x, name) ~= nil then
+    core.raise("%s: expected one name with its options, as { name = { ... } }", where)
+  end
+  return name, given ~= true and given or nil
+end
+
 -- sorted_keys(t) -> list of the string keys of a table, sorted.
 function options.sorted_keys(t)
   local names = {}

@@ -1,6 +1,7 @@
 -- result.lua: what a recipe gives back: `ex.result { train = fit, net =, pruned =, baseline =, test = }`, or many of them as
 -- `ex.result { cells = {...} }`, or `ex.result { report = x }`, where x:document() is a table that becomes part of the run's
--- document and x:text() what a person reads. Making one scores what it was given on the test split, counts costs and measures latency;
+-- document and x:text() what a person reads; or a plain table of numbers, `return { accuracy = 0.9 }`, which becomes the
+-- document's "values". Making one scores what it was given on the test split, counts costs and measures latency;
 -- document() is the form that --json prints and run.json holds. It trains and prunes nothing.
 
 local core = require "exeunt.core"
@@ -18,7 +19,8 @@ local result = {}
 
 -- Keys of a document in the order in which a person reads them.
 result.order = {
-  "recipe", "label", "name", "seed", "knobs", "run_dir", "train", "exits", "vote", "baseline", "subsets", "full", "pruned", "note", "cells",
+  "recipe", "label", "name", "seed", "knobs", "run_dir", "values", "train", "exits", "vote", "baseline", "subsets", "full", "pruned", "note",
+  "cells",
   "environment", "epochs", "seconds", "images_per_s", "val_top1", "val_top5", "test_top1", "params", "macs", "latency_ms",
 }
 
@@ -129,12 +131,32 @@ function result.is(x)
   return getmetatable(x) == Result
 end
 
+-- Numbers, and tables of such, under names or in lists; how many there are.
+local function count_numbers(x, where, seen)
+  if type(x) == "number" then return 1 end
+  if type(x) ~= "table" or getmetatable(x) or seen[x] then
+    core.raise("%s must be a number or a table of numbers, got a %s", where, seen[x] and "table that holds itself" or type(x))
+  end
+  seen[x] = true
+  local n = 0
+  for key, value in pairs(x) do n = n + count_numbers(value, ("%s.%s"):format(where, tostring(key)), seen) end
+  seen[x] = nil
+  return n
+end
+
+-- plain(values): the result of a recipe that returns a plain table of numbers in place of ex.result.
+function result.plain(values)
+  if count_numbers(values, "run: what it returned", {}) == 0 then core.raise "run returned a table without a number in it" end
+  return setmetatable({ values = values }, Result)
+end
+
 -- document(run): the whole document; run = { recipe, seed, knobs, run_dir } goes into it and into each cell that does not
 -- say otherwise.
 function Result:document(run)
   local doc = {}
   for k, v in pairs(run or {}) do doc[k] = v end
   for k, v in pairs(self.body or self.report and self.report:document() or {}) do doc[k] = v end
+  if self.values then doc.values = self.values end
   if self.cells then
     doc.cells = json.list()
     for i, cell in ipairs(self.cells) do doc.cells[i] = cell:document(run) end
@@ -145,6 +167,7 @@ end
 -- text(): in words and tables.
 function Result:text()
   if self.report then return self.report:text() end
+  if self.values then return json.encode(self.values) .. "\n" end
   return outcome.text(self:document {}, self.test_count)
 end
 Result.__tostring = Result.text

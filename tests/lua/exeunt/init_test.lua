@@ -28,7 +28,7 @@ end
 function TestInit.test_unknown_names_suggest_the_nearest()
   lu.assertErrorMsgEquals("ex has no 'tensr'; did you mean 'tensor'?", function() return ex.tensr end)
   lu.assertErrorMsgEquals("ex has no 'weightings'; did you mean 'weighting'?", function() return ex.weightings end)
-  lu.assertErrorMsgContains("ex has no 'frobnicate'; there are cost, ", function() return ex.frobnicate end)
+  lu.assertErrorMsgContains("ex has no 'frobnicate'; there are choice, cost, ", function() return ex.frobnicate end)
   lu.assertErrorMsgContains("ex has no '1'", function() return ex[1] end)
 end
 

@@ -1,0 +1,34 @@
+-- samplers: how the next point is chosen, by name: ex.sampler.tpe { ... }. A sampler is
+--     { name, options, lag, independent, suggest = function(self, ask) -> params, or nil where the space is used up }
+--     ask = { space, seed, number, directions = { "maximize"|"minimize", ... }, trials, cache }
+-- and gives the same answer to the same ask, always: it keeps no state but what ask.cache holds to save time. `trials` are those
+-- that it may see, in order of number; `independent` ones look at none. With `lag = L` trial n is to see the trials up to n - L.
+-- A plain function(ask) -> params is a sampler too.
+
+local core = require "exeunt.core"
+local options = require "exeunt.options"
+
+local samplers = {}
+local known = { "cmaes", "grid", "nsga2", "random", "sobol", "tpe" }
+
+for _, name in ipairs(known) do
+  samplers[name] = function(given) return require("exeunt.search.samplers." .. name).new(given) end
+end
+
+local Own = { name = "function", options = {} }
+Own.__index = Own
+function Own:suggest(ask) return self.f(ask) end
+
+-- of(x): the sampler that x is or names: "tpe", { tpe = { startup = 5 } }, a sampler, a function; nil: TPE.
+function samplers.of(x)
+  if x == nil then x = "tpe" end
+  if type(x) == "function" then return setmetatable({ f = x }, Own) end
+  if type(x) == "table" and type(x.suggest) == "function" then return x end
+  local name, given = options.one_named("sampler", x)
+  for _, each in ipairs(known) do
+    if each == name then return samplers[name](given) end
+  end
+  core.raise("sampler: no sampler '%s'%s", tostring(name), options.suggest(name, known))
+end
+
+return setmetatable(samplers, { __index = options.guide("ex.sampler", samplers) })
