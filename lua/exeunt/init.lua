@@ -13,6 +13,7 @@ local parts = { "cost", "data", "ensemble", "evaluate", "exits", "file", "graph"
 local made = {
   -- ex.threads([n]) -> how many threads work; with n: sets it for plans made from now on.
   threads = function() return require("exeunt.plan").threads end,
+  plot = function() return require("exeunt.report.plot") end,
   version = function() return core.ffi.string(core.C.ex_version()) end,
   report = function() return require "exeunt.search.step" end,
   study = function() return require "exeunt.search.study" end,

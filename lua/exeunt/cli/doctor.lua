@@ -96,11 +96,17 @@ local function parts()
     list[#list + 1] = { name = "header " .. name, get = "apt-get install " .. package, use = use, needed = false,
                         found = found ~= nil }
   end
+  local function program(name, package, use)
+    list[#list + 1] = { name = "program " .. name, get = "apt-get install " .. package, use = use, needed = false,
+                        found = os.execute(("command -v %s >/dev/null 2>&1"):format(name)) == 0 }
+  end
   module("argparse", "lua-argparse", "the command line", true)
   module("cjson", "lua-cjson", "JSON", true)
   module("inspect", "lua-inspect", "the prompt", true)
   module("luaunit", "lua-unit", "tests", false)
   header("cmocka.h", "libcmocka-dev", "tests")
+  program("gnuplot", require("exeunt.report.gnuplot").package, "reports and ex.plot")
+  program("chromium", "chromium", "tests of reports")
   for _, set in ipairs(require("exeunt.data").list()) do
     list[#list + 1] = { name = "data set " .. set.name, get = set.get or set.problem, use = "recipes", needed = false,
                         found = set.here }

@@ -1,7 +1,9 @@
 -- report/table.lua: plain text tables for a terminal: a header, a rule, rows; columns aligned, numbers to the right, no
--- boxes. It does not cut or wrap: a row is a line. The same as Markdown and as CSV.
+-- boxes. It does not cut or wrap: a row is a line. The same as Markdown, as CSV and as HTML.
 --
 --   table.render({ "name", { title = "top-1", format = "%.4f" } }, { { "exit1", 0.87 }, { "vote", 0.91 } })
+
+local html = require "exeunt.report.html"
 
 local tables = {}
 
@@ -103,6 +105,24 @@ function tables.csv(columns, rows)
     lines[#lines + 1] = table.concat(parts, ",") .. "\n"
   end
   return table.concat(lines)
+end
+
+-- html(columns, rows[, caption]): the same as a table of HTML, texts escaped; numbers stand to the right (class "n").
+function tables.html(columns, rows, caption)
+  local laid, out = {}, { "<table>\n" }
+  for i, spec in ipairs(columns) do laid[i] = lay_out(spec, i, rows) end
+  if caption then out[2] = ("<caption>%s</caption>\n"):format(html.escape(caption)) end
+  for r = 0, #rows do
+    local parts = {}
+    for i, column in ipairs(laid) do
+      local tag = r == 0 and 'th scope="col"' or "td"
+      parts[i] = ("<%s%s>%s</%s>"):format(tag, column.right and ' class="n"' or "", html.escape(r == 0 and column.title or column.texts[r]),
+                                          tag:sub(1, 2))
+    end
+    out[#out + 1] = (r == 0 and "<thead><tr>%s</tr></thead>\n<tbody>\n" or "<tr>%s</tr>\n"):format(table.concat(parts))
+  end
+  out[#out + 1] = "</tbody></table>\n"
+  return table.concat(out)
 end
 
 return tables

@@ -12,7 +12,7 @@ function TestDoctor.test_text()
   lu.assertEquals({ result.code, result.err }, { 0, "" })
   for _, text in ipairs { "machine", "chosen", "versions", "outside the program", core.ffi.string(core.C.ex_cpu_model()),
                           core.ffi.string(core.C.ex_isa_name()), "BLIS kernels", "libyaml", "libedit", "LuaJIT", "zlib",
-                          "Lua module cjson" } do
+                          "Lua module cjson", "program gnuplot" } do
     lu.assertStrContains(result.out, text)
   end
   lu.assertStrMatches(result.out, ".*\nthreads +2\n.*")

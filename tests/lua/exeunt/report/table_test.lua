@@ -61,4 +61,10 @@ function TestTable.test_as_csv()
   lu.assertEquals(tables.csv(COLUMNS, ROWS), 'name,x\na|b,0.5\n"say ""no"", twice",-\n')
 end
 
+function TestTable.test_as_html()
+  lu.assertEquals(tables.html(COLUMNS, { { "<a|b>", 0.5 }, { "c & d", nil } }, "what <it> is"),
+    '<table>\n<caption>what &lt;it&gt; is</caption>\n<thead><tr><th scope="col">name</th><th scope="col" class="n">x</th></tr></thead>\n'
+    .. '<tbody>\n<tr><td>&lt;a|b&gt;</td><td class="n">0.5</td></tr>\n<tr><td>c &amp; d</td><td class="n">-</td></tr>\n</tbody></table>\n')
+end
+
 os.exit(lu.LuaUnit.run())

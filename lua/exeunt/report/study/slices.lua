@@ -1,0 +1,44 @@
+-- report/study/slices.lua: objective 1 over each knob alone, a figure each; logarithmic where the knob's distribution is.
+
+local knob = require "exeunt.report.study.knob"
+local scale = require "exeunt.report.scale"
+local stats = require "exeunt.stats"
+
+-- For a choice: how many trials, their mean and their best, for each value.
+local function choice_table(view, k)
+  local rows, lists = {}, {}
+  for i in ipairs(k.values) do lists[i] = {} end
+  for _, t in ipairs(view.ranked) do                       -- best first
+    local i = knob.index(k, (t.params or {})[k.name])
+    if i then table.insert(lists[i], t.values[1]) end
+  end
+  for i, value in ipairs(k.values) do rows[i] = { knob.text(value), #lists[i], stats.mean(lists[i]), lists[i][1] } end
+  local function right(title) return { title = title, format = scale.number_text, align = "right" } end
+  return { columns = { { title = k.name, align = "left" }, "trials", right "mean", right "best" }, rows = rows }
+end
+
+local function one(view, k)
+  local values = {}
+  for i, t in ipairs(view.ranked) do values[i] = t.values[1] end
+  local divisor, word = scale.of(values)
+  local all = { title = "complete trial", x = {}, y = {}, style = "points", colour = 1 }
+  local best = { title = "best", x = {}, y = {}, style = "rings", colour = "ink", size = 1.8 }
+  for _, t in ipairs(view.ranked) do
+    local x = knob.place(k, (t.params or {})[k.name], t.number)
+    if x then
+      all.x[#all.x + 1], all.y[#all.y + 1] = x, t.values[1] / divisor
+      if t == view.best then best.x[1], best.y[1] = x, t.values[1] / divisor end
+    end
+  end
+  return { name = "slice-" .. k.name, title = "Slice: " .. k.name, series = { all, best }, height = 320,
+           about = k.kind == "choice" and "Complete trials by this knob's value; points are spread sideways so that none hides another."
+             or "Complete trials over this knob alone. Numbers: the table of trials.",
+           x = knob.axis(k), y = { title = knob.objective_title(view.objectives[1], word) },
+           table = k.kind == "choice" and choice_table(view, k) or nil }
+end
+
+return function(view)
+  local out = {}
+  for i, k in ipairs(view.knobs) do out[i] = one(view, k) end
+  return out
+end

@@ -1,0 +1,74 @@
+-- report/study/init.lua: facts, the best trial, and which figures and tables a study has.
+
+local lu = require "luaunit"
+package.path = "tests/support/?.lua;" .. package.path
+local json = require "exeunt.report.json"
+local report = require "exeunt.report"
+local studies = require "studies"
+
+TestStudy = {}
+
+local function names(r)
+  local out = {}
+  for i, fig in ipairs(r.figures) do out[i] = fig.name end
+  return table.concat(out, " ")
+end
+
+local function fact(r, name)
+  for _, f in ipairs(r.facts) do if f[1] == name then return f[2] end end
+end
+
+local SLICES = "parallel slice-batch slice-lr slice-weighting slice-widths slice-momentum curves"
+
+function TestStudy.test_one_objective()
+  local r = report.of_study(studies.make(40, 1))
+  lu.assertEquals(names(r), "history importance " .. SLICES)
+  lu.assertEquals(fact(r, "objective"), "maximize vote.val_top1")
+  lu.assertEquals(fact(r, "sampler"), "tpe startup=10")
+  lu.assertEquals(fact(r, "stopper"), "asha reduction=4")
+  lu.assertEquals(fact(r, "budget"), "40 trials")
+  lu.assertEquals(fact(r, "trials"), "40: 28 complete, 9 stopped, 2 failed, 1 running")
+end
+
+function TestStudy.test_two_objectives()
+  local r = report.of_study(studies.make(40, 2))
+  lu.assertEquals(names(r), "history history-2 front importance importance-2 " .. SLICES)
+  lu.assertEquals(fact(r, "objective"), "maximize vote.val_top1, minimize pruned.macs")
+  lu.assertEquals(r.sentences, {})
+end
+
+function TestStudy.test_the_best_and_tables()
+  local study, trials = studies.make(40, 1)
+  local best
+  for _, t in ipairs(trials) do
+    if t.state == "complete" and (not best or t.values[1] > best.values[1]) then best = t end
+  end
+  local r = report.of_study(study, trials)
+  local said = ("The best of 28 complete trials is trial %d: vote.val_top1 = %.6g."):format(best.number, best.values[1])
+  lu.assertEquals(r.sentences[1], said)
+  lu.assertStrContains(r.sentences[2], ("batch=%d"):format(best.params.batch))
+  lu.assertEquals({ r.tables[1].title, #r.tables[1].rows }, { "Failures", 2 })
+  lu.assertEquals(r.tables[1].rows[1], { 16, "failed", 1, "loss is <NaN> & more" })
+  lu.assertEquals({ r.tables[2].title, #r.tables[2].rows }, { "Trials", 40 })
+end
+
+function TestStudy.test_what_breaks_a_constraint_is_not_the_best()
+  local study, trials = studies.make(40, 1)
+  local first = tonumber(report.of_study(study, trials).sentences[1]:match "trial (%d+)")
+  trials[first + 1].constraints = { 0.1 }
+  local r = report.of_study(study, trials)
+  lu.assertNotStrContains(r.sentences[1], ("trial %d:"):format(first))
+  lu.assertEquals(r.tables[2].rows[first + 1][2], "complete, breaks a constraint")
+end
+
+function TestStudy.test_nulls_and_nothing()
+  local study, trials = studies.make(3, 1)
+  trials[1].values = { json.null }
+  trials[2].values, trials[2].params = json.null, json.null
+  local r = report.of_study(study, trials)
+  lu.assertEquals(r.sentences, { "No trial is complete yet." })
+  r = report.of_study(study, {})
+  lu.assertEquals({ #r.figures, #r.tables, fact(r, "trials") }, { 0, 0, "none yet" })
+end
+
+os.exit(lu.LuaUnit.run())

@@ -1,0 +1,32 @@
+-- report/study/parallel.lua: a line a trial, the best fifth last and boldest; knobs that a trial lacks are passed below.
+
+local lu = require "luaunit"
+package.path = "tests/support/?.lua;" .. package.path
+local parallel = require "exeunt.report.study.parallel"
+local views = require "views"
+
+TestParallel = {}
+
+function TestParallel.test_lines()
+  local values = {}
+  for i = 1, 5 do values[i] = { i / 10 } end
+  local fig = parallel(views.make(values, { true }))
+  local best = fig.series[5]
+  lu.assertEquals({ best.title, best.x }, { "best fifth", { 1, 2, 3, 3 } })
+  lu.assertEquals({ best.y[1], best.y[2], best.y[3], best.y[4] }, { 1, 0, 1, false })        -- lr 1, asc, the best value
+  lu.assertEquals(fig.series[1].y[3], 0)
+  lu.assertEquals(fig.x.ticks, { { 1, "lr (log)" }, { 2, "scheme" }, { 3, "o1" } })
+end
+
+function TestParallel.test_absent_knobs()
+  local view = views.make({ { 1 }, { 2 } }, { false })
+  view.trials[1].params.scheme = nil
+  local fig = parallel(view)
+  lu.assertTrue(fig.series[5].y[2] < 0)
+  lu.assertEquals(fig.series[3].y[2], 1)
+  lu.assertEquals(fig.marks[#fig.marks][3], "not used")
+end
+
+function TestParallel.test_too_few() lu.assertNil(parallel(views.make({ { 1 } }, { true }))) end
+
+os.exit(lu.LuaUnit.run())
