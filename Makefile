@@ -9,7 +9,7 @@ MULTI  := $(shell $(CC) -print-multiarch 2>/dev/null)
 Q      := $(if $(filter 1,$(V)),,@)
 
 BUILD_PACKAGES := gcc libc6-dev make libluajit-5.1-dev libblis-serial-dev libstb-dev libjpeg62-turbo-dev libyaml-dev zlib1g-dev \
-  librandom123-dev libedit-dev libmd-dev lua-argparse lua-cjson lua-inspect
+  librandom123-dev libedit-dev libmd-dev libsqlite3-dev libpq-dev lua-argparse lua-cjson lua-inspect
 DEMO_PACKAGES  := $(BUILD_PACKAGES) dataset-fashion-mnist
 TEST_PACKAGES  := $(BUILD_PACKAGES) dataset-fashion-mnist libcmocka-dev lua-unit perl curl
 LINT_PACKAGES  := $(TEST_PACKAGES) clang-tidy lua-check
@@ -20,7 +20,7 @@ WARN    := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wno-
 INCLUDE := -isystem /usr/include/luajit-2.1 -isystem /usr/include/$(MULTI)/blis-serial
 FLAGS   := -std=gnu11 $(WARN) $(INCLUDE) -fno-math-errno -fno-trapping-math -pthread
 ALLC     = $(FLAGS) $(CFLAGS) $(SANITIZE)
-LIBS    := /usr/lib/$(MULTI)/blis-serial/libblis.a -lluajit-5.1 -lyaml -ljpeg -lz -ledit -lmd -lm -ldl -pthread
+LIBS    := /usr/lib/$(MULTI)/blis-serial/libblis.a -lluajit-5.1 -lyaml -ljpeg -lz -ledit -lmd -lsqlite3 -lm -ldl -pthread
 WHOLE    = -Wl,--whole-archive $(BUILD)/libexeunt.a -Wl,--no-whole-archive
 
 .PHONY: all demo test check asan ubsan tsan fuzz fuzzed valgrind lint lint-c bench bench-json install uninstall packages clean help
@@ -96,7 +96,7 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/libexeunt.a
 $(BUILD)/found:
 	@mkdir -p $(@D)
 	@command -v $(CC) >/dev/null || { echo "There is no $(CC) here. 'make packages' installs what the build needs."; exit 1; }
-	@for h in lua.h blis.h stb/stb_image.h jpeglib.h yaml.h zlib.h Random123/philox.h editline/readline.h md5.h; do \
+	@for h in lua.h blis.h stb/stb_image.h jpeglib.h yaml.h zlib.h Random123/philox.h editline/readline.h md5.h sqlite3.h; do \
 	  echo "#include <$$h>" | $(CC) $(INCLUDE) -E -x c - >/dev/null 2>&1 || missing="$$missing $$h"; done; \
 	[ -z "$$missing" ] || { echo "These C headers are missing:$$missing. 'make packages' installs what the build needs."; exit 1; }
 	@touch $@
@@ -106,7 +106,7 @@ $(BUILD)/found:
 demo: ## install what is missing, build, run the main job: train with exits, vote, prune, compare
 	@$(MAKE) --no-print-directory packages NEED="$(DEMO_PACKAGES)"
 	@$(MAKE) --no-print-directory -j2 all
-	./exeunt run recipes/02_aep_fashion.lua $(ARGS)
+	./exeunt run recipes/04_aep_mobilenet.lua $(ARGS)
 
 test: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory packages NEED="$(TEST_PACKAGES)"

@@ -59,6 +59,18 @@ void ex_interrupt(void);                    /* async-signal-safe: plans stop bef
 int32_t ex_interrupted(void);
 void ex_interrupt_clear(void);
 
+/* Another program, started without waiting for it: argv[0] is its path, a NULL ends argv; it reads nothing and writes to the
+ * files out and err, which are begun anew (NULL: nowhere). It has a process group of its own and gets death_signal when the
+ * thread that started it ends. NULL and a message where it cannot be started. */
+typedef struct ex_child ex_child;
+ex_child *ex_child_start(const char *const *argv, const char *out, const char *err, int32_t death_signal);
+/* Its exit code, 128 + N where signal N ended it; EX_NONE: it still ran after so many seconds, or a signal came. */
+int32_t ex_child_wait(ex_child *c, double seconds);
+int32_t ex_child_pid(const ex_child *c);
+void ex_child_signal(ex_child *c, int32_t number);  /* nothing happens where it has ended */
+void ex_child_free(ex_child *c);            /* kills it if it still runs */
+void ex_sleep(double seconds);              /* less where a signal comes */
+
 typedef struct ex_team ex_team;             /* a team of threads, this one included */
 ex_team *ex_team_new(int32_t threads);
 void ex_team_free(ex_team *team);
@@ -352,3 +364,31 @@ int32_t ex_loader_next(ex_loader *l);
 ex_tensor *ex_loader_images(const ex_loader *l);   /* new views: free them */
 ex_tensor *ex_loader_labels(const ex_loader *l);
 double ex_loader_wait(const ex_loader *l);         /* seconds that callers have waited since the start */
+
+/* -- The store: a database ------------------------------------------------------------------------------ */
+
+typedef struct ex_store ex_store;           /* a connection: an SQLite file, or a PostgreSQL server */
+typedef struct ex_rows ex_rows;             /* what a statement gave back */
+
+typedef enum ex_store_failure_kind {
+    EX_STORE_NONE, EX_STORE_OTHER,
+    EX_STORE_CONSTRAINT,                    /* a row like this is there already */
+    EX_STORE_DAMAGED,                       /* the file is no database, or not a whole one */
+    EX_STORE_LOST,                          /* the server went away: reconnect, and do the transaction again */
+    EX_STORE_AGAIN,                         /* the server chose this transaction to give way: do it again */
+    EX_STORE_FAILURE_COUNT
+} ex_store_failure_kind;
+
+/* "postgresql://...", or a file, which is made if need be; refused on a network file system. */
+ex_store *ex_store_open(const char *address);
+void ex_store_free(ex_store *s);
+/* One statement, with n texts (NULL: NULL) for $1, $2, ...; rows: free them. Waits where others hold the database. */
+ex_rows *ex_store_execute(ex_store *s, const char *sql, int32_t n, const char *const *parameter);
+int32_t ex_store_failure(const ex_store *s);                       /* ex_store_failure_kind of the last call */
+ex_status ex_store_reconnect(ex_store *s);                          /* one try */
+void ex_rows_free(ex_rows *rows);
+int32_t ex_rows_count(const ex_rows *rows);
+int32_t ex_rows_columns(const ex_rows *rows);
+const char *ex_rows_text(const ex_rows *rows, int32_t row, int32_t column);   /* from 0; NULL: NULL */
+/* Whole lines at the end of a file, made if need be; flush: to the disk. */
+ex_status ex_journal_append(const char *path, const char *lines, int32_t flush);

@@ -42,29 +42,53 @@ function Latency:__tostring()
          :format(self.median_ms, self.q1_ms, self.q3_ms, self.runs, self.warmup, self.threads)
 end
 
--- latency(net[, { runs = 100, warmup = 20 }]): milliseconds from a normalised image in memory to the vote in memory, at
--- batch 1, with all exits: { median_ms, q1_ms, q3_ms, min_ms, max_ms, runs, warmup, threads }.
-function cost.latency(net, given)
-  local o = options.check("cost.latency", given or {}, { runs = 100, warmup = 20 })
-  if o.runs < 1 then core.raise("cost.latency: runs must be at least 1, got %s", tostring(o.runs)) end
+-- One network, ready to be timed: f() -> the milliseconds of one image.
+local function timer(net)
   local session = infer.session(net, 1)
   local image = tensor.normal({ 1, unpack(net.input) }, 0, 1, { seed = 0, stream = "cost.latency" })
   local answer = tensor.zeros { 1, net.classes }
-  session:vote_weights(net.vote_weights)
-  session:bind(image)
-  local last, times = session:outputs(), {}
-  for i = 1 - o.warmup, o.runs do
+  return function()
+    session:vote_weights(net.vote_weights)
+    session:bind(image)
     local start = C.ex_clock()
     session:run(1)
-    session:read(last, answer)
-    local seconds = C.ex_clock() - start
-    if i > 0 then times[i] = seconds * 1e3 end
+    session:read(session:outputs(), answer)
+    return (C.ex_clock() - start) * 1e3
   end
-  table.sort(times)
-  return setmetatable({
-    median_ms = cost.quantile(times, 0.5), q1_ms = cost.quantile(times, 0.25), q3_ms = cost.quantile(times, 0.75),
-    min_ms = times[1], max_ms = times[#times], runs = o.runs, warmup = o.warmup, threads = C.ex_team_size(Plan.team()),
-  }, Latency)
 end
+
+local ROUNDS = 10                          -- in which the networks take turns
+
+-- latencies(nets[, { runs = 100, warmup = 20 }]): a list, for each network milliseconds from a normalised image in memory to the
+-- vote in memory, at batch 1, with all exits: { median_ms, q1_ms, q3_ms, min_ms, max_ms, runs, warmup, threads }. The networks take
+-- turns, in ten rounds, so that a machine that drifts drifts for all of them. In a round a network warms up before its runs.
+function cost.latencies(nets, given)
+  local o = options.check("cost.latency", given or {}, { runs = 100, warmup = 20 })
+  if o.runs < 1 then core.raise("cost.latency: runs must be at least 1, got %s", tostring(o.runs)) end
+  local timers, times = {}, {}
+  for i, net in ipairs(nets) do timers[i], times[i] = timer(net), {} end
+  for round = 1, ROUNDS do
+    local warmup = round == 1 and o.warmup or math.min(o.warmup, 2)
+    local upto = math.floor(o.runs * round / ROUNDS)
+    for i, time in ipairs(timers) do
+      if upto > #times[i] then
+        for _ = 1, warmup do time() end
+        while #times[i] < upto do times[i][#times[i] + 1] = time() end
+      end
+    end
+  end
+  local threads = C.ex_team_size(Plan.team())
+  for i, t in ipairs(times) do
+    table.sort(t)
+    times[i] = setmetatable({
+      median_ms = cost.quantile(t, 0.5), q1_ms = cost.quantile(t, 0.25), q3_ms = cost.quantile(t, 0.75),
+      min_ms = t[1], max_ms = t[#t], runs = o.runs, warmup = o.warmup, threads = threads,
+    }, Latency)
+  end
+  return times
+end
+
+-- latency(net[, { runs, warmup }]): of one network, as above.
+function cost.latency(net, given) return cost.latencies({ net }, given)[1] end
 
 return cost

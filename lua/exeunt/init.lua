@@ -14,6 +14,8 @@ local made = {
   -- ex.threads([n]) -> how many threads work; with n: sets it for plans made from now on.
   threads = function() return require("exeunt.plan").threads end,
   version = function() return core.ffi.string(core.C.ex_version()) end,
+  report = function() return require "exeunt.search.step" end,
+  study = function() return require "exeunt.search.study" end,
   sampler = function() return require "exeunt.search.samplers" end,
   stopper = function() return require "exeunt.search.stoppers" end,
 }

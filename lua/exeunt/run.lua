@@ -185,11 +185,12 @@ function Run:perform()
   local ok, found = pcall(recipe.call, self.path, self.recipe.run, self.knobs)
   context.leave()
   if not ok then error(found, 0) end
-  if not result.is(found) then
-    core.raise("%s: run must return ex.result { ... }, it returned %s", self.path,
+  if result.is(found) then return found end
+  if type(found) ~= "table" or getmetatable(found) then
+    core.raise("%s: run must return ex.result { ... } or a table of numbers, it returned %s", self.path,
                found == nil and "nothing" or "a " .. type(found))
   end
-  return found
+  return recipe.call(self.path, result.plain, found)
 end
 
 -- Takes away the folder of a run that has kept nothing but its beginnings; what else lies there, stays.

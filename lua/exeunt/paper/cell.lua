@@ -49,22 +49,27 @@ function cell.name(s)
   return ("%s-%s-%s-%s-%s-%d"):format(s.net, data, s.size > 0 and s.size or "full", s.regime, s.scheme, s.seed)
 end
 
-local function network(s, data)
+-- data(settings): the data set, opened as the cell trains on it.
+function cell.data(s)
+  local by = normalised[s.data] or {}
+  return require("exeunt").data.open(s.data, { size = s.size > 0 and s.size or nil, validation = s.validation,
+                                               train_limit = s.train_limit, mean = by.mean, std = by.std })
+end
+
+-- network(settings, anticipated, data): the cell's network, untrained, with all its exits or its last one only.
+function cell.network(s, anticipated, data)
   local ex = require "exeunt"
   local net = ex.models[s.net] { input = data.shape, classes = data.classes, seed = s.seed }
-  if s.scheme ~= "se" then ex.exits.anticipate(net) end
-  if s.regime == "ft" then ex.weights.fine_tune(net, s.weights) end
-  return net
+  return anticipated and ex.exits.anticipate(net) or net
 end
 
 -- cell(settings[, { quiet = false }]) -> a result (ex.result): trained, pruned, scored on the test images.
 return setmetatable(cell, { __call = function(_, given, how)
   local ex = require "exeunt"
   local s = cell.settings(given)
-  local by = normalised[s.data] or {}
-  local data = ex.data.open(s.data, { size = s.size > 0 and s.size or nil, validation = s.validation, train_limit = s.train_limit,
-                                      mean = by.mean, std = by.std })
-  local net = network(s, data)
+  local data = cell.data(s)
+  local net = cell.network(s, s.scheme ~= "se", data)
+  if s.regime == "ft" then ex.weights.fine_tune(net, s.weights) end
   local fit = ex.train(net, data, {
     name = cell.name(s), seed = s.seed, weights = s.scheme ~= "se" and s.scheme or nil, epochs = s.epochs, batch = s.batch,
     optimizer = ex.optim.adam { lr = s.lr }, early_stopping = s.patience,

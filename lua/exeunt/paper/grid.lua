@@ -1,6 +1,7 @@
 -- paper/grid.lua: the cells of a grid, seed by seed, so that a table can be read early: each scheme's single exit first. Those that a
 -- store has are skipped; a cell is trained through paper/cell.lua, added to the store, and its checkpoints are removed, since
--- its result says all that the table needs. It prints how far it has come to standard error.
+-- its result says all that the table needs. At the end latencies are measured again, side by side (paper/latency.lua), since cells
+-- may have been finished on other machines. It prints how far it has come to standard error.
 
 local context = require "exeunt.context"
 local core = require "exeunt.core"
@@ -9,6 +10,7 @@ local json = require "exeunt.report.json"
 local options = require "exeunt.options"
 local progress = require "exeunt.report.progress"
 local cell = require "exeunt.paper.cell"
+local measure = require "exeunt.paper.latency"
 local new_table = require "exeunt.paper.table"
 
 local C = core.C
@@ -88,7 +90,8 @@ function Grid:run(store, how)
   end
   local records = {}
   for i, s in ipairs(self.cells) do records[i] = store:find(s) end
-  local report = new_table(records)
+  if not quiet then io.stderr:write "measuring latencies, the networks side by side\n" end
+  local report = new_table(measure(records))
   write_tables(report)
   return report
 end

@@ -159,6 +159,7 @@ local NOTES = {
   "Changes of the pruned network against the single exit of the same network, data and seed, in percent; a row is the mean of its cells.",
   "+-: 95 % intervals by Student's t, of a row over its cells, of a cell's difference (points of test accuracy) over its seeds; "
     .. "p: paired t test.",
+  "Latency: of one image, the median of runs in which the networks take turns on one machine.",
 }
 
 function Table:notes()

@@ -90,12 +90,22 @@ local function pruning(doc, n)
   return ("%s: %s; on the test images it is %s the vote of all exits%s."):format(kept, size, verdict, caution)
 end
 
+-- "12.3 % less latency"; where the middle halves of both measurements meet, the two cannot be told apart.
+local function latency(now, before)
+  local a, b = now.latency_quartiles_ms, before.latency_quartiles_ms
+  if not (now.latency_ms and before.latency_ms) then return nil end
+  if a and b and a[1] <= b[2] and b[1] <= a[2] then return "a latency that cannot be told from the baseline's" end
+  local share = now.latency_ms / before.latency_ms - 1
+  return ("%.1f %% %s latency"):format(math.abs(100 * share), share < 0 and "less" or "more")
+end
+
 local function in_all(doc, n)
   local p, b = doc.pruned, doc.baseline
   if not (p and b and p.test_top1 and b.test_top1) then return nil end
   local verdict, caution = versus(p.test_top1, b.test_top1, n)
-  return ("In all, the pruned network is %s the baseline in test top-1%s, with %s and %s it."):format(verdict, caution,
-    (change(p.params, b.params, "parameters"):gsub(" %a+$", "")), change(p.macs, b.macs, "MACs"))
+  local delay = latency(p, b)
+  return ("In all, the pruned network is %s the baseline in test top-1%s, with %s and %s it%s."):format(verdict, caution,
+    (change(p.params, b.params, "parameters"):gsub(" %a+$", "")), change(p.macs, b.macs, "MACs"), delay and ", and " .. delay or "")
 end
 
 -- sentences(doc, n): a list; n: how many test images there were.
@@ -158,6 +168,7 @@ function outcome.text(doc, n)
   if #doc.exits > 1 then parts[#parts + 1] = exits(doc) end
   local said = outcome.sentences(doc, n)
   if #said > 0 then parts[#parts + 1] = table.concat(said, "\n") .. "\n" end
+  if doc.note then parts[#parts + 1] = doc.note .. "\n" end
   return table.concat(parts, "\n")
 end
 

@@ -1,4 +1,5 @@
--- runlog.lua: a run's log.jsonl: a line of JSON for each epoch of each training, appended whole or not at all. The names are
+-- runlog.lua: a run's log.jsonl: a line of JSON for each epoch of each training and for each step that a recipe reports
+-- (search/step.lua), appended whole or not at all. The names are
 -- those of the run's document, times included (which is why it is no part of a checkpoint). A resumed training first
 -- rewinds it: lines of epochs that its checkpoint does not know are dropped, lines that are missing are written.
 
@@ -8,7 +9,7 @@ local json = require "exeunt.report.json"
 local RunLog = {}
 RunLog.__index = RunLog
 
-local order = { "train", "epoch", "loss", "val_loss", "lr", "exits", "vote", "name" }
+local order = { "train", "epoch", "step", "loss", "val_loss", "lr", "exits", "vote", "name" }
 
 local function text_of(name, line, time)
   local out = { train = name }
@@ -36,6 +37,27 @@ function RunLog:epoch(name, line, seconds, images, pass_seconds)
   self.lines[#self.lines + 1] = { text = text, line = json.decode(text) }
 end
 
+function RunLog:rewrite(kept)
+  self.lines = kept
+  local texts = {}
+  for i, entry in ipairs(kept) do texts[i] = entry.text end
+  file.write(self.path, table.concat(texts))
+end
+
+-- step(line): the line of a step that a recipe reports; it takes the place of an earlier one of that step.
+function RunLog:step(line)
+  local new = { text = json.encode(line, order, "log") .. "\n", line = line }
+  for i, entry in ipairs(self.lines) do
+    if entry.line.train == nil and entry.line.step == line.step then
+      if entry.text == new.text then return end
+      self.lines[i] = new
+      return self:rewrite(self.lines)
+    end
+  end
+  file.append(self.path, new.text)
+  self.lines[#self.lines + 1] = new
+end
+
 -- rewind(name, history): the lines of training `name` become those of history. Rewrites the file only where they differ.
 function RunLog:rewind(name, history)
   local kept, known, changed = {}, {}, false
@@ -55,11 +77,7 @@ function RunLog:rewind(name, history)
       changed = true
     end
   end
-  if not changed then return end
-  self.lines = kept
-  local texts = {}
-  for i, entry in ipairs(kept) do texts[i] = entry.text end
-  file.write(self.path, table.concat(texts))
+  if changed then self:rewrite(kept) end
 end
 
 -- time(name): seconds of all logged epochs of that training, and images trained in a second; nil where nothing was timed.

@@ -41,4 +41,11 @@ function TestCost.test_latency()
   lu.assertStrContains(nets.message(ex.cost.latency, net, { run = 1 }), "runs")
 end
 
+function TestCost.test_latencies_side_by_side()
+  local both = ex.cost.latencies({ nets.vgg(), net }, { runs = 7, warmup = 1 })
+  lu.assertEquals({ #both, both[1].runs, both[2].runs }, { 2, 7, 7 })
+  lu.assertTrue(both[1].min_ms > 0 and both[2].min_ms > 0)
+  lu.assertEquals(ex.cost.latencies {}, {})
+end
+
 os.exit(lu.LuaUnit.run())

@@ -21,6 +21,12 @@ function TestResult.test_a_network_that_was_cut_before_it_is_pruned()
   lu.assertStrMatches(result:text(), ".*\npruned +2 +%d+%.%d%d %% .*")         -- with its validation score
 end
 
+function TestResult.test_a_note_ends_the_report()
+  local result = ex.result { train = fit(tiny.net()), test = data.test, note = "More of it is elsewhere." }
+  lu.assertEquals(result:document({}).note, "More of it is elsewhere.")
+  lu.assertStrMatches(result:text(), ".*\nMore of it is elsewhere%.\n")
+end
+
 function TestResult.test_a_report_speaks_for_itself()
   local report = { document = function() return { answer = 42 } end, text = function() return "forty-two\n" end }
   local result = ex.result { report = report }
@@ -32,6 +38,7 @@ function TestResult.test_refuses()
   lu.assertErrorMsgContains("result: train must be what ex.train gave, got nil", ex.result, {})
   local trained = fit(tiny.net())
   lu.assertErrorMsgContains("pruned must be what ex.prune.exits gave", ex.result, { train = trained, pruned = trained.net })
+  lu.assertErrorMsgContains("result: note must be a text, got a table", ex.result, { train = trained, note = {} })
   lu.assertErrorMsgContains("did you mean 'train'?", ex.result, { trian = trained })
 end
 

@@ -6,7 +6,7 @@ local lu = require "luaunit"
 -- What a room may include besides itself and core/exeunt.h: vm -> graph -> ops -> kernels -> base; graph, ops, io -> tensor.
 local below = {
   base = {}, tensor = { "base" }, kernels = { "base" }, ops = { "kernels", "tensor", "base" },
-  graph = { "ops", "kernels", "tensor", "base" }, io = { "tensor", "base" }, vm = { "graph", "ops", "kernels", "tensor", "base" },
+  graph = { "ops", "kernels", "tensor", "base" }, io = { "tensor", "base" }, store = { "base" }, vm = { "graph", "ops", "kernels", "tensor", "base" },
 }
 
 -- Libraries that live in one room.
@@ -14,6 +14,7 @@ local homes = {
   { "^lua", "vm" }, { "^lauxlib%.h$", "vm" }, { "^editline/", "vm" }, { "^histedit%.h$", "vm" }, { "^yaml%.h$", "vm" },
   { "^c?blis", "kernels" }, { "^blas%.h$", "kernels" }, { "^cblas%.h$", "kernels" }, { "^Random123/", "base" },
   { "^stb/", "io" }, { "^jpeglib%.h$", "io" }, { "^jerror%.h$", "io" },
+  { "^sqlite3", "store" }, { "^libpq", "store" }, { "^postgresql/", "store" },
 }
 
 local function find(folder, names)

@@ -1,0 +1,225 @@
+-- attempt.lua: one trial's run: an `exeunt run` of its own, from its folder to what came of it. It follows the run's log, asks at
+-- each step whether to go on, ends it (SIGTERM, so that it keeps a checkpoint; SIGKILL where it does not end) and reads its
+-- values. Whatever the recipe does costs this trial only. It knows no store: worker.lua keeps what it gives.
+--
+-- A trial's folder is FOLDER; a run that is there with the same recipe, knobs and seed is gone on with, and beside a foreign one
+-- it is called FOLDER-2, ... What the run says on standard error is in FOLDER.err.
+
+local child = require "exeunt.child"
+local core = require "exeunt.core"
+local file = require "exeunt.file"
+local json = require "exeunt.report.json"
+local knobs = require "exeunt.knobs"
+local metric = require "exeunt.search.metric"
+local signals = require "exeunt.signals"
+local system = require "exeunt.system"
+
+local attempt = {}
+
+local LOOK = 0.1                            -- seconds between two looks at a run's log
+
+-- -- The folder -----------------------------------------------------------------------------------------------------
+
+local function document(folder)
+  if file.kind(folder .. "/run.json") ~= "file" then return nil end
+  local ok, doc = pcall(function() return json.decode(file.read(folder .. "/run.json")) end)
+  return ok and type(doc) == "table" and doc or nil
+end
+
+-- Whether a run's document says this recipe and these knobs.
+local function same_run(doc, digest, settings)
+  if doc.recipe_sha256 ~= digest or type(doc.knobs) ~= "table" then return false end
+  for name, value in pairs(settings) do
+    if not knobs.same(doc.knobs[name], value) then return false end
+  end
+  return true
+end
+
+-- Takes away what a run leaves that was killed before it had a document; true where nothing else lies there.
+local function cleared(folder)
+  for _, name in ipairs(file.list(folder)) do
+    if name == "lock" or name == "recipe.lua" or name:match "^%..+%.tmp$" then file.remove(folder .. "/" .. name) end
+  end
+  return #file.list(folder) == 0
+end
+
+-- place(folder, digest, settings): the folder to use, and whether to go on in it.
+local function place(folder, digest, settings)
+  local name, n = folder, 1
+  while true do
+    if not file.kind(name) then return name, false end
+    local doc = document(name)
+    if doc and same_run(doc, digest, settings) then return name, true end
+    if not doc and file.kind(name) == "folder" and not file.kind(name .. "/run.json") and cleared(name) then return name, false end
+    n = n + 1
+    name = ("%s-%d"):format(folder, n)
+  end
+end
+
+-- -- What a run is told ---------------------------------------------------------------------------------------------------
+
+-- A knob's value as the command line takes it, every digit kept.
+local function written(value)
+  if type(value) == "number" then return json.number(value) end
+  if type(value) ~= "table" then return tostring(value) end
+  local items = {}
+  for i, x in ipairs(value) do items[i] = written(x) end
+  return table.concat(items, ",")
+end
+
+local function settings_of(study, params)
+  local settings = { seed = study.seed }
+  for name, value in pairs(study.fixed) do settings[name] = value end
+  for name, value in pairs(params) do settings[name] = value end
+  return settings
+end
+
+local function command_of(o, settings, folder, resume)
+  local argv = { system.program, "run", o.study.recipe }
+  for name, value in pairs(settings) do
+    if name ~= "seed" then argv[#argv + 1] = name .. "=" .. written(value) end
+  end
+  for _, text in ipairs { "--seed", written(settings.seed), "--out", folder, "--json" } do argv[#argv + 1] = text end
+  if resume then argv[#argv + 1] = "--resume" end
+  if o.threads then argv[#argv + 1], argv[#argv + 2] = "--threads", tostring(o.threads) end
+  return argv
+end
+
+-- -- What a run says -------------------------------------------------------------------------------------------------------
+
+-- The last line of a file that is not empty; nil where there is none.
+local function last_line(path)
+  if file.kind(path) ~= "file" then return nil end
+  local last
+  for line in file.read(path):gmatch "[^\r\n]+" do
+    if line:match "%S" then last = line end
+  end
+  return last and last:gsub("\27%[[%d;]*%a", ""):gsub("^exeunt: ", "")
+end
+
+local Follower = {}
+Follower.__index = Follower
+
+-- Follows the values of a metric in a log: of the first training that has it, or of the one that "NAME:metric" names.
+local function follow(path, watch)
+  local train, name = watch:match "^([%w_.-]+):(.+)$"
+  return setmetatable({ path = path, metric = name or watch, train = train, last = -math.huge }, Follower)
+end
+
+-- news(): { { step, value }, ... } beyond the last step that was given, ascending.
+function Follower:news()
+  if file.kind(self.path) ~= "file" then return {} end
+  local size, changed = file.stat(self.path)
+  if size == self.size and changed == self.changed then return {} end
+  self.size, self.changed = size, changed
+  local found = {}
+  for text in file.read(self.path):gmatch "([^\n]*)\n" do
+    local ok, line = pcall(json.decode, text)
+    local value = ok and type(line) == "table" and metric.get(line, self.metric)
+    local step = value and (line.step or line.epoch)
+    if step and self.train == nil then self.train = line.train or false end
+    if step and (line.train or false) == self.train and step > self.last then found[#found + 1] = { step, value } end
+  end
+  table.sort(found, function(a, b) return a[1] < b[1] end)
+  if #found > 0 then self.last = found[#found][1] end
+  return found
+end
+
+-- The values and constraints of a finished run; nil and why not.
+local function results(study, folder)
+  local doc = document(folder)
+  if not doc then return nil, "its folder holds no run.json" end
+  local values, constraints = {}, {}
+  for i, each in ipairs(study.objectives) do
+    local x, why = metric.get(doc, each.path)
+    if not x then return nil, "its result " .. why end
+    values[i] = x
+  end
+  for i, each in ipairs(study.constraints) do
+    local x, why = metric.get(doc, each.path)
+    if not x then return nil, "its result " .. why end
+    constraints[i] = metric.excess(each, x)
+  end
+  return values, constraints
+end
+
+local function how_it_ended(code, err)
+  local said = last_line(err)
+  if code > 128 and code ~= 130 and code ~= 143 then
+    local text = ("killed by signal %d%s"):format(code - 128, code == 137 and " (out of memory?)" or "")
+    return said and text .. "; it last said: " .. said or text
+  end
+  return said or ("ended with code %d and said nothing"):format(code)
+end
+
+-- -- The run ------------------------------------------------------------------------------------------------------------------
+
+-- Handles what is new in the log; "stopped" or "paused" where the trial is to end there.
+local function steps(o, log)
+  for _, pair in ipairs(log:news()) do
+    local verdict = o.on_step(pair[1], pair[2])
+    if verdict then return verdict end
+  end
+end
+
+-- Looks at the run until it ends or is to be ended: its code or nil, and what it is to be.
+local function watch_over(o, run, log, begun)
+  while true do
+    local code = run:wait(LOOK)
+    local verdict = steps(o, log) or o.look()
+    if code or verdict then return code, verdict end
+    local limit = o.study.trial_seconds
+    if limit and core.C.ex_clock() - begun > limit - o.before then return nil, "late" end
+  end
+end
+
+-- A run that ended by a signal which was not this process's doing: the same signal may be on its way here.
+local function signalled(code)
+  if code ~= 130 and code ~= 143 then return false end
+  for _ = 1, 10 do
+    if signals.requested() then return true end
+    child.sleep(0.1)
+  end
+  return false
+end
+
+local function judge(o, code, verdict, folder)
+  if verdict == "late" then
+    local said = last_line(o.folder_err)
+    return { state = "failed", error = ("longer than trial_seconds = %g%s"):format(o.study.trial_seconds,
+                                        said and "; it last said: " .. said or "") }
+  end
+  if verdict then return { state = verdict } end
+  if signalled(code) then return { state = "interrupted" } end
+  if code ~= 0 then return { state = "failed", error = how_it_ended(code, o.folder_err) } end
+  local values, constraints = results(o.study, folder)
+  if not values then return { state = "failed", error = constraints } end
+  return { state = "complete", values = values, constraints = #constraints > 0 and constraints or nil }
+end
+
+-- run{ study, params, folder, threads, grace, before, last_step, on_step, look }: runs the trial.
+--   before     seconds that earlier attempts took;  last_step   the step up to which on_step has answered already, or nil
+--   on_step(step, value) -> nil to go on, "stopped" or "paused";  look() -> nil, "interrupted" or "lost", asked ten times a second
+-- Gives { state = "complete"|"failed"|"stopped"|"paused"|"interrupted"|"lost", values, constraints, error, seconds, folder }.
+function attempt.run(o)
+  local settings = settings_of(o.study, o.params)
+  local folder, resume = place(o.folder, o.study.digest, settings)
+  file.make_folder(o.folder:match "^(.*)/[^/]*$" or ".")
+  o.folder_err = folder .. ".err"
+  local log = follow(folder .. "/log.jsonl", o.study.watch or o.study.objectives[1].path)
+  log.last = o.last_step or log.last
+  local begun = core.C.ex_clock()
+  local run = child.start { argv = command_of(o, settings, folder, resume), err = o.folder_err }
+  local ok, code, verdict = pcall(watch_over, o, run, log, begun)
+  if not ok or verdict then
+    local ended = verdict == "lost" and run:free() or run:finish(o.grace)
+    code = code or ended
+  end
+  run:free()
+  if not ok then error(code, 0) end
+  local outcome = judge(o, code, verdict, folder)
+  outcome.seconds, outcome.folder = o.before + core.C.ex_clock() - begun, folder
+  return outcome
+end
+
+return attempt

@@ -1,0 +1,68 @@
+-- search/schema.lua: the tables of a store and how an older one becomes this one. The same for SQLite and PostgreSQL. Numbers
+-- that must come back digit by digit (values, steps, seconds) are texts, lists and tables JSON. It keeps no data.
+--
+-- To change the schema: append a list of statements here, never edit one; write what it is for.
+
+local core = require "exeunt.core"
+
+local schema = {}
+
+schema.migrations = {
+  {                                          -- 1: studies, trials, steps
+    [[CREATE TABLE studies (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, document TEXT NOT NULL, created DOUBLE PRECISION NOT NULL,
+        next INTEGER NOT NULL,               /* the number of the next new trial */
+        finished INTEGER NOT NULL,           /* how many have finished: the last one's finish */
+        change BIGINT NOT NULL)              /* grows with each transaction that changes a trial */]],
+    [[CREATE TABLE trials (
+        study INTEGER NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL, params TEXT, point TEXT, seen INTEGER NOT NULL,
+        finish INTEGER, "values" TEXT, constraints TEXT, error TEXT, seconds TEXT, run_dir TEXT, attributes TEXT,
+        worker TEXT, attempts INTEGER NOT NULL,
+        claim TEXT,                          /* who may report and finish: new at each claim */
+        lease DOUBLE PRECISION,              /* the database's clock at which the claim is over */
+        lease_length DOUBLE PRECISION, change BIGINT NOT NULL, PRIMARY KEY (study, number))]],
+    "CREATE INDEX trials_by_change ON trials (study, change)",
+    "CREATE INDEX trials_by_state ON trials (study, state)",
+    [[CREATE TABLE steps (
+        study INTEGER NOT NULL, number INTEGER NOT NULL, step INTEGER NOT NULL, value TEXT,    /* NULL: not finite */
+        PRIMARY KEY (study, number, step))]],
+  },
+}
+
+-- version(db) -> the schema's version in the database, 0 where it has none.
+function schema.version(db)
+  local there
+  if db.server then there = db:first "SELECT to_regclass('exeunt_store')"
+  else there = db:first "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'exeunt_store'" end
+  if not there then return 0 end
+  return tonumber((db:first "SELECT version FROM exeunt_store"))
+end
+
+-- prepare(db): makes the tables, or brings older ones up to date, in one transaction. Refuses a newer schema, and an SQLite
+-- file that holds other things.
+function schema.prepare(db)
+  local newest = #schema.migrations
+  local function known(version)
+    if version <= newest then return version end
+    core.raise("%s: its schema has version %d, this exeunt knows versions up to %d: use a newer exeunt", db.name, version, newest)
+  end
+  if known(schema.version(db)) == newest then return end
+  db:transact(function()
+    if db.server then db:execute "SELECT pg_advisory_xact_lock(6548221)" end     -- one at a time
+    local version = known(schema.version(db))
+    if version == 0 then
+      if not db.server and db:first "SELECT name FROM sqlite_master LIMIT 1" then
+        core.raise("%s: an SQLite file, but not a store of studies: name another file", db.name)
+      end
+      -- events: how many events the store has had; each has one line in the journal
+      db:execute "CREATE TABLE exeunt_store (version INTEGER NOT NULL, events BIGINT NOT NULL)"
+      db:execute "INSERT INTO exeunt_store VALUES (0, 0)"
+    end
+    for v = version + 1, newest do
+      for _, statement in ipairs(schema.migrations[v]) do db:execute(statement) end
+    end
+    db:execute("UPDATE exeunt_store SET version = $1", newest)
+  end)
+end
+
+return schema

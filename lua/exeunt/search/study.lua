@@ -1,0 +1,265 @@
+-- study.lua: what a search is to do: `ex.study { recipe, space, objective, ... }` checks it against the recipe and gives it back;
+-- study.load reads such a file, Lua or YAML; study.of_document makes it again from what a store keeps. It runs nothing.
+--
+--   return ex.study {
+--     recipe    = "02_aep_fashion.lua",                  -- beside this file
+--     space     = { lr = ex.log(1e-4, 1e-1), weighting = ex.choice { "mix", "unif" } },
+--     objective = { maximize = "vote.val_top1" },        -- or both, or a list of { maximize = path } in order
+--     sampler   = ex.sampler.tpe(), stop = ex.stopper.asha { reduction = 4 }, trials = 60,
+--   }
+--
+-- Budgets: `trials` that are begun; `seconds` of trials, added up over the workers; `epochs` (steps) of all trials. No trial
+-- is begun once one is used up. Every trial runs with the study's seed unless the space or `fixed` has one.
+
+local core = require "exeunt.core"
+local file = require "exeunt.file"
+local json = require "exeunt.report.json"
+local knobs = require "exeunt.knobs"
+local metric = require "exeunt.search.metric"
+local options = require "exeunt.options"
+local recipe = require "exeunt.recipe"
+local samplers = require "exeunt.search.samplers"
+local Space = require "exeunt.search.space"
+
+local Study = {}
+Study.__index = Study
+
+local study = {}
+local loading                               -- the study file that is being read
+
+-- -- Pieces of a study --------------------------------------------------------------------------------------------
+
+local senses = { maximize = true, minimize = true }
+
+local function objective(sense, path)
+  if type(path) ~= "string" or path == "" then
+    core.raise("study: objective: %s must be a path in the run's result, as \"vote.val_top1\", got %s", sense, tostring(path))
+  end
+  return { direction = sense, path = path }
+end
+
+-- { { direction, path }, ... } of { maximize =, minimize = } (maximize first) or of a list of such with one each.
+local function objectives(given)
+  if type(given) ~= "table" then core.raise("study: objective must be { maximize = \"path\" }, got %s", tostring(given)) end
+  local found = {}
+  for _, part in ipairs(given[1] ~= nil and given or { given }) do
+    if type(part) ~= "table" then core.raise("study: objective: expected { maximize = \"path\" }, got %s", tostring(part)) end
+    for key in pairs(part) do
+      if not senses[key] then
+        core.raise("study: objective: unknown '%s'%s", tostring(key), options.suggest(key, { "maximize", "minimize" }))
+      end
+    end
+    for _, sense in ipairs { "maximize", "minimize" } do
+      if part[sense] ~= nil then found[#found + 1] = objective(sense, part[sense]) end
+    end
+  end
+  if #found == 0 then core.raise "study: objective: nothing to maximize or minimize" end
+  return found
+end
+
+local function whole(name, x, low)
+  if x == nil then return nil end
+  if type(x) ~= "number" or x ~= math.floor(x) or x < low then
+    core.raise("study: %s must be a whole number from %d on, got %s", name, low, tostring(x))
+  end
+  return x
+end
+
+local function positive(name, x)
+  if x ~= nil and (type(x) ~= "number" or not (x > 0)) then core.raise("study: %s must be a number above 0, got %s", name, tostring(x)) end
+  return x
+end
+
+-- Beside the study's file, or from the current folder where there is none.
+local function beside(path)
+  local folder = loading and loading:match "^(.*/)[^/]*$"
+  if path:sub(1, 1) == "/" or not folder then return path end
+  return folder .. path
+end
+
+-- -- Against the recipe ---------------------------------------------------------------------------------------------
+
+local function check_knob(declared, name, value, where)
+  if not declared.kinds[name] then
+    core.raise("study: %s: the recipe has no knob '%s'%s", where, name, options.suggest(name, options.sorted_keys(declared.kinds)))
+  end
+  local ok, why = pcall(knobs.resolve, declared, { [name] = value })
+  if not ok then core.raise("study: %s: %s", where, tostring(why)) end
+end
+
+-- Every knob is one of the recipe's, and every value of its type.
+local function check_against(self, declared)
+  for _, name in ipairs(self.space.names) do
+    local dist = self.space.dists[name]
+    for _, value in ipairs(dist.kind == "choice" and dist.values or { dist.low, dist.high }) do
+      check_knob(declared, name, value, "space")
+    end
+  end
+  for _, name in ipairs(options.sorted_keys(self.fixed)) do
+    if self.space.dists[name] then core.raise("study: fixed: %s is a knob of the space too", name) end
+    check_knob(declared, name, self.fixed[name], "fixed")
+  end
+end
+
+local function check_points(self)
+  for i, point in ipairs(self.points) do
+    local ok, why = pcall(self.space.check, self.space, point)
+    if not ok then core.raise("study: points[%d]: %s", i, tostring(why)) end
+  end
+end
+
+local function check_budget(self)
+  if self.trials or self.seconds or self.epochs then return end
+  if self.sampler.name == "grid" then return end
+  core.raise "study: how long? It needs trials = N, seconds = N or epochs = N"
+end
+
+-- -- Making one -------------------------------------------------------------------------------------------------------
+
+local known = {
+  recipe = options.required, space = options.required, objective = options.required, watch = options.optional,
+  sampler = options.optional, stop = options.optional, trials = options.optional, seconds = options.optional,
+  epochs = options.optional, seed = 420, points = {}, constraints = {}, fixed = {}, lag = options.optional,
+  trial_seconds = options.optional, retries = 3, name = options.optional,
+}
+
+local function stopper_of(x)
+  if x == nil then return nil end
+  return require("exeunt.search.stoppers").of(x)
+end
+
+-- new{ recipe, space, objective, watch, sampler, stop, trials, seconds, epochs, seed, points, constraints, fixed, lag,
+--      trial_seconds, retries, name }; search/study.lua's first comment and README.md say what each means.
+function study.new(given)
+  local o = options.check("study", given, known)
+  if type(o.recipe) ~= "string" or o.recipe == "" then core.raise("study: recipe must be a file's path, got %s", tostring(o.recipe)) end
+  local self = setmetatable({
+    recipe = beside(o.recipe), space = Space.new(o.space), objectives = objectives(o.objective), watch = o.watch,
+    sampler = samplers.of(o.sampler), stop = stopper_of(o.stop), trials = whole("trials", o.trials, 1),
+    seconds = positive("seconds", o.seconds), epochs = whole("epochs", o.epochs, 1), seed = whole("seed", o.seed, 0),
+    points = o.points, fixed = o.fixed, trial_seconds = positive("trial_seconds", o.trial_seconds),
+    retries = whole("retries", o.retries, 0), name = o.name, file = loading, constraints = {}, directions = {},
+  }, Study)
+  self.lag = whole("lag", o.lag or self.sampler.lag, 1)
+  for i, text in ipairs(o.constraints) do self.constraints[i] = metric.constraint(text) end
+  for i, each in ipairs(self.objectives) do self.directions[i] = each.direction end
+  if not self.name then self.name = loading and loading:match "([^/]+)$":gsub("%.[^.]*$", "") or "study" end
+  if not self.name:match "^[%w_][%w_.-]*$" then core.raise("study: name must be letters, digits, _ . and -, got '%s'", self.name) end
+  if self.lag and self.stop and self.stop.options.promote then
+    core.raise "study: lag waits for trials in order, and this stopper pauses them: leave one of the two out"
+  end
+  if not file.kind(self.recipe) then core.raise("study: there is no recipe %s", self.recipe) end
+  self.digest = file.digest(self.recipe)
+  check_against(self, recipe.load(self.recipe).declared)
+  check_points(self)
+  check_budget(self)
+  return self
+end
+
+-- A YAML study's words, as ex.study takes them: what Lua writes with ex.log(a, b) is { log = {a, b} } there, which Space takes.
+local function from_yaml(path)
+  local doc = require("exeunt.yaml").load(file.read(path), path)
+  if type(doc) ~= "table" then core.raise("%s: expected a study (recipe: ..., space: ...), got %s", path, type(doc)) end
+  return study.new(doc)
+end
+
+local function from_lua(path)
+  local chunk, wrong = load(file.read(path), "@" .. path, "t")
+  if not chunk then core.raise("%s", wrong) end
+  local found = recipe.call(path, chunk)
+  if getmetatable(found) ~= Study then
+    core.raise("%s: a study's file must end with `return ex.study { ... }`, this one returns %s", path,
+               found == nil and "nothing" or "something else")
+  end
+  return found
+end
+
+-- load(path): the study in that file: YAML where it is called *.yaml or *.yml, otherwise Lua.
+function study.load(path)
+  if file.kind(path) == nil then core.raise("there is no study %s", path) end
+  local before = loading
+  loading = path
+  local yaml = path:match "%.ya?ml$"
+  local ok, found = pcall(yaml and from_yaml or from_lua, path)
+  loading = before
+  if ok then return found end
+  if yaml and type(found) == "string" and found:sub(1, #path) ~= path then found = path .. ": " .. found end
+  error(found, 0)
+end
+
+-- -- As a document ------------------------------------------------------------------------------------------------------
+
+local function piece(x) return x and { name = x.name, options = x.options or {} } or nil end
+
+-- document(): a plain table that JSON can hold, which the store keeps with the study.
+function Study:document()
+  local doc = {
+    format = 1, file = self.file, recipe = self.recipe, recipe_sha256 = self.digest, space = self.space:document(),
+    objective = json.list(), directions = json.list { unpack(self.directions) }, watch = self.watch, sampler = piece(self.sampler),
+    stop = piece(self.stop), trials = self.trials, seconds = self.seconds, epochs = self.epochs, seed = self.seed,
+    points = json.list { unpack(self.points) }, constraints = json.list(), fixed = self.fixed, lag = self.lag,
+    trial_seconds = self.trial_seconds, retries = self.retries,
+  }
+  for i, each in ipairs(self.objectives) do doc.objective[i] = { [each.direction] = each.path } end
+  for i, each in ipairs(self.constraints) do doc.constraints[i] = each.text end
+  return doc
+end
+
+local function named(part)
+  if part == nil then return nil end
+  return { [part.name] = part.options }
+end
+
+-- of_document(doc, name[, recipe]): the study again. The recipe must be at hand unchanged: where the document says, below the
+-- current folder under its file's name, or where `recipe` says. A sampler that is a function is in the study's file only.
+function study.of_document(doc, name, where)
+  local path = where or doc.recipe
+  if not where and not file.kind(path) then path = path:match "[^/]+$" end
+  if not file.kind(path) then
+    core.raise("study %s: its recipe %s is not here; say where with --recipe FILE", name, doc.recipe)
+  end
+  if file.digest(path) ~= doc.recipe_sha256 then
+    core.raise("study %s: %s is not the recipe that the study was begun with (sha256 %s...)", name, path, doc.recipe_sha256:sub(1, 12))
+  end
+  if doc.sampler.name == "function" then
+    if doc.file and file.kind(doc.file) then return study.load(doc.file) end
+    core.raise("study %s: its sampler is a function of %s, which is not here", name, doc.file or "a study without a file")
+  end
+  return study.new {
+    recipe = path, space = Space.from_document(doc.space), objective = doc.objective, watch = doc.watch,
+    sampler = named(doc.sampler), stop = named(doc.stop), trials = doc.trials, seconds = doc.seconds, epochs = doc.epochs,
+    seed = doc.seed, points = doc.points, constraints = doc.constraints, fixed = doc.fixed, lag = doc.lag,
+    trial_seconds = doc.trial_seconds, retries = doc.retries, name = name,
+  }
+end
+
+-- What two documents of one study must share, and what a change of it is called.
+local parts = { { "space", "the space" }, { "objective", "the objective" }, { "sampler", "the sampler" }, { "stop", "the stopper" },
+                { "seed", "the seed" }, { "fixed", "what is fixed" }, { "points", "the points to try first" },
+                { "constraints", "the constraints" }, { "lag", "the lag" }, { "watch", "what is watched" } }
+
+-- changes(before, now): what differs of two documents, as a list of words; the recipe's change apart from that.
+function study.changes(before, now)
+  local list = {}
+  for _, part in ipairs(parts) do
+    local function text(doc) return json.encode(json.plain(json.decode(json.encode { doc[part[1]] }))) end
+    if text(before) ~= text(now) then list[#list + 1] = part[2] end
+  end
+  return list, before.recipe_sha256 ~= now.recipe_sha256
+end
+
+-- most(): how many trials there can be: the budget's, or a grid's points; math.huge where neither says.
+function Study:most()
+  local most = self.trials or math.huge
+  if self.sampler.size then most = math.min(most, #self.points + self.sampler:size(self.space)) end
+  return most
+end
+
+function Study:__tostring()
+  local goals = {}
+  for i, each in ipairs(self.objectives) do goals[i] = each.direction .. " " .. each.path end
+  return ("study %s: %s over %s of %s, by %s%s"):format(self.name, table.concat(goals, ", "), table.concat(self.space.names, ", "),
+    self.recipe, self.sampler.name, self.stop and " with " .. self.stop.name or "")
+end
+
+return setmetatable(study, { __call = function(_, given) return study.new(given) end })

@@ -1,0 +1,173 @@
+-- supervisor.lua: the search that a person starts: worker processes on this machine, with its cores shared out among them, and the
+-- view of what they do. It does none of the work, so that it can be killed at any instant: its workers then end their trials
+-- with a checkpoint. A worker that is killed is started again; Ctrl-C ends all of them after a checkpoint.
+
+local child = require "exeunt.child"
+local core = require "exeunt.core"
+local file = require "exeunt.file"
+local json = require "exeunt.report.json"
+local options = require "exeunt.options"
+local signals = require "exeunt.signals"
+local studies = require "exeunt.search.study"
+local system = require "exeunt.system"
+local view = require "exeunt.search.view"
+
+local supervisor = {}
+
+local LOOK = 0.2                            -- seconds between two looks
+local RESTARTS = 20                         -- of killed workers, in all
+
+-- join(store, study, changed): the study's id in the store, where it is made if need be. One that is there with another space or
+-- objective is refused; one whose recipe has changed too, unless `changed`.
+function supervisor.join(store, study, changed)
+  local document = study:document()
+  local before = store:study(study.name)
+  if not before then
+    local ok, made = pcall(store.create, store, study.name, document)
+    if ok then return made end
+    before = store:study(study.name) or error(made, 0)          -- another search was first
+  end
+  local differing, edited = studies.changes(before.document, document)
+  if #differing > 0 then
+    core.raise("study %s was begun with something else: %s; put it back, or give the changed study another name", study.name,
+               table.concat(differing, ", "))
+  end
+  if edited and not changed then
+    core.raise("study %s: its recipe %s has changed since it was begun; put it back, give the study another name, or go on with --changed",
+               study.name, study.recipe)
+  end
+  return before.id, edited
+end
+
+-- -- The workers -------------------------------------------------------------------------------------------------------------
+
+local Search = {}
+Search.__index = Search
+
+function Search:start(slot)
+  local err = ("%s/%s/worker-%d.err"):format(self.runs, self.study.name, slot)
+  local argv = { system.program, "worker", self.address, self.study.name, "--slot", tostring(slot), "--threads",
+                 tostring(math.max(1, math.floor(self.threads / self.workers))), "--lease", tostring(self.lease),
+                 "--grace", tostring(self.grace), "--runs", self.runs }
+  for _, text in ipairs(self.study.file and { "--file", self.study.file } or {}) do argv[#argv + 1] = text end
+  for _, text in ipairs(self.given_trials and { "--trials", tostring(self.given_trials) } or {}) do argv[#argv + 1] = text end
+  if self.changed then argv[#argv + 1] = "--changed" end
+  self.running[slot] = { process = child.start { argv = argv, err = err, death = "TERM" }, err = err }
+end
+
+local function last_line(path)
+  local last
+  for line in file.read(path):gmatch "[^\n]+" do last = line end
+  return last and last:gsub("^exeunt: ", "") or "it said nothing"
+end
+
+-- A worker has ended: why, and whether another takes its place.
+function Search:ended(slot, code)
+  local worker = self.running[slot]
+  self.running[slot] = nil
+  worker.process:free()
+  if code == 0 or self.stopping then return end
+  if code > 128 and self.restarts < RESTARTS then
+    self.restarts = self.restarts + 1
+    self.view:say(("worker %d was killed by signal %d; another takes its place"):format(slot, code - 128))
+    return self:start(slot)
+  end
+  self.problem = ("worker %d: %s"):format(slot, last_line(worker.err))
+  self.view:say(self.problem)
+end
+
+-- Waits a little; sees which workers have ended. True while any runs.
+function Search:watch()
+  local waited = false
+  for slot = 1, self.workers do
+    local worker = self.running[slot]
+    if worker then
+      local code = worker.process:wait(waited and 0 or LOOK)
+      waited = true
+      if code then self:ended(slot, code) end
+    end
+  end
+  return next(self.running) ~= nil
+end
+
+function Search:refresh()
+  local list, counter = self.store:trials(self.id, self.counter)
+  for _, trial in ipairs(list) do self.trials[trial.number + 1] = trial end
+  self.counter = counter
+  self.view:update(self.trials)
+end
+
+function Search:stop()
+  if self.stopping then return end
+  self.stopping = true
+  self.view:say "ending the trials with a checkpoint ..."
+  for _, worker in pairs(self.running) do worker.process:signal "TERM" end
+end
+
+-- run{ study, store, address, workers = 1, threads = CPUs, runs = "runs", lease = 30, grace = 10, trials = as --trials said, changed }:
+-- searches until the study has no more to do; gives { trials, seconds, stopped = the signal's name or nil }.
+function supervisor.run(given)
+  local o = options.check("search", given, { study = options.required, store = options.required, address = options.required,
+    workers = 1, threads = core.C.ex_cpu_count(), runs = "runs", lease = 30, grace = 10, trials = options.optional, changed = false })
+  local self = setmetatable(o, Search)
+  self.given_trials, self.trials, self.running, self.restarts = o.trials, {}, {}, 0
+  if self.given_trials then self.study.trials = self.given_trials end
+  local edited
+  self.id, edited = supervisor.join(self.store, self.study, self.changed)
+  self.view = view.new { study = self.study, most = self.study:most(), workers = self.workers }
+  if edited then self.view:say(("study %s: goes on with a changed recipe"):format(self.study.name)) end
+  file.make_folder(self.runs .. "/" .. self.study.name)
+  local begun = core.C.ex_clock()
+  self:refresh()
+  for slot = 1, self.workers do self:start(slot) end
+  while self:watch() do
+    self:refresh()
+    if signals.requested() then self:stop() end
+  end
+  self:refresh()
+  self.view:finish(self.trials)
+  if self.problem and not self.stopping then core.raise("%s", self.problem) end
+  return { trials = self.trials, seconds = core.C.ex_clock() - begun, stopped = self.stopping and signals.requested() or nil }
+end
+
+-- -- What came of it ----------------------------------------------------------------------------------------------------------------
+
+local front = require "exeunt.search.front"
+
+local function entry(trial)
+  return { number = trial.number, params = trial.params, values = json.list { unpack(trial.values) }, run_dir = trial.run_dir }
+end
+
+-- document(study, found, address): the search's result for --json.
+function supervisor.document(study, found, address)
+  local counted = view.count(found.trials)
+  local doc = { study = study.name, store = address, trials = #found.trials, complete = counted.complete, stopped = counted.stopped,
+                paused = counted.paused, failed = counted.failed, running = counted.running, seconds = found.seconds, best = json.list() }
+  for i, trial in ipairs(front.of(found.trials, study.directions)) do doc.best[i] = entry(trial) end
+  return doc
+end
+
+supervisor.order = { "study", "store", "trials", "complete", "stopped", "paused", "failed", "running", "seconds", "best", "number", "values" }
+
+-- text(study, found): the same for a person.
+function supervisor.text(study, found)
+  local progress, shown = require "exeunt.report.progress", require("exeunt.search.worker").shown
+  local lines = { ("study %s: %d trial%s in %s (%s)"):format(study.name, #found.trials, #found.trials == 1 and "" or "s",
+                   progress.duration(found.seconds), view.states_text(view.count(found.trials))) }
+  local best = front.of(found.trials, study.directions)
+  if #best == 0 then
+    lines[2] = #study.constraints > 0 and "no complete trial keeps the constraints" or "no trial is complete"
+  elseif #study.directions == 1 then
+    lines[2] = ("best: trial %d, %s"):format(best[1].number, view.values_text(study, best[1]))
+    lines[3] = "  " .. shown(best[1].params)
+    lines[4] = "  " .. tostring(best[1].run_dir)
+  else
+    lines[2] = ("%d trials that no other beats in everything:"):format(#best)
+    for _, trial in ipairs(best) do
+      lines[#lines + 1] = ("  trial %d  %s  %s"):format(trial.number, view.values_text(study, trial), shown(trial.params))
+    end
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return supervisor

@@ -1,0 +1,174 @@
+-- view.lua: what a person sees of a search on standard error. On a terminal a block of lines that is drawn again and again: how
+-- far it is, the time left, the best so far, what each worker does, the last failures. Elsewhere a line for each trial that ends.
+-- It reads trials; it changes nothing.
+
+local core = require "exeunt.core"
+local front = require "exeunt.search.front"
+local progress = require "exeunt.report.progress"
+local shown = require("exeunt.search.worker").shown
+local term = require "exeunt.report.term"
+
+local View = {}
+View.__index = View
+
+local INTERVAL = 0.5                        -- seconds between two drawings
+local BAR = 24                              -- cells
+local FAILURES = 3                          -- lines
+
+local over = { complete = true, stopped = true, failed = true }
+
+-- new{ study, most = trials at most or math.huge, workers, stream, tty, width, clock }: the last four for tests.
+local function new(o)
+  local self = setmetatable(o, View)
+  self.stream = self.stream or io.stderr
+  if self.tty == nil then self.tty = term.is_tty(2) end
+  self.clock = self.clock or core.C.ex_clock
+  self.begun, self.last, self.lines, self.told = self.clock(), -math.huge, 0, {}
+  return self
+end
+
+local function values_text(study, trial)
+  local parts = {}
+  for i, each in ipairs(study.objectives) do
+    local x = trial.values and trial.values[i]
+    if x then parts[#parts + 1] = ("%s %.6g"):format(each.path, x) end
+  end
+  return table.concat(parts, "  ")
+end
+
+local function count(trials)
+  local n = { complete = 0, stopped = 0, failed = 0, running = 0, paused = 0, over = 0 }
+  for _, trial in ipairs(trials) do
+    n[trial.state] = n[trial.state] + 1
+    if over[trial.state] then n.over = n.over + 1 end
+  end
+  return n
+end
+
+-- "3 complete, 1 failed".
+local function states_text(n)
+  local parts = {}
+  for _, state in ipairs { "complete", "stopped", "paused", "failed", "running" } do
+    if n[state] > 0 then parts[#parts + 1] = ("%d %s"):format(n[state], state) end
+  end
+  return #parts > 0 and table.concat(parts, ", ") or "none begun yet"
+end
+
+-- Seconds that what is left of the trials will take, from how fast they ended since the start; nil where nobody can say.
+function View:left(n)
+  if self.most == math.huge or not self.first or n.over <= self.first then return nil end
+  return (self.clock() - self.begun) / (n.over - self.first) * math.max(0, self.most - n.over)
+end
+
+local function best_lines(study, trials)
+  local best = front.of(trials, study.directions)
+  if #best == 0 then return { "best    none yet" } end
+  if #study.directions > 1 then return { ("front   %d trials; the last of them %d: %s"):format(#best, best[#best].number,
+                                                                                values_text(study, best[#best])) } end
+  return { ("best    trial %d: %s  %s"):format(best[1].number, values_text(study, best[1]), shown(best[1].params)) }
+end
+
+local function running_lines(trials)
+  local list = {}
+  for _, trial in ipairs(trials) do
+    if trial.state == "running" then
+      local last = trial.steps and trial.steps[#trial.steps]
+      local at = not trial.params and "choosing a point" or not last and "begun" or ("step %d: %.6g"):format(last[1], last[2])
+      list[#list + 1] = { worker = tostring(trial.worker or "?"),
+                          text = ("trial %d  %s  %s"):format(trial.number, at, trial.params and shown(trial.params) or "") }
+    end
+  end
+  table.sort(list, function(a, b) return a.worker < b.worker end)
+  local lines = {}
+  for i, each in ipairs(list) do lines[i] = ("%s  %s"):format(each.worker, each.text) end
+  return lines
+end
+
+local function failure_lines(trials)
+  local failed = {}
+  for _, trial in ipairs(trials) do
+    if trial.state == "failed" then failed[#failed + 1] = trial end
+  end
+  table.sort(failed, function(a, b) return (a.finish or 0) > (b.finish or 0) end)
+  local lines = {}
+  for i = 1, math.min(FAILURES, #failed) do
+    lines[i] = ("failed  trial %d: %s"):format(failed[i].number, (tostring(failed[i].error):gsub("%c", " ")))
+  end
+  return lines
+end
+
+-- block(trials): the lines of the live view.
+function View:block(trials)
+  local n = count(trials)
+  local total = self.most < math.huge and self.most or nil
+  local share = total and total > 0 and math.min(1, n.over / total) or 0
+  local head = { "study " .. self.study.name }
+  if total then head[2] = "[" .. ("="):rep(math.floor(share * BAR)) .. (" "):rep(BAR - math.floor(share * BAR)) .. "]" end
+  head[#head + 1] = total and ("%d/%d trials"):format(n.over, total) or ("%d trials"):format(n.over)
+  head[#head + 1] = progress.duration(self.clock() - self.begun)
+  local left = self:left(n)
+  if left then head[#head + 1] = "about " .. progress.duration(left) .. " left" end
+  local lines = { table.concat(head, "  "), "trials  " .. states_text(n) }
+  for _, more in ipairs { best_lines(self.study, trials), running_lines(trials), failure_lines(trials) } do
+    for _, line in ipairs(more) do lines[#lines + 1] = line end
+  end
+  return lines
+end
+
+-- Writes the block over the one before it.
+function View:draw(trials)
+  local width, out = self.width or term.columns(2), {}
+  if self.lines > 0 then out[1] = ("\27[%dA\r\27[J"):format(self.lines) end
+  local lines = self:block(trials)
+  for _, line in ipairs(lines) do out[#out + 1] = line:sub(1, width - 1) .. "\n" end
+  self.lines = #lines
+  self.stream:write(table.concat(out))
+  self.stream:flush()
+end
+
+-- A line for each trial that has ended since the last call.
+function View:tell(trials)
+  local ended = {}
+  for _, trial in ipairs(trials) do
+    if over[trial.state] and not self.told[trial.number] then ended[#ended + 1] = trial end
+  end
+  table.sort(ended, function(a, b) return (a.finish or 0) < (b.finish or 0) end)
+  for _, trial in ipairs(ended) do
+    self.told[trial.number] = true
+    local text = trial.state == "failed" and tostring(trial.error) or values_text(self.study, trial)
+    local best = front.of(trials, self.study.directions)
+    local praise = #self.study.directions == 1 and best[1] == trial and "  (best so far)" or ""
+    self.stream:write(("trial %d  %s  %s  %s%s\n"):format(trial.number, trial.state, text, trial.params and shown(trial.params) or "", praise))
+  end
+  self.stream:flush()
+end
+
+-- update(trials): shows them where it is time to. The first call notes what was there before.
+function View:update(trials)
+  if not self.first then
+    self.first = count(trials).over
+    for _, trial in ipairs(trials) do
+      if over[trial.state] then self.told[trial.number] = true end
+    end
+  end
+  if not self.tty then return self:tell(trials) end
+  if self.clock() - self.last < INTERVAL then return end
+  self.last = self.clock()
+  self:draw(trials)
+end
+
+-- say(text): a line that stays, above the block.
+function View:say(text)
+  if self.lines > 0 then self.stream:write(("\27[%dA\r\27[J"):format(self.lines)) end
+  self.lines = 0
+  self.stream:write(text, "\n")
+  self.stream:flush()
+end
+
+-- finish(trials): the last state of things.
+function View:finish(trials)
+  self.last = -math.huge
+  self:update(trials)
+end
+
+return { new = new, values_text = values_text, count = count, states_text = states_text }

@@ -1,0 +1,251 @@
+-- worker.lua: the loop that a search consists of: claim a trial, suggest its point, run it (attempt.lua), keep what came of it,
+-- until there is nothing more to do. Any number of workers share a study through its store; none knows of the others. All that
+-- it holds can be lost: what it had claimed is taken up by another when the lease runs out, from the run's last checkpoint.
+--
+-- What a sampler sees for trial n: with `lag = L` the trials up to n - L, all finished (n is not claimed before); otherwise those
+-- that had finished when n was claimed (its `seen`), and those of a lower number as running. So the same record gives the same
+-- point, whenever it is asked.
+
+local attempt = require "exeunt.search.attempt"
+local child = require "exeunt.child"
+local core = require "exeunt.core"
+local json = require "exeunt.report.json"
+local options = require "exeunt.options"
+local signals = require "exeunt.signals"
+
+local Worker = {}
+Worker.__index = Worker
+
+local IDLE = 0.2                            -- seconds between two looks for something to do
+local PATIENCE = 2                          -- seconds for which points that others are just choosing are waited for
+
+-- new{ store, id (of the study there), study, name, runs = folder of the runs, threads, lease, grace (seconds), say = function(text) }
+local function new(given)
+  local o = options.check("worker", given, { store = options.required, id = options.required, study = options.required,
+    name = options.required, runs = "runs", threads = options.optional, lease = 30, grace = 10, say = function() end })
+  local self = setmetatable(o, Worker)
+  self.trials, self.cache, self.claimed = {}, {}, nil
+  return self
+end
+
+-- -- What is known of the trials -------------------------------------------------------------------------------------------
+
+-- Takes in what has changed in the store.
+function Worker:refresh()
+  local list, counter = self.store:trials(self.id, self.counter)
+  for _, trial in ipairs(list) do self.trials[trial.number + 1] = trial end
+  self.counter = counter
+end
+
+local over = { complete = true, stopped = true, failed = true }
+
+-- The number of the first trial that is not finished.
+local function first_open(trials)
+  for i, trial in ipairs(trials) do
+    if not over[trial.state] then return i - 1 end
+  end
+  return #trials
+end
+
+-- Whether the budget of seconds or of epochs is used up.
+function Worker:spent()
+  local study, seconds, epochs = self.study, 0, 0
+  for _, trial in ipairs(self.trials) do
+    local last = trial.steps and trial.steps[#trial.steps]
+    seconds, epochs = seconds + (trial.seconds or 0), epochs + (last and last[1] or 0)
+  end
+  return study.seconds and seconds >= study.seconds or study.epochs and epochs >= study.epochs or false
+end
+
+-- How many trials may have been begun by now.
+function Worker:limit()
+  if self:spent() then return #self.trials end
+  local limit = self.study:most()
+  if self.study.lag then limit = math.min(limit, first_open(self.trials) + self.study.lag) end
+  if self.study.sampler.name == "function" and #self.trials >= #self.study.points then    -- only such a one can say that it has no more
+    limit = math.min(limit, self:suggest { number = #self.trials, seen = math.huge } and #self.trials + 1 or #self.trials)
+  end
+  return limit
+end
+
+-- The number of a paused trial to go on with: one that was interrupted, else what the stopper wants.
+function Worker:paused()
+  local stop = self.study.stop
+  for _, trial in ipairs(self.trials) do
+    if trial.state == "paused" and (not stop or trial.attributes and trial.attributes.interrupted) then return trial.number end
+  end
+  return stop and stop:promote(self.trials, self.study.directions[1]) or nil
+end
+
+-- -- The point ----------------------------------------------------------------------------------------------------------------
+
+local function as_running(trial) return { number = trial.number, state = "running", params = trial.params } end
+
+-- The trials that the sampler sees for this one.
+function Worker:view(trial)
+  local list = {}
+  local lag = self.study.lag
+  for _, other in ipairs(self.trials) do
+    if other.number >= trial.number then break end
+    if lag then
+      if other.number <= trial.number - lag then list[#list + 1] = other end
+    elseif other.params then
+      list[#list + 1] = other.finish and other.finish <= trial.seen and other or as_running(other)
+    end
+  end
+  return list
+end
+
+-- Waits a little for the points of the trials before this one, which others are choosing.
+function Worker:await_points(trial)
+  local until_then = core.C.ex_clock() + PATIENCE
+  repeat
+    self:refresh()
+    local missing = false
+    for i = 1, trial.number do missing = missing or self.trials[i] and not self.trials[i].params end
+    if not missing then return end
+    child.sleep(0.02)
+  until core.C.ex_clock() > until_then
+end
+
+-- suggest(trial): a point, or nil where there are no more.
+function Worker:suggest(trial)
+  local study = self.study
+  local point = study.points[trial.number + 1]
+  if point then return json.plain(point) end
+  local params = study.sampler:suggest {
+    space = study.space, seed = study.seed, number = trial.number - #study.points, directions = study.directions,
+    trials = study.sampler.independent and {} or self:view(trial), cache = self.cache,
+  }
+  if params == nil then return nil end
+  local ok, why = pcall(study.space.check, study.space, params)
+  if not ok then core.raise("sampler %s: %s", study.sampler.name, tostring(why)) end
+  return params
+end
+
+-- Gives the claimed trial its point; false where there is none to give.
+function Worker:propose(trial)
+  if not self.study.sampler.independent and not self.study.lag then self:await_points(trial) end
+  local ok, params = pcall(self.suggest, self, trial)
+  if not ok then
+    self.store:renew(trial, 0)              -- whoever puts the sampler right goes on with it
+    error(params, 0)
+  end
+  if params == nil then
+    self.store:finish(trial, { state = "failed", error = "the sampler has no more points" })
+    return false
+  end
+  self.store:propose(trial, params, self.study.space:key(params))
+  trial.params = params
+  return true
+end
+
+-- -- A trial ----------------------------------------------------------------------------------------------------------------------
+
+-- Keeps a step, and says what the stopper makes of it: nil (go on), "stopped" or "paused".
+function Worker:on_step(trial, step, value)
+  local known = trial.steps[#trial.steps]
+  if not known or known[1] < step then
+    self.store:report(trial, step, value)
+    trial.steps[#trial.steps + 1] = { step, value }
+  end
+  local stop = self.study.stop
+  if not stop then return nil end
+  self:refresh()
+  self.trials[trial.number + 1] = trial
+  local verdict = stop:decide { trial = trial, trials = self.trials, step = step, value = value, direction = self.study.directions[1] }
+  if verdict == "go" and trial.step_limit and step >= trial.step_limit then verdict = "pause" end
+  return verdict == "stop" and "stopped" or verdict == "pause" and "paused" or nil
+end
+
+-- Renews the lease in time; "interrupted" where this process is to end, "lost" where the trial is another worker's now.
+function Worker:look(trial)
+  local now = core.C.ex_clock()
+  if now - self.renewed > self.lease / 3 then
+    if not self.store:renew(trial, self.lease) then return "lost" end
+    self.renewed = now
+  end
+  return signals.requested() and "interrupted" or nil
+end
+
+-- The step up to which the stopper has answered for a trial that is taken up again; nil: for none.
+local function answered(trial, promoted)
+  local n = #trial.steps
+  if not promoted then n = n - 1 end        -- its worker died, perhaps before it had asked about the last
+  return trial.steps[n] and trial.steps[n][1] or nil
+end
+
+local function kept(trial, outcome)
+  local last = trial.steps[#trial.steps]
+  local values = outcome.values
+  if outcome.state == "stopped" and last then values = { last[2] } end
+  local interrupted = outcome.state == "interrupted"
+  return { state = interrupted and "paused" or outcome.state, values = values, constraints = outcome.constraints, error = outcome.error,
+           seconds = outcome.seconds, run_dir = outcome.folder,
+           attributes = { interrupted = interrupted or nil, recipe_sha256 = outcome.digest } }
+end
+
+local function shown(params)
+  local parts = {}
+  for _, name in ipairs(options.sorted_keys(params)) do
+    local x = params[name]
+    parts[#parts + 1] = name .. "=" .. (type(x) == "number" and ("%.4g"):format(x) or json.encode(x):gsub('"', ""))
+  end
+  return table.concat(parts, " ")
+end
+
+-- Runs the claimed trial and keeps its outcome.
+function Worker:work(trial, promoted)
+  trial.steps = trial.steps or {}
+  trial.step_limit = self.study.stop and self.study.stop:limit(trial) or nil
+  self.renewed = core.C.ex_clock()
+  self.say(("trial %d: %s%s"):format(trial.number, shown(trial.params), trial.attempts and trial.attempts > 1 and " (taken up again)" or ""))
+  local outcome = attempt.run {
+    study = self.study, params = trial.params, folder = ("%s/%s/%04d"):format(self.runs, self.study.name, trial.number),
+    threads = self.threads, grace = self.grace, before = trial.seconds or 0, last_step = answered(trial, promoted),
+    on_step = function(step, value) return self:on_step(trial, step, value) end, look = function() return self:look(trial) end,
+  }
+  outcome.digest = self.study.digest
+  if outcome.state ~= "lost" then self.store:finish(trial, kept(trial, outcome)) end
+  local values = {}
+  for i, x in ipairs(outcome.values or {}) do values[i] = ("%.6g"):format(x) end
+  self.say(("trial %d: %s %s(%.1f s)"):format(trial.number, outcome.state, outcome.error and "- " .. outcome.error .. " "
+           or #values > 0 and table.concat(values, " ") .. " " or "", outcome.seconds))
+end
+
+-- -- The loop -----------------------------------------------------------------------------------------------------------------------
+
+-- Claims a trial: it, and whether it is one that waited; nil where there is none now.
+function Worker:claim()
+  self:refresh()
+  local promote, limit = self:paused(), self:limit()
+  local trial = self.store:claim(self.id, { worker = self.name, lease = self.lease, retries = self.study.retries, promote = promote,
+                                            limit = limit < math.huge and limit or nil })
+  return trial, trial ~= nil and trial.number == promote
+end
+
+-- Whether somebody is at work: what they finish, or leave unfinished, may make more to do.
+function Worker:others_work()
+  self:refresh()
+  for _, trial in ipairs(self.trials) do
+    if trial.state == "running" then return true end
+  end
+  return false
+end
+
+-- run(): until the study has no more to do ("done") or a signal came ("interrupted").
+function Worker:run()
+  while not signals.requested() do
+    local trial, promoted = self:claim()
+    if trial then
+      if trial.params or self:propose(trial) then self:work(trial, promoted) end
+    elseif self:others_work() then
+      child.sleep(IDLE)
+    else
+      return "done"
+    end
+  end
+  return "interrupted"
+end
+
+return { new = new, shown = shown }

@@ -1,0 +1,192 @@
+-- What a search survives: its processes killed at random instants, recipes that go wrong or change, two searches at once. After
+-- each of them every trial that had finished is there unchanged, none is there twice, and the study ends complete.
+-- EXEUNT_INSTANTS: how many instants (10; the full form is 100). EXEUNT_FAULT_SEED: which.
+
+local lu = require "luaunit"
+local child = require "exeunt.child"
+local file = require "exeunt.file"
+local json = require "exeunt.report.json"
+local search = dofile "tests/support/search.lua"
+
+local INSTANTS = tonumber(os.getenv "EXEUNT_INSTANTS" or "10")
+
+TestFaults = {}
+
+function TestFaults:setUp() self.path = search.place() end
+function TestFaults:tearDown() search.remove(self.path) end
+
+-- -- Killed at random instants ----------------------------------------------------------------------------------------
+
+local over = { complete = true, stopped = true, failed = true }
+
+-- What must never change again of the finished trials, by number.
+local function finished(path)
+  local found = {}
+  for _, trial in ipairs(search.trials(path)) do
+    if over[trial.state] then found[trial.number] = json.encode { trial.state, trial.params, trial.values or {}, trial.finish } end
+  end
+  return found
+end
+
+local function assert_kept(before, path)
+  local now = finished(path)
+  for number, text in pairs(before) do lu.assertEquals(now[number], text, "trial " .. number) end
+  return now
+end
+
+-- The processes whose parent is `pid`.
+local function children(pid)
+  local list, task = {}, io.open(("/proc/%d/task/%d/children"):format(pid, pid))
+  if not task then return list end
+  for number in (task:read "*a"):gmatch "%d+" do list[#list + 1] = tonumber(number) end
+  task:close()
+  return list
+end
+
+local function kill(pid) os.execute(("kill -9 %d 2>/dev/null"):format(pid)) end
+
+-- Waits until no process works in the folder: each worker holds its study's folder by its arguments.
+local function settle(pids)
+  for _ = 1, 200 do
+    local alive = false
+    for _, pid in ipairs(pids) do alive = alive or file.kind(("/proc/%d"):format(pid)) ~= nil end
+    if not alive then return end
+    child.sleep(0.05)
+  end
+end
+
+-- Numbers 0, 1, ... without a gap, finish orders 1, 2, ..., and points that a whole search would have tried.
+local function assert_whole(path, count, reference)
+  local trials, orders = search.trials(path), {}
+  lu.assertEquals(#trials, count)
+  for i, trial in ipairs(trials) do
+    lu.assertEquals(trial.number, i - 1)
+    lu.assertEquals({ trial.number, trial.state, trial.error }, { i - 1, "complete", nil })
+    orders[#orders + 1] = trial.finish
+    if reference then lu.assertEquals({ trial.params, trial.values }, { reference[i].params, reference[i].values }) end
+  end
+  table.sort(orders)
+  for i, order in ipairs(orders) do lu.assertEquals(order, i) end
+end
+
+-- A search of so many trials that is killed INSTANTS times: the search itself, or one of its workers.
+function TestFaults:test_killed_at_random_instants()
+  local count = INSTANTS * 2
+  search.study(self.path, ('sampler = "random", trials = %d, retries = 1000'):format(count))
+  local whole = search.place()
+  search.study(whole, ('sampler = "random", trials = %d'):format(count))
+  lu.assertEquals((search.run(whole, "--workers 2")), 0)
+  local reference = search.trials(whole)
+  search.remove(whole)
+
+  math.randomseed(tonumber(os.getenv "EXEUNT_FAULT_SEED" or "7"))
+  local before, killed = {}, { search = 0, worker = 0 }
+  for instant = 1, INSTANTS do
+    local run = search.begin(self.path, "--workers 2")
+    run:wait(0.05 + math.random() * 0.5)
+    local workers = children(run.pid)
+    if instant % 2 == 0 and #workers > 0 then
+      killed.worker = killed.worker + 1
+      kill(workers[math.random(#workers)])
+      run:wait(math.random() * 0.3)
+      workers = children(run.pid)
+    end
+    killed.search = killed.search + 1
+    kill(run.pid)
+    settle(workers)
+    run:free()
+    before = assert_kept(before, self.path)
+  end
+  lu.assertTrue(killed.search == INSTANTS and killed.worker > 0)
+  local code, _, err = search.run(self.path, "--workers 2")
+  lu.assertEquals(code, 0, err)
+  assert_kept(before, self.path)
+  assert_whole(self.path, count, reference)
+end
+
+function TestFaults:test_ended_by_a_signal_it_goes_on()
+  search.study(self.path, 'sampler = "random", trials = 4, fixed = { steps = 20 }')
+  local run = search.begin(self.path, "--workers 2")
+  while #search.trials(self.path) == 0 do child.sleep(0.05) end
+  run:signal "TERM"
+  lu.assertEquals(run:wait(60), 143)
+  run:free()
+  lu.assertStrContains(file.read(self.path .. "/stderr"), "the same command goes on")
+  for _, trial in ipairs(search.trials(self.path)) do lu.assertNotEquals(trial.state, "running") end
+  lu.assertEquals((search.run(self.path, "--workers 2")), 0)
+  assert_whole(self.path, 4)
+  for _, trial in ipairs(search.trials(self.path)) do lu.assertEquals(trial.attempts, 1) end
+end
+
+-- -- Recipes that go wrong -----------------------------------------------------------------------------------------------
+
+-- The one trial of a study whose recipe has that fault.
+function TestFaults:with_fault(fault, more)
+  search.study(self.path, ('sampler = "random", trials = 1, fixed = { fault = "%s" }, %s'):format(fault, more or ""))
+  local code, _, err = search.run(self.path)
+  lu.assertEquals(code, 1, err)
+  lu.assertStrContains(err, "every trial failed")
+  local trials = search.trials(self.path)
+  lu.assertEquals({ #trials, trials[1].state }, { 1, "failed" })
+  return trials[1].error
+end
+
+function TestFaults:test_an_error() lu.assertStrContains(self:with_fault "error", "a fault of the recipe") end
+function TestFaults:test_a_kill() lu.assertStrContains(self:with_fault "kill", "killed by signal 9") end
+function TestFaults:test_nan() lu.assertEquals(self:with_fault "nan", "its result has loss = NaN") end
+function TestFaults:test_no_metric() lu.assertEquals(self:with_fault "none", "its result has no loss") end
+
+function TestFaults:test_a_recipe_that_hangs()
+  lu.assertStrContains(self:with_fault("hang", "trial_seconds = 0.5"), "longer than trial_seconds = 0.5")
+end
+
+function TestFaults:test_a_fault_costs_one_trial()
+  search.study(self.path, "sampler = ex.sampler.grid()", '{ fault = ex.choice { "", "error", "kill" } }')
+  local code, out, err = search.run(self.path)
+  lu.assertEquals(code, 0, err)
+  lu.assertStrContains(out, "1 complete, 2 failed")
+  local states = {}
+  for i, trial in ipairs(search.trials(self.path)) do states[i] = trial.state end
+  table.sort(states)
+  lu.assertEquals(states, { "complete", "failed", "failed" })
+end
+
+-- -- Changes and company ----------------------------------------------------------------------------------------------------
+
+function TestFaults:test_a_recipe_edited_between_two_runs()
+  search.study(self.path, 'sampler = "random", trials = 2')
+  lu.assertEquals((search.run(self.path)), 0)
+  search.study(self.path, 'sampler = "random", trials = 3')
+  file.write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited\n")
+  local code, _, err = search.run(self.path)
+  lu.assertEquals(code, 1)
+  lu.assertStrContains(err, "its recipe bowl.lua has changed since it was begun")
+  lu.assertEquals(#search.trials(self.path), 2)
+  code, _, err = search.run(self.path, "--changed")
+  lu.assertEquals(code, 0, err)
+  lu.assertStrContains(err, "goes on with a changed recipe")
+  local trials = search.trials(self.path)
+  lu.assertEquals(#trials, 3)
+  lu.assertNotEquals(trials[3].attributes.recipe_sha256, trials[1].attributes.recipe_sha256)
+end
+
+function TestFaults:test_a_study_changed_between_two_runs()
+  search.study(self.path, 'sampler = "random", trials = 1')
+  lu.assertEquals((search.run(self.path)), 0)
+  search.study(self.path, 'sampler = "random", trials = 1', "{ x = ex.uniform(-3, 2) }")
+  local code, _, err = search.run(self.path)
+  lu.assertEquals(code, 1)
+  lu.assertStrContains(err, "was begun with something else: the space")
+end
+
+function TestFaults:test_two_searches_share_a_study()
+  search.study(self.path, 'sampler = "random", trials = 8')
+  local first = search.begin(self.path)
+  local code, _, err = search.run(self.path)
+  lu.assertEquals(code, 0, err)
+  lu.assertEquals(first:wait(60), 0)
+  first:free()
+  assert_whole(self.path, 8)
+end
+
+os.exit(lu.LuaUnit.run())
