@@ -120,11 +120,19 @@ static void forget_rows(ex_rows *rows) {
     rows->cells = rows->size = 0;
 }
 
+/* Does the file still have its name? Else what is written to it would be lost, unnoticed. */
+static ex_status check_place(sqlite_store *s) {
+    int moved = 0;
+    if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || !moved) return EX_OK;
+    return ex_store_fail(&s->base, EX_STORE_OTHER, "it was removed or replaced while it was in use: start again");
+}
+
 static ex_status sqlite_execute(ex_store *base, ex_rows *rows, const char *sql, int32_t n, const char *const *parameter) {
     sqlite_store *s = (sqlite_store *)base;
     sqlite3_stmt *statement = prepared(s, sql);
     if (!statement) return EX_FAILED;
     ex_status status = bind(s, statement, n, parameter);
+    if (status == EX_OK && strncmp(sql, "BEGIN", 5) == 0) status = check_place(s);
     int tries = 0;
     while (status == EX_OK) {
         rows->columns = sqlite3_column_count(statement);

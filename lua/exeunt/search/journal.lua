@@ -44,6 +44,14 @@ function Journal:last()
   return found
 end
 
+-- lines() -> list of its lines, without their ends. Raises where there is no journal.
+function Journal:lines()
+  if not file.kind(self.path) then core.raise("%s: its journal %s is not there", self.file, self.path) end
+  local list = {}
+  for line in file.read(self.path):gmatch "[^\n]+" do list[#list + 1] = line end
+  return list
+end
+
 -- What to do about a damaged file.
 function Journal:advice()
   if not file.kind(self.path) then return ("; its journal %s is not there: go back to a copy of it"):format(self.path) end

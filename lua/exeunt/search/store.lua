@@ -11,6 +11,7 @@ local file = require "exeunt.file"
 local json = require "exeunt.report.json"
 local options = require "exeunt.options"
 local schema = require "exeunt.search.schema"
+local events = require "exeunt.search.events"
 local Database = require "exeunt.search.database"
 local Journal = require "exeunt.search.journal"
 
@@ -32,12 +33,21 @@ function Store.open(address)
   return self
 end
 
+-- Files that are looked through when they are opened: 20 ms for 10,000 trials.
+local LOOKED_THROUGH = 64e6
+
+local function small_enough(path) return (file.stat(path)) <= LOOKED_THROUGH end
+
 -- Opens the database, checks it against its journal and brings its schema up to date; advice where it is damaged.
 function Store:connect(address)
   local ok, message = pcall(function()
     local tail = self.journal and self.journal:last()
     self.db = Database.open(address)
-    if self.journal then self.journal:check(self.db, tail) end
+    if self.journal then
+      local said = small_enough(address) and self.db:first "PRAGMA quick_check(1)" or "ok"
+      if said ~= "ok" then core.raise("%s: it is damaged (%s)", address, (said:match "[^\n]*$")) end
+      self.journal:check(self.db, tail)
+    end
     schema.prepare(self.db)
   end)
   if ok then
@@ -117,19 +127,25 @@ function Store:study(name)
   return row and study_of(row)
 end
 
+-- Within a transaction: the id for a new study, which nobody else gets.
+function Store:new_id()
+  if self.db.server then self.db:execute "SELECT version FROM exeunt_store FOR UPDATE" end
+  return tonumber((self.db:first "SELECT COALESCE(MAX(id), 0) + 1 FROM studies"))
+end
+
 -- create(name, document) -> the new study's id. One that is there with the same document is as good as new; with another
 -- document it is an error.
 function Store:create(name, document)
   if type(name) ~= "string" or name == "" or name:find "%c" then core.raise("store: a study's name must be a text in one line") end
   local text = json.encode(json.checked(document, "study " .. name), nil, "study " .. name)
   return self:write(true, function(_, emit)
-    if self.db.server then self.db:execute "SELECT version FROM exeunt_store FOR UPDATE" end
-    local id, there = self.db:first("SELECT id, document FROM studies WHERE name = $1", name)
-    if id and there == text then return tonumber(id) end
-    if id then core.raise("%s: there is a study '%s' already, and it is another one", self.name, name) end
-    id = tonumber((self.db:first "SELECT COALESCE(MAX(id), 0) + 1 FROM studies"))
-    self.db:execute(("INSERT INTO studies VALUES ($1, $2, $3, %s, 0, 0, 0)"):format(self.db.time), id, name, text)
-    emit { event = "study", study = id, name = name, document = document }
+    local id = self:new_id()
+    local old, there = self.db:first("SELECT id, document FROM studies WHERE name = $1", name)
+    if old and there == text then return tonumber(old) end
+    if old then core.raise("%s: there is a study '%s' already, and it is another one", self.name, name) end
+    local created = self.db:first(("INSERT INTO studies VALUES ($1, $2, $3, %s, 0, 0, 0) RETURNING created"):format(self.db.time),
+                                  id, name, text)
+    emit { event = "study", study = id, name = name, document = document, created = tonumber(created) }
     return id
   end)
 end
@@ -182,12 +198,10 @@ end
 -- Within a transaction: takes hold of the study, so that those who change it come one after the other -> the number of its
 -- next new trial, of those that finished, and this transaction's change counter.
 function Store:hold(id)
-  local next_number, finished, change = self.db:first("SELECT next, finished, change FROM studies WHERE id = $1"
-    .. (self.db.server and " FOR UPDATE" or ""), id)
+  local next_number, finished, change = self.db:first("UPDATE studies SET change = change + 1 WHERE id = $1 "
+    .. "RETURNING next, finished, change", id)
   if not next_number then core.raise("%s: there is no study with the id %s", self.name, tostring(id)) end
-  change = tonumber(change) + 1
-  self.db:execute("UPDATE studies SET change = $1 WHERE id = $2", change, id)
-  return tonumber(next_number), tonumber(finished), change
+  return tonumber(next_number), tonumber(finished), tonumber(change)
 end
 
 -- What names a claim: no two are the same, in any process.
@@ -206,12 +220,21 @@ function Store:dead(id)
   return tonumber(number), tonumber(attempts)
 end
 
--- Within a transaction: makes a new trial -> its number.
-function Store:append(id, number, finished, worker, change)
+-- Within a transaction: a new trial, claimed.
+function Store:append(id, number, finished, change, claim, o)
   self.db:execute("UPDATE studies SET next = $2 WHERE id = $1", id, number + 1)
-  self.db:execute("INSERT INTO trials (study, number, state, seen, worker, attempts, change) VALUES ($1, $2, 'running', $3, $4, 1, $5)",
-                  id, number, finished, worker, change)
-  return number, 1
+  self.db:execute(("INSERT INTO trials (study, number, state, seen, worker, attempts, change, claim, lease, lease_length) VALUES "
+    .. "($1, $2, 'running', $3, $4, 1, $5, $6, %s + CAST($7 AS DOUBLE PRECISION), $7)"):format(self.db.clock), id, number, finished,
+    o.worker, change, claim, o.lease)
+  return { study = id, number = number, state = "running", seen = finished, worker = o.worker, attempts = 1, steps = {} }
+end
+
+-- Within a transaction: a trial that is there already, claimed.
+function Store:take(id, number, attempts, change, claim, o)
+  self.db:execute(("UPDATE trials SET state = 'running', worker = $3, attempts = $4, change = $5, claim = $6, lease = %s + "
+    .. "CAST($7 AS DOUBLE PRECISION), lease_length = $7 WHERE study = $1 AND number = $2"):format(self.db.clock), id, number, o.worker,
+    attempts, change, claim, o.lease)
+  return self:trial(id, number)
 end
 
 -- One transaction of claim: the trial; or nil and how many are running elsewhere; or false where a dead trial had too many
@@ -231,16 +254,11 @@ function Store:try_claim(id, claim, o, again, emit)
     number, attempts = self.db:first("SELECT number, attempts FROM trials WHERE study = $1 AND number = $2 AND state = 'paused'",
                                      id, o.promote)
   end
-  if not number then
-    if next_number >= o.limit then
-      return nil, tonumber((self.db:first("SELECT COUNT(*) FROM trials WHERE study = $1 AND state = 'running'", id)))
-    end
-    number, attempts = self:append(id, next_number, finished, o.worker, change)
+  if not number and next_number >= o.limit then
+    return nil, tonumber((self.db:first("SELECT COUNT(*) FROM trials WHERE study = $1 AND state = 'running'", id)))
   end
-  self.db:execute(("UPDATE trials SET state = 'running', worker = $3, attempts = $4, change = $5, claim = $6, lease = %s + "
-    .. "CAST($7 AS DOUBLE PRECISION), lease_length = $7 WHERE study = $1 AND number = $2"):format(self.db.clock), id, number, o.worker,
-    attempts, change, claim, o.lease)
-  local trial = self:trial(id, number)
+  local trial = number and self:take(id, number, attempts, change, claim, o)
+    or self:append(id, next_number, finished, change, claim, o)
   emit { event = "claim", study = id, number = trial.number, state = "running", seen = trial.seen, worker = trial.worker,
          attempts = trial.attempts }
   return trial
@@ -252,7 +270,8 @@ end
 function Store:claim(id, given)
   local o = options.check("store.claim", given, { worker = options.required, lease = 60, limit = math.huge, retries = 3,
                                                   promote = options.optional })
-  local claim, trial, running = self:new_claim(), nil, nil
+  local claim = self:new_claim()
+  local trial, running
   repeat
     trial, running = self:write(false, function(again, emit) return self:try_claim(id, claim, o, again, emit) end)
   until trial ~= false
@@ -263,9 +282,10 @@ end
 -- Within a transaction: is this trial still who claimed it? One that nobody claimed in this process (from trial() or trials())
 -- is as long as it runs.
 function Store:holds(trial)
-  local state, claim = self.db:first("SELECT state, claim FROM trials WHERE study = $1 AND number = $2", trial.study, trial.number)
+  local state, claim, params = self.db:first("SELECT state, claim, params FROM trials WHERE study = $1 AND number = $2", trial.study,
+                                             trial.number)
   if not state then core.raise("%s: the study has no trial %s", self.name, tostring(trial.number)) end
-  return state == "running" and (not trial.claim or trial.claim == claim), state, claim
+  return state == "running" and (not trial.claim or trial.claim == claim), state, claim, params
 end
 
 -- propose(trial, params[, key]) -> true, or false where it is no longer this worker's. Sets the params of a claimed trial
@@ -274,8 +294,8 @@ function Store:propose(trial, params, key)
   local text = json.encode(json.checked(params, "params"), nil, "params")
   local done = self:write(false, function(_, emit)
     local _, _, change = self:hold(trial.study)
-    if not self:holds(trial) then return false end
-    local there = self.db:first("SELECT params FROM trials WHERE study = $1 AND number = $2", trial.study, trial.number)
+    local holds, _, _, there = self:holds(trial)
+    if not holds then return false end
     if there == text then return true end
     if there then core.raise("%s: trial %d has params already: %s", self.name, trial.number, there) end
     self.db:execute("UPDATE trials SET params = $3, point = $4, change = $5 WHERE study = $1 AND number = $2", trial.study, trial.number,
@@ -308,7 +328,8 @@ function Store:report(trial, step, value)
   return self:write(false, function(_, emit)
     local _, _, change = self:hold(trial.study)
     if not self:holds(trial) then return false end
-    if self.db:first("SELECT 1 FROM steps WHERE study = $1 AND number = $2 AND step = $3", trial.study, trial.number, step) then return true end
+    local there = self.db:first("SELECT 1 FROM steps WHERE study = $1 AND number = $2 AND step = $3", trial.study, trial.number, step)
+    if there then return true end
     self.db:execute("INSERT INTO steps VALUES ($1, $2, $3, $4)", trial.study, trial.number, step, finite and json.number(value) or nil)
     self.db:execute("UPDATE trials SET change = $3 WHERE study = $1 AND number = $2", trial.study, trial.number, change)
     emit { event = "report", study = trial.study, number = trial.number, step = step, value = value }
@@ -327,8 +348,7 @@ end
 
 -- Within a transaction: the trial has finished, with these fields.
 function Store:settle(id, number, change, fields, emit)
-  self.db:execute("UPDATE studies SET finished = finished + 1 WHERE id = $1", id)
-  local finish = tonumber((self.db:first("SELECT finished FROM studies WHERE id = $1", id)))
+  local finish = tonumber((self.db:first("UPDATE studies SET finished = finished + 1 WHERE id = $1 RETURNING finished", id)))
   self.db:execute([[UPDATE trials SET state = $3, finish = $4, "values" = $5, constraints = $6, error = $7, seconds = $8, run_dir = $9,
     attributes = $10, change = $11, lease = NULL, lease_length = NULL WHERE study = $1 AND number = $2]], id, number, fields.state, finish,
     list_text(fields.values, "values"), list_text(fields.constraints, "constraints"), fields.error,
@@ -342,7 +362,7 @@ end
 
 -- finish(trial, { state, values, constraints, error, seconds, run_dir, attributes }) -> true, or false where the trial had
 -- finished already or is no longer this worker's: then nothing changes. The state "paused" is no finish: it releases the
--- claim until the trial is promoted. A trial that took a second or more is on the disk when this returns.
+-- claim until the trial is promoted, and keeps run_dir and seconds. A trial that took a second or more is on the disk when this returns.
 function Store:finish(trial, given)
   local o = options.check("store.finish", given, { state = options.required, values = options.optional, constraints = options.optional,
     error = options.optional, seconds = options.optional, run_dir = options.optional, attributes = options.optional })
@@ -359,9 +379,9 @@ function Store:finish(trial, given)
       self:settle(trial.study, trial.number, change, o, emit)
       return true
     end
-    self.db:execute([[UPDATE trials SET state = 'paused', run_dir = $3, change = $4, lease = NULL, lease_length = NULL
-      WHERE study = $1 AND number = $2]], trial.study, trial.number, o.run_dir, change)
-    emit { event = "pause", study = trial.study, number = trial.number, state = "paused", run_dir = o.run_dir }
+    self.db:execute([[UPDATE trials SET state = 'paused', run_dir = $3, seconds = $4, change = $5, lease = NULL, lease_length = NULL
+      WHERE study = $1 AND number = $2]], trial.study, trial.number, o.run_dir, o.seconds and json.number(o.seconds), change)
+    emit { event = "pause", study = trial.study, number = trial.number, state = "paused", run_dir = o.run_dir, seconds = o.seconds }
     return true
   end)
 end
@@ -372,10 +392,9 @@ function Store:release(trial)
   return self:write(false, function(_, emit)
     local _, _, change = self:hold(trial.study)
     if not self:holds(trial) then return false end
-    self.db:execute(("UPDATE trials SET lease = %s, lease_length = 0, attempts = attempts - 1, change = $3 WHERE study = $1 AND number = $2")
-      :format(self.db.clock), trial.study, trial.number, change)
-    local attempts = tonumber((self.db:first("SELECT attempts FROM trials WHERE study = $1 AND number = $2", trial.study, trial.number)))
-    emit { event = "release", study = trial.study, number = trial.number, attempts = attempts }
+    local attempts = self.db:first(("UPDATE trials SET claim = NULL, lease = %s, lease_length = 0, attempts = attempts - 1, change = $3 "
+      .. "WHERE study = $1 AND number = $2 RETURNING attempts"):format(self.db.clock), trial.study, trial.number, change)
+    emit { event = "release", study = trial.study, number = trial.number, attempts = tonumber(attempts) }
     return true
   end)
 end
@@ -385,8 +404,9 @@ end
 function Store:withdraw(trial)
   return self:write(false, function(_, emit)
     local next_number = self:hold(trial.study)
-    if not self:holds(trial) then return false end
-    if self.db:first("SELECT params FROM trials WHERE study = $1 AND number = $2", trial.study, trial.number) then
+    local holds, _, _, params = self:holds(trial)
+    if not holds then return false end
+    if params then
       core.raise("%s: trial %d has params: it cannot be withdrawn", self.name, trial.number)
     end
     self.db:execute("DELETE FROM trials WHERE study = $1 AND number = $2", trial.study, trial.number)
@@ -394,6 +414,85 @@ function Store:withdraw(trial)
     emit { event = "withdraw", study = trial.study, number = trial.number }
     return true
   end)
+end
+
+-- -- Exports ------------------------------------------------------------------------------------------------------------
+
+-- export(id) -> list of lines of JSON (search/events.lua says of what kind): the study and all its trials.
+function Store:export(id)
+  local row = self:read(STUDY .. "WHERE id = $1", id)[1]
+  if not row then core.raise("%s: there is no study with the id %s", self.name, tostring(id)) end
+  local lines = {}
+  for i, event in ipairs(events.of(study_of(row), (self:trials(id)))) do lines[i] = Journal.encode(event):sub(1, -2) end
+  return lines
+end
+
+-- import(lines[, name[, where]]) -> the new study's id. lines: what export gave; name: another one for it.
+function Store:import(lines, name, where)
+  where = where or "import"
+  local studies, unread = events.read(lines, where)
+  local ids = events.ids(studies)
+  if unread > 0 then core.raise("%s: %d of its lines cannot be read as JSON: the file is damaged, or no export", where, unread) end
+  if #ids ~= 1 then core.raise("%s: it holds %d studies: an export has one", where, #ids) end
+  local study = studies[ids[1]]
+  study.name = name or study.name
+  return self:write(true, function(_, emit)
+    local id = self:new_id()
+    if self.db:first("SELECT id FROM studies WHERE name = $1", study.name) then
+      core.raise("%s: there is a study '%s' already: import it under another name (--as NAME)", self.name, study.name)
+    end
+    events.write(self.db, id, study)
+    emit { event = "import", study = id, name = study.name, lines = events.of(study, study.trials) }
+    return id
+  end)
+end
+
+-- rebuild(path) -> { studies, trials, unread, kept }: makes the SQLite file anew from its journal. What was there is kept under
+-- the name PATH.damaged. Refuses where the file is whole.
+function Store.rebuild(path)
+  local journal = Journal.new(path)
+  local studies, unread, last = events.read(journal:lines(), journal.path)
+  local lock = file.lock(path .. ".rebuilt.lock")
+  local ok, result = pcall(function()
+    if Store.whole(path) then core.raise("%s: it is whole: there is nothing to rebuild", path) end
+    local rebuilt, trials = path .. ".rebuilt", 0
+    for _, ending in ipairs { "", "-wal", "-shm" } do
+      if file.kind(rebuilt .. ending) then file.remove(rebuilt .. ending) end
+    end
+    local db = Database.open(rebuilt)
+    schema.prepare(db)
+    db:transact(function()
+      for _, id in ipairs(events.ids(studies)) do
+        events.write(db, id, studies[id])
+        trials = trials + #studies[id].trials
+      end
+      db:execute("UPDATE exeunt_store SET events = $1", last)
+    end)
+    db:execute "PRAGMA wal_checkpoint(TRUNCATE)"
+    db:close()
+    local kept = file.kind(path) and path .. ".damaged" or nil
+    for _, ending in ipairs { "-wal", "-shm", "" } do            -- the file last: its log must not meet the new one
+      if file.kind(path .. ending) then assert(os.rename(path .. ending, path .. ".damaged" .. ending)) end
+    end
+    assert(os.rename(rebuilt, path))
+    return { studies = #events.ids(studies), trials = trials, unread = unread, kept = kept }
+  end)
+  lock:free()
+  os.remove(path .. ".rebuilt.lock")
+  if not ok then error(result, 0) end
+  return result
+end
+
+-- whole(path): is there a store in this file that has all of its journal, without damage?
+function Store.whole(path)
+  if not file.kind(path) then return false end
+  local ok, answer = pcall(function()
+    local store = Store.open(path)
+    local said = store.db:first "PRAGMA integrity_check(1)"
+    store:close()
+    return said == "ok"
+  end)
+  return ok and answer
 end
 
 return Store
