@@ -45,6 +45,8 @@ local function count(trials)
   return n
 end
 
+local function one_line(text) return (tostring(text):gsub("%c+", " ")) end
+
 -- "3 complete, 1 failed".
 local function states_text(n)
   local parts = {}
@@ -92,7 +94,7 @@ local function failure_lines(trials)
   table.sort(failed, function(a, b) return (a.finish or 0) > (b.finish or 0) end)
   local lines = {}
   for i = 1, math.min(FAILURES, #failed) do
-    lines[i] = ("failed  trial %d: %s"):format(failed[i].number, (tostring(failed[i].error):gsub("%c", " ")))
+    lines[i] = ("failed  trial %d: %s"):format(failed[i].number, one_line(failed[i].error))
   end
   return lines
 end
@@ -143,9 +145,10 @@ function View:tell(trials)
   table.sort(ended, function(a, b) return (a.finish or 0) < (b.finish or 0) end)
   for _, trial in ipairs(ended) do
     self.told[trial.number] = true
-    local text = trial.state == "failed" and tostring(trial.error) or values_text(self.study, trial)
+    local text = trial.state == "failed" and one_line(trial.error) or values_text(self.study, trial)
     local praise = self:leads(trial) and "  (best so far)" or ""
-    self.stream:write(("trial %d  %s  %s  %s%s\n"):format(trial.number, trial.state, text, trial.params and shown(trial.params) or "", praise))
+    self.stream:write(("trial %d  %s  %s  %s%s\n"):format(trial.number, trial.state, text,
+                                                           trial.params and shown(trial.params) or "", praise))
   end
   self.stream:flush()
 end

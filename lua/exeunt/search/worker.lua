@@ -195,7 +195,7 @@ function Worker:work(trial, promoted)
   trial.steps = trial.steps or {}
   trial.step_limit = self.study.stop and self.study.stop:limit(trial) or nil
   self.renewed = core.C.ex_clock()
-  self.say(("trial %d: %s%s"):format(trial.number, shown(trial.params), trial.attempts and trial.attempts > 1 and " (taken up again)" or ""))
+  self.say(("trial %d: %s%s"):format(trial.number, shown(trial.params), trial.attempts > 1 and " (taken up again)" or ""))
   local outcome = attempt.run {
     study = self.study, params = trial.params, folder = ("%s/%s/%04d"):format(self.runs, self.study.name, trial.number),
     threads = self.threads, grace = self.grace, before = trial.seconds or 0, last_step = answered(trial, promoted),
