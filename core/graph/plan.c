@@ -35,6 +35,7 @@ static const pass_line pass_table[] = {
     { "dead", ex_pass_dead, 1, 1, NULL },
     { "recompute", ex_pass_recompute, 0, 1, NULL },
     { "chain", NULL, 1, 1, NULL },
+    { "parts", NULL, 1, 1, NULL },
     { "in_place", NULL, 1, 1, NULL },
 };
 enum { PASSES = sizeof pass_table / sizeof *pass_table };
@@ -148,7 +149,8 @@ static void fill_operands(ex_plan *p)
         memcpy(o->dim, value->shape.dim, sizeof o->dim);
         memcpy(o->stride, at->stride, sizeof o->stride);
         const ex_place *group = &p->place[at->group];
-        o->data = tensor ? tensor->data : p->arena + (group->chain == EX_NONE ? group->offset : group->whole);
+        char *from = tensor ? tensor->data : p->arena + (group->chain == EX_NONE ? group->offset : group->whole);
+        o->data = from + at->start * (ptrdiff_t)ex_dtype_size(value->shape.dtype);
     }
 }
 
@@ -224,7 +226,7 @@ ex_plan *ex_plan_new(const ex_graph *g, int32_t outputs, const int32_t *output, 
     p->guard = copy_list(guard, guards);
     p->constants_version = -1;
     if (!p->output || !p->guard || transform(p, g, switches) || ex_plan_schedule(p, !is_off(switches, "chain")) ||
-        ex_plan_place(p, !is_off(switches, "in_place")) || prepare_steps(p) || prepare_slots(p)) {
+        ex_plan_place(p, !is_off(switches, "in_place"), !is_off(switches, "parts")) || prepare_steps(p) || prepare_slots(p)) {
         ex_plan_free(p);
         return NULL;
     }
@@ -284,7 +286,8 @@ ex_status ex_plan_bind(ex_plan *p, int32_t slot, ex_tensor *tensor)
         if (tensor->dim[i] != 1 && tensor->stride[i] != p->place[s->value].stride[i]) s->direct = 0;
     for (int32_t w = 0; w < p->graph->values; w++)     /* the input and its aliases */
         if (p->place[w].group == s->value)
-            p->operand[w].data = s->direct ? tensor->data : p->arena + p->place[s->value].offset;
+            p->operand[w].data = (s->direct ? (char *)tensor->data : p->arena + p->place[s->value].offset)
+                               + p->place[w].start * (ptrdiff_t)ex_dtype_size(v->shape.dtype);
     p->stale = 1;
     return EX_OK;
 }
@@ -323,11 +326,13 @@ static const char *kernel_of(const ex_plan *p, const ex_step *s)
     return n->op->kernel(&sig);
 }
 
-/* Of what only a chain knows: of a piece of each thread. */
+/* Of what only a chain knows: of a piece of each thread. A part of another value: its own share. */
 static size_t result_bytes(const ex_plan *p, int32_t value)
 {
-    const ex_place *at = &p->place[p->place[value].group];
-    return at->chain == EX_NONE ? ex_plan_value_bytes(p, value) : at->bytes * (size_t)ex_team_size(p->team);
+    const int32_t group = p->place[value].group;
+    const ex_place *at = &p->place[group];
+    const size_t bytes = ex_plan_value_bytes(p, value), all = ex_plan_value_bytes(p, group);
+    return at->chain == EX_NONE ? bytes : (size_t)((double)at->bytes * (double)bytes / (double)all) * (size_t)ex_team_size(p->team);
 }
 
 ex_status ex_plan_describe(const ex_plan *p, ex_plan_info *info)
