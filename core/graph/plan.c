@@ -23,6 +23,7 @@ static const pass_line pass_table[] = {
     { "dead", ex_pass_dead, 1, 1, NULL },
     { "fold_bn", ex_pass_fold_bn, 1, 0, NULL },
     { "fuse_bn", ex_pass_fuse_bn, 0, 1, NULL },
+    { "concat_stats", ex_pass_concat_stats, 0, 1, NULL },
     { "merge", ex_pass_merge, 1, 1, NULL },
     { "dead", ex_pass_dead, 1, 1, NULL },   /* what nobody reads would keep its makers from being fused */
     { "fuse_stats", ex_pass_fuse_stats, 0, 1, NULL },
@@ -74,7 +75,7 @@ static ex_status check_switches(const char *source, const char *switches)
         for (int i = 0; i < PASSES; i++) found |= *s == '-' && !strcmp(name, known[i]);
         if (!found) {
             const char *near = ex_nearest(name, known, PASSES);
-            char names[256];
+            char names[320];
             return ex_fail("%s: '%.*s' switches nothing off%s%s; write -NAME with one of %s", source, n, s, near ? "; did you mean -" : "",
                            near ? near : "", pass_names(names, sizeof names));
         }
