@@ -11,7 +11,7 @@ Q      := $(if $(filter 1,$(V)),,@)
 BUILD_PACKAGES := gcc libc6-dev make libluajit-5.1-dev libblis-serial-dev libstb-dev libjpeg62-turbo-dev libyaml-dev zlib1g-dev \
   librandom123-dev libedit-dev libmd-dev libsqlite3-dev libpq-dev lua-argparse lua-cjson lua-inspect
 DEMO_PACKAGES  := $(BUILD_PACKAGES) dataset-fashion-mnist
-TEST_PACKAGES  := $(BUILD_PACKAGES) dataset-fashion-mnist libcmocka-dev lua-unit perl curl gnuplot-nox
+TEST_PACKAGES  := $(BUILD_PACKAGES) dataset-fashion-mnist libcmocka-dev lua-unit perl curl unzip gnuplot-nox
 LINT_PACKAGES  := $(TEST_PACKAGES) clang-tidy lua-check
 BENCH_PACKAGES := $(BUILD_PACKAGES) python3-torch libdnnl-dev
 

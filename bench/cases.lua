@@ -143,6 +143,17 @@ for _, direction in ipairs { "fwd", "dgrad", "wgrad" } do
   for _, shape in ipairs(DEPTHWISE) do add(group .. "/" .. shape_name(shape), conv(direction, shape), group .. "/depthwise") end
 end
 
+-- -- Decoding ------------------------------------------------------------------------------------------------------------
+
+-- 10,000 JPEG files of 64x64 pixels to pixels: ours to a cache file that training maps, theirs to one tensor.
+add("decode/jpeg64", function(case)
+  local folder = sides.jpegs(10000)
+  if not folder then return {} end
+  return with_sides("decode", sides.peers "decode", function(list)
+    return measure.take(case, "images/s", list, function(side) return 10000 * measure.block(side, 0.1) end)
+  end, folder)
+end)
+
 -- -- Starting, memory ----------------------------------------------------------------------------------------------------
 
 -- Milliseconds of one start: of `exeunt --version`, and of the import that every PyTorch program begins with.

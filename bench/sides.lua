@@ -8,6 +8,8 @@ local process = require "process"
 local PROGRAM = os.getenv "EXEUNT" or "./exeunt"
 local ORT = "build/ort"
 
+local known                                 -- the peers, by name: below
+
 local sides = { threads = tonumber(os.getenv "BENCH_THREADS") or core.C.ex_cpu_count() }
 
 -- -- Commands ----------------------------------------------------------------------------------------------------------
@@ -24,6 +26,7 @@ sides.ours = {
   name = "exeunt",
   train = function(o) return script("bench/train.lua", o.net, o.heads, o.batch, o.threads, o.width) end,
   infer = function(o) return script("bench/infer.lua", o.net, o.batch, o.threads) end,
+  decode = function(folder) return script("bench/decode.lua", folder) end,
   conv = function(direction, shape, threads) return script("bench/conv.lua", direction, table.concat(shape, " "), threads) end,
   start = PROGRAM .. " --version >/dev/null",
 }
@@ -52,9 +55,27 @@ local function torch(name, mode, layout)
   }
 end
 
-local FIND_TORCH = "/usr/bin/python3 -c 'import importlib.util as u; print(u.find_spec(\"torch\") is not None)' 2>/dev/null"
+local FIND = "/usr/bin/python3 -c 'import importlib.util as u; print(u.find_spec(\"%s\") is not None)' 2>/dev/null"
 
-local function has_torch() return process.line_of(FIND_TORCH) == "True" end
+local function has_torch() return process.line_of(FIND:format "torch") == "True" end
+
+-- -- torchvision: images of files -------------------------------------------------------------------------------------------
+
+local IMAGES = "bench/peers/pt_images.py"
+
+local function has_torchvision() return process.line_of(FIND:format "torchvision") == "True" end
+
+local torchvision = {
+  name = "torchvision",
+  decode = function(folder) return with_threads(1, words("bench/peers/ptenv.sh default", IMAGES, folder)) end,
+}
+
+-- jpegs(count): a folder of as many JPEG files, made once; nil where there is nothing to make them with.
+function sides.jpegs(count)
+  local folder = "build/bench/jpegs"
+  if not known.torchvision.has() then return nil end
+  return os.execute(words("bench/peers/ptenv.sh default", IMAGES, "make", folder, count)) == 0 and folder or nil
+end
 
 -- -- ONNX Runtime, oneDNN ------------------------------------------------------------------------------------------------
 
@@ -93,7 +114,8 @@ local dnnl = {
 
 -- -- Looking for them ----------------------------------------------------------------------------------------------------
 
-local known = {
+known = {
+  torchvision = { has = has_torchvision, get = "apt-get install python3-torchvision" },
   torch = { has = has_torch, get = "apt-get install python3-torch" },
   ort = { has = has_ort, get = GET_ORT },
   dnnl = { has = has_dnnl, get = "apt-get install libdnnl-dev" },
@@ -111,11 +133,12 @@ end
 -- The peers of a kind of case, of those that are here.
 function sides.peers(kind)
   local list = {}
-  if kind ~= "conv" and here "torch" then
+  if kind ~= "conv" and kind ~= "decode" and here "torch" then
     list[1] = torch(kind:find "^infer" and "pytorch-optimised" or "pytorch-tuned", tuned_mode(), "nhwc")
     if kind == "train" then list[2] = torch("pytorch-default", "default", "nchw") end
   end
   if kind == "infer" and here "torch" and here "ort" then list[#list + 1] = ort end
+  if kind == "decode" then return here "torchvision" and { torchvision } or {} end
   if kind == "conv" and here "dnnl" then list[1] = dnnl end
   return list
 end

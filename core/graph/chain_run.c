@@ -25,20 +25,18 @@ int ex_chain_serves(const ex_plan *p, const ex_chain *c)
 
 static char *share(const run *r, int32_t thread) { return r->p->arena + r->p->thread_offset + (size_t)thread * r->p->thread_bytes; }
 
-/* The images [first, first + n) of an operand; of a value that only the chain knows: the thread's piece. */
+/* The images [first, first + n) of an operand; of a value that only the chain knows: the thread's piece, its part of it. */
 static ex_operand cut(const run *r, int32_t value, const ex_operand *whole, int32_t thread, int32_t first, int32_t n)
 {
     const ex_plan *p = r->p;
     ex_operand o = *whole;
     if (!ex_value_is_batched(&p->graph->value[value])) return o;
     const ex_place *at = &p->place[p->place[value].group];
+    const ptrdiff_t size = (ptrdiff_t)ex_dtype_size(o.dtype), start = p->place[value].start * size;
     o.dim[0] = n;
-    if (at->staged == r->c - p->chain) {
-        o.data = share(r, thread) + at->stage;
-        return o;
-    }
-    o.data = at->chain != EX_NONE ? share(r, thread) + at->offset
-                                  : (char *)o.data + first * o.stride[0] * (ptrdiff_t)ex_dtype_size(o.dtype);
+    if (at->staged == r->c - p->chain) o.data = share(r, thread) + at->stage + start;
+    else if (at->chain != EX_NONE) o.data = share(r, thread) + at->offset + start;
+    else o.data = (char *)o.data + first * o.stride[0] * size;
     return o;
 }
 

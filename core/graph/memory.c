@@ -1,5 +1,5 @@
 /* memory.c: where the values of a plan lie. Strides follow the layout rules; views become aliases where the memory order
- * allows; results are written over an input that dies there; what is left is placed in one arena by lifetimes,
+ * allows, and so do concat and slice (parts.c); results are written over an input that dies there; what is left is placed in one arena by lifetimes,
  * largest first, each at the lowest offset where nothing that lives at the same time is in the way. */
 #include <stdlib.h>
 #include <string.h>
@@ -53,12 +53,21 @@ size_t ex_plan_value_bytes(const ex_plan *p, int32_t value)
 
 /* -- Groups --------------------------------------------------------------------------------------------------- */
 
+static int has_gaps(const ex_plan *p, int32_t value)
+{
+    ptrdiff_t stride[EX_MAX_DIMS];
+    const ex_value *v = &p->graph->value[value];
+    natural_strides(v, stride);
+    return memcmp(stride, p->place[value].stride, sizeof *stride * (size_t)v->shape.ndim) != 0;
+}
+
 static int can_alias(const ex_plan *p, const ex_node *n)
 {
     if (!(n->op->flags & EX_OP_VIEW)) return 0;
     const ex_value *in = &p->graph->value[n->in[0]], *out = &p->graph->value[n->out[0]];
     if (in->shape.dtype != out->shape.dtype || ex_value_is_batched(in) != ex_value_is_batched(out)) return 0;
     if (in->tensor && out->root) return 0;  /* an output must not change when state is written */
+    if (p->place[n->out[0]].solid && in->kind == EX_VALUE_RESULT && has_gaps(p, n->in[0])) return 0;
     const int dense = runs_densely(&in->shape, p->place[n->in[0]].stride);
     if (ex_shape_same(&in->shape, &out->shape)) return out->layout == EX_LAYOUT_DENSE ? dense : in->layout == EX_LAYOUT_NATURAL;
     ptrdiff_t stride[EX_MAX_DIMS];
@@ -66,7 +75,18 @@ static int can_alias(const ex_plan *p, const ex_node *n)
     return dense && runs_densely(&out->shape, stride);
 }
 
-static void init_places(ex_plan *p)
+/* What an operator that says so reads and makes, and all that one written in Lua does. */
+static void find_solid(ex_plan *p)
+{
+    for (int32_t n = 0; n < p->graph->nodes; n++) {
+        const ex_node *node = &p->graph->node[n];
+        if (!(node->op->flags & (EX_OP_SOLID | EX_OP_LUA))) continue;
+        for (int32_t i = 0; i < node->inputs; i++) p->place[node->in[i]].solid = 1;
+        for (int32_t k = 0; k < node->outputs; k++) p->place[node->out[k]].solid = 1;
+    }
+}
+
+static void init_places(ex_plan *p, int parts)
 {
     const ex_graph *g = p->graph;
     for (int32_t v = 0; v < g->values; v++) {
@@ -76,12 +96,17 @@ static void init_places(ex_plan *p)
         if (g->value[v].tensor) memcpy(at->stride, g->value[v].tensor->stride, sizeof at->stride);
         else natural_strides(&g->value[v], at->stride);
     }
+    find_solid(p);
+    if (parts) ex_parts_join(p);
     for (int32_t s = 0; s < p->steps; s++) {
         const ex_node *n = p->step[s].node;
-        if (!n->outputs || !can_alias(p, n)) continue;
+        if (!n->outputs) continue;
+        if (parts) p->step[s].alias = ex_parts_alias(p, n);
+        if (p->step[s].alias || !can_alias(p, n)) continue;
         ex_place *in = &p->place[n->in[0]], *out = &p->place[n->out[0]];
         p->step[s].alias = 1;
         out->group = in->group;
+        out->start = in->start;
         if (ex_shape_same(&g->value[n->in[0]].shape, &g->value[n->out[0]].shape)) memcpy(out->stride, in->stride, sizeof out->stride);
     }
 }
@@ -119,7 +144,7 @@ static int same_place_fits(const ex_plan *p, int32_t in, int32_t out, int32_t s)
 {
     const ex_value *a = &p->graph->value[in], *b = &p->graph->value[out];
     const ex_place *from = &p->place[p->place[in].group], *to = &p->place[out];
-    if (to->group != out || p->graph->value[p->place[in].group].kind != EX_VALUE_RESULT) return 0;
+    if (to->group != out || p->place[in].start || p->graph->value[p->place[in].group].kind != EX_VALUE_RESULT) return 0;
     if (from->last != s || from->first == s || p->step[s].constant || from->chain != to->chain) return 0;
     return ex_shape_same(&a->shape, &b->shape) && !memcmp(p->place[in].stride, to->stride, sizeof(ptrdiff_t) * (size_t)a->shape.ndim);
 }
@@ -333,13 +358,13 @@ static int32_t collect(ex_plan *p, block *blocks)
     return count;
 }
 
-ex_status ex_plan_place(ex_plan *p, int in_place)
+ex_status ex_plan_place(ex_plan *p, int in_place, int parts)
 {
     size_t most = (size_t)p->graph->values + 2 * (size_t)p->steps + (size_t)p->chains + 1;
     p->place = ex_alloc_zero(sizeof *p->place * most);
     block *blocks = ex_alloc_zero(sizeof *blocks * most), **near = ex_alloc_zero(sizeof *near * most);
     if (p->place && blocks && near) {
-        init_places(p);
+        init_places(p, parts);
         lifetimes(p);
         find_local_groups(p);
         if (in_place) share_in_place(p);

@@ -23,6 +23,7 @@ static const pass_line pass_table[] = {
     { "dead", ex_pass_dead, 1, 1, NULL },
     { "fold_bn", ex_pass_fold_bn, 1, 0, NULL },
     { "fuse_bn", ex_pass_fuse_bn, 0, 1, NULL },
+    { "concat_stats", ex_pass_concat_stats, 0, 1, NULL },
     { "merge", ex_pass_merge, 1, 1, NULL },
     { "dead", ex_pass_dead, 1, 1, NULL },   /* what nobody reads would keep its makers from being fused */
     { "fuse_stats", ex_pass_fuse_stats, 0, 1, NULL },
@@ -35,6 +36,7 @@ static const pass_line pass_table[] = {
     { "dead", ex_pass_dead, 1, 1, NULL },
     { "recompute", ex_pass_recompute, 0, 1, NULL },
     { "chain", NULL, 1, 1, NULL },
+    { "parts", NULL, 1, 1, NULL },
     { "in_place", NULL, 1, 1, NULL },
 };
 enum { PASSES = sizeof pass_table / sizeof *pass_table };
@@ -73,7 +75,7 @@ static ex_status check_switches(const char *source, const char *switches)
         for (int i = 0; i < PASSES; i++) found |= *s == '-' && !strcmp(name, known[i]);
         if (!found) {
             const char *near = ex_nearest(name, known, PASSES);
-            char names[256];
+            char names[320];
             return ex_fail("%s: '%.*s' switches nothing off%s%s; write -NAME with one of %s", source, n, s, near ? "; did you mean -" : "",
                            near ? near : "", pass_names(names, sizeof names));
         }
@@ -148,7 +150,8 @@ static void fill_operands(ex_plan *p)
         memcpy(o->dim, value->shape.dim, sizeof o->dim);
         memcpy(o->stride, at->stride, sizeof o->stride);
         const ex_place *group = &p->place[at->group];
-        o->data = tensor ? tensor->data : p->arena + (group->chain == EX_NONE ? group->offset : group->whole);
+        char *from = tensor ? tensor->data : p->arena + (group->chain == EX_NONE ? group->offset : group->whole);
+        o->data = from + at->start * (ptrdiff_t)ex_dtype_size(value->shape.dtype);
     }
 }
 
@@ -224,7 +227,7 @@ ex_plan *ex_plan_new(const ex_graph *g, int32_t outputs, const int32_t *output, 
     p->guard = copy_list(guard, guards);
     p->constants_version = -1;
     if (!p->output || !p->guard || transform(p, g, switches) || ex_plan_schedule(p, !is_off(switches, "chain")) ||
-        ex_plan_place(p, !is_off(switches, "in_place")) || prepare_steps(p) || prepare_slots(p)) {
+        ex_plan_place(p, !is_off(switches, "in_place"), !is_off(switches, "parts")) || prepare_steps(p) || prepare_slots(p)) {
         ex_plan_free(p);
         return NULL;
     }
@@ -284,7 +287,8 @@ ex_status ex_plan_bind(ex_plan *p, int32_t slot, ex_tensor *tensor)
         if (tensor->dim[i] != 1 && tensor->stride[i] != p->place[s->value].stride[i]) s->direct = 0;
     for (int32_t w = 0; w < p->graph->values; w++)     /* the input and its aliases */
         if (p->place[w].group == s->value)
-            p->operand[w].data = s->direct ? tensor->data : p->arena + p->place[s->value].offset;
+            p->operand[w].data = (s->direct ? (char *)tensor->data : p->arena + p->place[s->value].offset)
+                               + p->place[w].start * (ptrdiff_t)ex_dtype_size(v->shape.dtype);
     p->stale = 1;
     return EX_OK;
 }
@@ -323,11 +327,13 @@ static const char *kernel_of(const ex_plan *p, const ex_step *s)
     return n->op->kernel(&sig);
 }
 
-/* Of what only a chain knows: of a piece of each thread. */
+/* Of what only a chain knows: of a piece of each thread. A part of another value: its own share. */
 static size_t result_bytes(const ex_plan *p, int32_t value)
 {
-    const ex_place *at = &p->place[p->place[value].group];
-    return at->chain == EX_NONE ? ex_plan_value_bytes(p, value) : at->bytes * (size_t)ex_team_size(p->team);
+    const int32_t group = p->place[value].group;
+    const ex_place *at = &p->place[group];
+    const size_t bytes = ex_plan_value_bytes(p, value), all = ex_plan_value_bytes(p, group);
+    return at->chain == EX_NONE ? bytes : (size_t)((double)at->bytes * (double)bytes / (double)all) * (size_t)ex_team_size(p->team);
 }
 
 ex_status ex_plan_describe(const ex_plan *p, ex_plan_info *info)

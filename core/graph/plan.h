@@ -6,7 +6,9 @@
 typedef struct ex_place {
     int32_t group;                          /* the value that stands for the group */
     size_t offset, bytes;                   /* in the arena, of the group (kept at its standing value) */
+    ptrdiff_t start;                        /* elements from where the group begins */
     ptrdiff_t stride[EX_MAX_DIMS];          /* elements */
+    int32_t solid;                          /* 1: what makes or reads the value wants its memory without gaps */
     int32_t first, last;                    /* of the group: steps at which it is written first and read last */
     int32_t chain;                          /* the chain that alone knows the group, or EX_NONE: `offset` is then where a piece of
                                                `bytes` lies in each thread's share of the chain's memory */
@@ -70,8 +72,12 @@ struct ex_plan {
 };
 
 /* memory.c */
-ex_status ex_plan_place(ex_plan *p, int in_place);   /* strides, aliases, in-place results, lifetimes, offsets, the arena */
+ex_status ex_plan_place(ex_plan *p, int in_place, int parts);   /* strides, aliases, in-place results, lifetimes, offsets, the arena */
 size_t ex_plan_value_bytes(const ex_plan *p, int32_t value);
+
+/* parts.c */
+void ex_parts_join(ex_plan *p);                      /* before views are aliases: what concat joins lies in the result's memory */
+int ex_parts_alias(ex_plan *p, const ex_node *n);    /* whether n is a concat or a slice with nothing to copy; a slice's place is set */
 
 /* chain.c */
 enum { EX_CHAIN_BATCH = 16 };                        /* fewer images than this are split over threads by the kernels themselves */

@@ -164,7 +164,7 @@ static const ex_op scale_by = {
     .in_place = 1, .infer = infer_scale_by, .forward = forward_scale_by, .kernel = kernel_vector };
 static const ex_op grad_weights = {
     .name = "weighted_sum_grad_weights", .about = "weighted_sum_grad_weights(dy, x1, ..., xE): the sums of dy x_i, (E)", .min_inputs = 2,
-    .max_inputs = INT32_MAX, .outputs = 1, .flags = EX_OP_NARY, .infer = infer_grad_weights, .forward = forward_grad_weights,
+    .max_inputs = INT32_MAX, .outputs = 1, .flags = EX_OP_NARY | EX_OP_SOLID, .infer = infer_grad_weights, .forward = forward_grad_weights,
     .kernel = kernel_vector };
 
 const ex_op *const ex_ops_combine[] = { &weighted_sum, &scale_by, &grad_weights, NULL };

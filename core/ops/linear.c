@@ -273,7 +273,7 @@ static const ex_op linear_grad_weight = {
 };
 static const ex_op matmul_op = {
     .name = "matmul", .about = "the product of matrices or vectors, as torch.matmul of one or two axes", .min_inputs = 2,
-    .max_inputs = 2, .outputs = 1, .infer = infer_matmul, .forward = matmul, .gradient = gradient_matmul,
+    .max_inputs = 2, .outputs = 1, .flags = EX_OP_SOLID, .infer = infer_matmul, .forward = matmul, .gradient = gradient_matmul,
     .macs = macs_matmul, .kernel = kernel_blis,
 };
 

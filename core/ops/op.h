@@ -100,8 +100,10 @@ typedef enum ex_op_flag {
     EX_OP_STOPS = 16,                       /* no gradient flows through it (stop_gradient, comparisons, counts) */
     EX_OP_VIEW = 32,                        /* out[0] holds in[0]'s numbers in the same logical order (reshape, flatten, identities):
                                                a plan makes it an alias where the memory order allows */
-    EX_OP_BY_IMAGE = 64                     /* each image's outputs follow from its inputs alone, with the same bits in any batch, and
+    EX_OP_BY_IMAGE = 64,                    /* each image's outputs follow from its inputs alone, with the same bits in any batch, and
                                                scratch is for images: forward serves for pieces too */
+    EX_OP_SOLID = 128                       /* its sums follow the runs of memory: a plan gives it operands without gaps, so that bits
+                                               do not depend on where values lie */
 } ex_op_flag;
 
 typedef struct ex_op {

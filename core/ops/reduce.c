@@ -331,10 +331,10 @@ static const char *kernel_vector(const ex_signature *s) { (void)s; return "vecto
 
 static const ex_op sum = {
     .name = "sum", .about = "sum(x; axes, keepdim)", .min_inputs = 1, .max_inputs = 1, .outputs = 1, .attr = axes_attr,
-    .infer = infer_reduce, .forward = forward_sum, .gradient = gradient_sum };
+    .flags = EX_OP_SOLID, .infer = infer_reduce, .forward = forward_sum, .gradient = gradient_sum };
 static const ex_op mean = {
     .name = "mean", .about = "mean(x; axes, keepdim)", .min_inputs = 1, .max_inputs = 1, .outputs = 1, .attr = axes_attr,
-    .infer = infer_reduce, .forward = forward_mean, .gradient = gradient_mean };
+    .flags = EX_OP_SOLID, .infer = infer_reduce, .forward = forward_mean, .gradient = gradient_mean };
 static const ex_op max = {
     .name = "max", .about = "max(x; axes, keepdim)", .min_inputs = 1, .max_inputs = 1, .outputs = 1, .attr = axes_attr,
     .infer = infer_reduce, .forward = forward_max, .gradient = gradient_extreme };

@@ -365,7 +365,7 @@ static const ex_op concat = {
     .kernel = kernel_copy };
 static const ex_op slice = {
     .name = "slice", .about = "slice(x; axis, start, count, step): part of an axis", .min_inputs = 1, .max_inputs = 1, .outputs = 1,
-    .attr = slice_attr, .infer = infer_slice, .forward = forward_slice, .gradient = gradient_slice, .kernel = kernel_copy };
+    .attr = slice_attr, .flags = EX_OP_BY_IMAGE, .infer = infer_slice, .forward = forward_slice, .gradient = gradient_slice, .kernel = kernel_copy };
 static const ex_op slice_grad = {
     .name = "slice_grad", .about = "slice_grad(dy; axis, start, step, size): zeros but for the slice", .min_inputs = 1, .max_inputs = 1,
     .outputs = 1, .attr = slice_grad_attr, .infer = infer_slice_grad, .forward = forward_slice_grad, .kernel = kernel_copy };

@@ -287,7 +287,7 @@ static const ex_op adam_group = {
     .infer = infer_adam_group, .forward = forward_adam_group, .kernel = kernel_vector };
 static const ex_op global_norm = {
     .name = "global_norm", .about = "global_norm(g1, ..., gk): the length of all gradients together", .min_inputs = 1,
-    .max_inputs = INT32_MAX, .outputs = 1, .flags = EX_OP_NARY, .infer = infer_norm, .forward = forward_norm, .kernel = kernel_vector };
+    .max_inputs = INT32_MAX, .outputs = 1, .flags = EX_OP_NARY | EX_OP_SOLID, .infer = infer_norm, .forward = forward_norm, .kernel = kernel_vector };
 static const ex_op clip_scale = {
     .name = "clip_scale", .about = "clip_scale(norm; max): min(1, max / (norm + 1e-6))", .min_inputs = 1, .max_inputs = 1, .outputs = 1,
     .attr = max_attr, .infer = infer_clip, .forward = forward_clip };

@@ -19,8 +19,8 @@ local result = {}
 
 -- Keys of a document in the order in which a person reads them.
 result.order = {
-  "recipe", "label", "name", "seed", "knobs", "run_dir", "values", "train", "exits", "vote", "baseline", "subsets", "full", "pruned", "note",
-  "cells",
+  "recipe", "label", "name", "seed", "knobs", "run_dir", "values", "train", "exits", "vote", "baseline", "subsets", "full", "pruned",
+  "note", "cells",
   "environment", "epochs", "seconds", "images_per_s", "val_top1", "val_top5", "test_top1", "params", "macs", "latency_ms",
 }
 
@@ -77,6 +77,13 @@ local function subset_entries(pruned)
   return list
 end
 
+-- The cut network, with the validation score of the subset of exits that it keeps.
+local function pruned_entry(given, test, measured)
+  local entry = network_entry(given.network, test, measured)
+  entry.val_top1 = or_null(given.chosen and given.chosen.val_top1)
+  return entry
+end
+
 local function single(o)
   local net = o.net or o.train.net
   local score = o.test and evaluate(net, o.test)
@@ -93,13 +100,14 @@ local function single(o)
     vote = { val_top1 = or_null(best and best.vote.val_top1), test_top1 = score and score.top1 or json.null },
     baseline = baseline and baseline_entry(o.baseline, o.test, measured[2]) or json.null,
     subsets = subset_entries(o.pruned), full = full,
-    pruned = pruned and network_entry(pruned, o.test, measured[#nets]) or json.null,
+    pruned = pruned and pruned_entry(o.pruned, o.test, measured[#nets]) or json.null,
     note = o.note,
   }
 end
 
 -- result{ train = a fit (required), net = network (the fit's), pruned = of prune.exits, baseline = a fit or a network,
---         test = a split, label = text and seed = number (of a cell), note = text: the report's last line }, result{ cells = list of results } or result{ report = x }
+--         test = a split, label = text and seed = number (of a cell), note = text: the report's last line },
+-- result{ cells = list of results } or result{ report = x }
 function result.new(given)
   local o = options.check("result", given, {
     train = options.optional, net = options.optional, pruned = options.optional, baseline = options.optional,

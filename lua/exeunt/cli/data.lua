@@ -2,6 +2,7 @@
 -- set's files with their checksums; `exeunt data fetch NAME` downloads it. Exit code 1 where the named set is missing,
 -- damaged or cannot be fetched.
 
+local json = require "exeunt.report.json"
 local tables = require "exeunt.report.table"
 local usage = require "exeunt.cli.usage"
 
@@ -42,9 +43,27 @@ local function complaint(set)
   end
 end
 
+-- A set as --json shows it: what data.list and data.verify give.
+local function document(set)
+  local out = { files = json.list(set.files), looked_in = json.list(set.looked_in or {}) }
+  for k, v in pairs(set) do out[k] = out[k] or v end
+  for i, f in ipairs(set.files) do
+    local shown = { expected = json.list(f.expected) }
+    for _, k in ipairs { "role", "name", "path", "algorithm", "actual", "ok" } do shown[k] = f[k] end
+    out.files[i] = shown
+  end
+  return out
+end
+
+local order = { "name", "about", "here", "ok", "folder", "missing", "problem", "source", "licence", "get", "looked_in", "files", "role",
+                "path", "algorithm", "expected", "actual" }
+
+local function print_json(x) usage.write(io.stdout, json.encode(x, order, "data") .. "\n") end
+
 function command.main(args)
   local parser = usage.parser("data", "Lists the data sets that are known and here; with a name, verifies its files.")
   parser:argument("name", "A data set, or the path of a manifest; `fetch` before it downloads the set."):args "0-2"
+  parser:flag("--json", "Print one JSON document: the sets, or the set named with its files verified.")
   local given = usage.parse("data", parser, args)
   local data = require "exeunt.data"
   require("exeunt.signals").install "now"
@@ -55,9 +74,14 @@ function command.main(args)
   end
   if name == "fetch" then usage.fail("data: fetch: which data set?") end
   if second then usage.fail("data: one data set at a time, got '%s' and '%s'", name, second) end
-  if not name then return usage.write(io.stdout, overview(data.list())) end
+  if not name then
+    local sets = data.list()
+    if not given.json then return usage.write(io.stdout, overview(sets)) end
+    for i, set in ipairs(sets) do sets[i] = document(set) end
+    return print_json(json.list(sets))
+  end
   local set = data.verify(name)
-  usage.write(io.stdout, details(set))
+  if given.json then print_json(document(set)) else usage.write(io.stdout, details(set)) end
   if not set.ok then error(complaint(set), 0) end
 end
 

@@ -69,7 +69,8 @@ function command.main(args)
   store:close()
   if outcome == "interrupted" then
     local signal = require("exeunt.signals").requested()
-    error({ code = signal == "SIGTERM" and 143 or 130, message = ("stopped by %s; the trial goes on with the next worker"):format(signal) }, 0)
+    error({ code = signal == "SIGTERM" and 143 or 130,
+            message = ("stopped by %s; the trial goes on with the next worker"):format(signal) }, 0)
   end
   return 0
 end

@@ -38,6 +38,8 @@ local function usable(part)
   return tensor(list, "int32")
 end
 
+decoded.usable = usable
+
 local function gathered(places, order)
   local out = tensor.zeros({ order.shape[1] }, "int32")
   local from, at, to = places:data(), order:data(), out:data()

@@ -91,13 +91,29 @@ function fetch.file(f, folder)
   return path
 end
 
+-- What the unpacking says goes into a file beside the archive, which is removed at its end: while it is there, the archive is not
+-- unpacked, or not whole.
+local function log_of(path) return path .. ".unpacking" end
+
+local tools = { tar = "tar --no-same-owner -xf %s -C %s", zip = "unzip -q -o %s -d %s" }
+
 local function unpack_archive(f, path, folder)
-  local command = f.unpack == "tar" and "tar --no-same-owner -xf %s -C %s" or "unzip -q -o %s -d %s"
-  local log = path .. ".log"
-  local status = os.execute((command .. " >%s 2>&1"):format(quote(path), quote(folder), quote(log)))
+  local log = log_of(path)
+  local status = os.execute((tools[f.unpack] .. " >%s 2>&1"):format(quote(path), quote(folder), quote(log)))
   local text = file.read(log)
+  if status ~= 0 and status ~= true then
+    local package = f.unpack == "zip" and text:find "not found" and " (install the Debian package unzip)" or ""
+    core.raise("cannot unpack %s: %s%s", path, last_line(text), package)
+  end
   file.remove(log)
-  if status ~= 0 and status ~= true then core.raise("cannot unpack %s: %s", path, last_line(text)) end
+end
+
+-- Whether an archive was not unpacked to its end.
+local function half_unpacked(m, folder)
+  for _, f in ipairs(m.archives or {}) do
+    if file.kind(log_of(folder .. "/" .. f.name)) then return true end
+  end
+  return false
 end
 
 -- target(m): the folder that files are fetched to: NAME below EXEUNT_DATA's first folder, else below the user's folder of data.
@@ -110,7 +126,7 @@ end
 function fetch.set(name)
   local m = manifest.find(name)
   local files, where = manifest.locate(m)
-  if files then return where, false end
+  if files and not half_unpacked(m, fetch.target(m)) then return where, false end
   local wanted = m.archives or {}
   if not m.archives then
     for i, role in ipairs(m.roles) do wanted[i] = (m.files or {})[role] and m.files[role][1] or {} end

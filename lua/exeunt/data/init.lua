@@ -4,6 +4,7 @@
 --   local data = ex.data.open("fashion-mnist", { validation = 9000, train_limit = 6000 })
 --   data.shape, data.classes, data.train.count, data.train:loader { batch = 64 }
 
+local bare = require "exeunt.data.bare"
 local convert = require "exeunt.data.convert"
 local decoded = require "exeunt.data.decoded"
 local core = require "exeunt.core"
@@ -39,7 +40,8 @@ local function converted(source, want, o)
 end
 
 local function load(m, o)
-  local files, folder = manifest.locate(m)
+  local files, folder = m.found, m.path
+  if not files then files, folder = manifest.locate(m) end
   if not files then core.raise("%s", folder) end
   if m.of_folders then
     local by_role, want = {}, wanted(m, o)
@@ -141,8 +143,14 @@ local function complete(m, source, channels, o)
   return mean or source.statistics.mean, std or source.statistics.std, weights
 end
 
--- How many images to hold back: the option, or what the manifest calls usual.
+-- How many images to hold back: the option, or what the manifest calls usual. A folder of validation images is all of them.
 local function held_back(m, o)
+  if m.holds_validation then
+    if o.validation ~= "usual" and o.validation ~= 0 then
+      core.raise("data.open: validation: %s has a folder of validation images; leave this option out", m.path)
+    end
+    o.validation = 0
+  end
   if o.validation ~= "usual" then return end
   if not m.validation then
     core.raise("data.open: validation: %s does not say how many images are usual; give a number", m.path)
@@ -153,7 +161,7 @@ end
 local Data = {}
 Data.__index = Data
 
--- open(name or path of a manifest, options) -> {
+-- open(name, path of a manifest or of a folder of class folders (data/bare.lua), options) -> {
 --   name, about, folder, shape = { C, H, W }, classes (count), class_names, mean, std, class_weights (list or nil),
 --   checksum (hexadecimal, of all files), seed, train, validation, test }
 -- A split: { name, images (uint8 (N, C, H, W)), labels (int32 (N)), index (int32 (count): its places in images), count,
@@ -170,7 +178,8 @@ Data.__index = Data
 --   seed = 0            of the splits. It is not the run's seed by default: a network that is loaded later must find the
 --                       same images held back
 function data.open(name, given)
-  local o, m = check(given), manifest.find(name)
+  local o = check(given)
+  local m = bare.is(name) and bare.manifest(name, o) or manifest.find(name)
   held_back(m, o)
   local source, sum, folder, shape, names = load(m, o)
   local mean, std, weights = complete(m, source, shape[1], o)
@@ -186,11 +195,13 @@ function data.open(name, given)
     train, validation = decoded.gathered(from.places, train), decoded.gathered(from.places, validation)
     test = decoded.gathered(tested.places, test)
   end
+  local validated = from
+  if source.validation then validated, validation = source.validation, decoded.usable(source.validation) end
   return setmetatable({
     name = m.name, about = m.about, folder = folder, shape = shape, classes = m.classes, class_names = names or m.class_names,
     mean = mean, std = std, class_weights = weights, checksum = sum, seed = o.seed, source = source,
     train = part("train", from, train, o.augment),
-    validation = part("validation", from, validation),
+    validation = part("validation", validated, validation),
     test = part("test", tested, test),
   }, Data)
 end

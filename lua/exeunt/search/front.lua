@@ -1,6 +1,8 @@
 -- front.lua: which trials are best: the one with the best value of one objective, or the Pareto front of several (those that no
 -- other one is at least as good as in all objectives and better in one). Only complete trials that keep their constraints count.
 
+local pareto = require "exeunt.search.pareto"
+
 local front = {}
 
 function front.feasible(trial)
@@ -10,29 +12,31 @@ function front.feasible(trial)
   return true
 end
 
--- Whether values a are at least as good as b everywhere and better somewhere.
-local function dominates(a, b, directions)
-  local better = false
-  for i, direction in ipairs(directions) do
-    local gain = direction == "maximize" and a[i] - b[i] or b[i] - a[i]
-    if gain < 0 then return false end
-    better = better or gain > 0
-  end
-  return better
+local function losses(values, directions)
+  local list = {}
+  for i, direction in ipairs(directions) do list[i] = direction == "maximize" and -values[i] or values[i] end
+  return list
 end
 
 -- of(trials, directions): the best, in order of number; with one objective the first of those that are equal.
 function front.of(trials, directions)
-  local candidates, found = {}, {}
+  local candidates, points, found = {}, {}, {}
   for _, trial in ipairs(trials) do
-    if trial.state == "complete" and front.feasible(trial) then candidates[#candidates + 1] = trial end
+    if trial.state == "complete" and front.feasible(trial) then
+      candidates[#candidates + 1], points[#points + 1] = trial, losses(trial.values, directions)
+    end
   end
-  for _, trial in ipairs(candidates) do
-    local beaten = false
-    for _, other in ipairs(candidates) do beaten = beaten or dominates(other.values, trial.values, directions) end
-    if not beaten then found[#found + 1] = trial end
+  if #candidates == 0 then return {} end
+  if #directions == 1 then
+    local best = 1
+    for i = 2, #points do
+      if points[i][1] < points[best][1] then best = i end
+    end
+    return { candidates[best] }
   end
-  if #directions == 1 then return { found[1] } end
+  local first = pareto.fronts(points, 1)[1]
+  table.sort(first)
+  for i, index in ipairs(first) do found[i] = candidates[index] end
   return found
 end
 

@@ -16,7 +16,7 @@ local Parzen = {}
 Parzen.__index = Parzen
 
 local NONE = 0 / 0                          -- the coordinate of a knob that does not exist
-local MOST_CELLS = 64
+local MOST_CELLS, MOST_SPACED, GRID = 64, 100, 512
 local doubles, ints = ffi.typeof "double[?]", ffi.typeof "int32_t[?]"
 
 -- The normal distribution's cumulative function, by the complementary error function's Chebyshev fit (Press et al., Numerical
@@ -56,8 +56,8 @@ end
 
 -- -- Kernels -----------------------------------------------------------------------------------------------------
 
--- The width of a knob's bells: Scott's rule on the spread of the points about their middle, no narrower than the even spacing
--- of so many points.
+-- The width of a knob's bells: by the spread of the points about their middle (Scott's rule in so many dimensions), no narrower than
+-- a share of the even spacing of so many points.
 local function width(self, values, n)
   local count, sum, squares = 0, 0, 0
   for j = 0, n - 1 do
@@ -65,21 +65,32 @@ local function width(self, values, n)
     if x == x then count, sum, squares = count + 1, sum + x, squares + x * x end
   end
   if count == 0 then return 1 end
-  local rule = self.rule
-  local mean = sum / count
-  local spread = sqrt(math.max(squares / count - mean * mean, 0))
-  return math.max(rule.scale * math.min(spread, rule.most) * count ^ (-1 / (#self.shape + 4)), rule.least / math.min(count + 1, rule.stop))
+  local spread = sqrt(math.max(squares / count - (sum / count) ^ 2, 0))
+  return math.max(spread * count ^ (-1 / (#self.shape + 4)), self.least / math.min(count + 1, MOST_SPACED))
+end
+
+-- mass(sigma, n): the logarithm of the part of a bell at x that lies inside the unit interval, as a function of x; for many points
+-- interpolated from a grid (to about 1e-5).
+local function mass(sigma, n)
+  local function exact(x) return log(cumulative((1 - x) / sigma) - cumulative(-x / sigma)) end
+  if n <= GRID then return exact end
+  local at = doubles(GRID + 2)
+  for i = 0, GRID + 1 do at[i] = exact(i / GRID) end
+  return function(x)
+    local i = floor(x * GRID)
+    return at[i] + (x * GRID - i) * (at[i + 1] - at[i])
+  end
 end
 
 -- A line's bells: density of kernel j at x = exp(constant_j - slope_j (x - middle_j)^2).
-local function line(self, dim, values, n)
+local function line(self, _, values, n)
   local sigma = width(self, values, n)
   local k = { middle = values, sigma = sigma, constant = doubles(n + 1), slope = doubles(n + 1) }
-  local base, slope = -log(sigma * sqrt(2 * math.pi)), 1 / (2 * sigma * sigma)
+  local base, slope, inside = -log(sigma * sqrt(2 * math.pi)), 1 / (2 * sigma * sigma), mass(sigma, n)
   for j = 0, n do
     local x = values[j]
     if x == x then
-      k.constant[j], k.slope[j] = base - log(cumulative((1 - x) / sigma) - cumulative(-x / sigma)), slope
+      k.constant[j], k.slope[j] = base - inside(x), slope
     else
       values[j] = 0                         -- slope 0: even, wherever its middle
     end
@@ -115,9 +126,9 @@ local function cells_table(self, dim, values, n)
 end
 
 -- Choices: an observation of the point's own value beside a part of one of each value, which shrinks with the points.
-local function choice(self, dim, values, n)
+local function choice(_, dim, values, n)
   local cells = dim.cells
-  local other = self.rule.other / (n + 1)
+  local other = 1 / (n + 1)
   local total = 1 + cells * other
   local k = { cells = cells, own = (1 + other) / total, row = ints(n + 1) }
   k.log_own, k.log_other = log(k.own * cells), log(other / total * cells)
@@ -127,16 +138,18 @@ end
 
 local makers = { line = line, table = cells_table, choice = choice }
 
--- new(shape, points, weights, rule): the density of a list of encoded points with a weight each; the even kernel has `prior`.
-function Parzen.new(shape, points, weights, prior, rule)
+-- new(shape, points, weights, least): the density of a list of encoded points with a weight each, and of the even kernel with the
+-- weight 1; `least` is the bells' least width in units of the points' even spacing.
+function Parzen.new(shape, points, weights, least)
   local n = #points
-  local self = setmetatable({ shape = shape, n = n, rule = rule, kernels = {}, weight = doubles(n + 1), log_weight = doubles(n + 1) },
+  local self = setmetatable({ shape = shape, n = n, least = least, kernels = {}, weight = doubles(n + 1), log_weight = doubles(n + 1) },
                             Parzen)
-  local total = prior
+  local total = 1
   for j = 1, n do total = total + weights[j] end
   for j = 0, n do
-    self.weight[j] = (j < n and weights[j + 1] or prior) / total
-    self.log_weight[j] = log(self.weight[j])
+    local weight = (j < n and weights[j + 1] or 1) / total
+    self.weight[j] = weight
+    self.log_weight[j] = j > 0 and weight == self.weight[j - 1] and self.log_weight[j - 1] or log(weight)
   end
   for i, dim in ipairs(shape) do
     local values = doubles(n + 1)

@@ -369,6 +369,9 @@ end
 -- size(): the number of points; math.huge where a knob is continuous.
 function Space:size() return self:count(own_cells) end
 
+-- nth(i): point i of a finite space, from 0.
+function Space:nth(i) return self:point(i, own_cells, own_value) end
+
 -- document(): a plain table for JSON; from_document(doc): the space again.
 function Space:document()
   local list = {}

@@ -111,9 +111,9 @@ function supervisor.run(given)
     workers = 1, threads = core.C.ex_cpu_count(), runs = "runs", lease = 30, grace = 10, trials = options.optional, changed = false })
   local self = setmetatable(o, Search)
   self.given_trials, self.trials, self.running, self.restarts = o.trials, {}, {}, 0
-  if self.given_trials then self.study.trials = self.given_trials end
   local edited
   self.id, edited = supervisor.join(self.store, self.study, self.changed)
+  if self.given_trials then self.study.trials = self.given_trials end
   self.view = view.new { study = self.study, most = self.study:most(), workers = self.workers }
   if edited then self.view:say(("study %s: goes on with a changed recipe"):format(self.study.name)) end
   file.make_folder(self.runs .. "/" .. self.study.name)
@@ -147,7 +147,8 @@ function supervisor.document(study, found, address)
   return doc
 end
 
-supervisor.order = { "study", "store", "trials", "complete", "stopped", "paused", "failed", "running", "seconds", "best", "number", "values" }
+supervisor.order = { "study", "store", "trials", "complete", "stopped", "paused", "failed", "running", "seconds", "best", "number",
+                     "values" }
 
 -- text(study, found): the same for a person.
 function supervisor.text(study, found)

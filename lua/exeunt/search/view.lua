@@ -45,6 +45,8 @@ local function count(trials)
   return n
 end
 
+local function one_line(text) return (tostring(text):gsub("%c+", " ")) end
+
 -- "3 complete, 1 failed".
 local function states_text(n)
   local parts = {}
@@ -92,7 +94,7 @@ local function failure_lines(trials)
   table.sort(failed, function(a, b) return (a.finish or 0) > (b.finish or 0) end)
   local lines = {}
   for i = 1, math.min(FAILURES, #failed) do
-    lines[i] = ("failed  trial %d: %s"):format(failed[i].number, (tostring(failed[i].error):gsub("%c", " ")))
+    lines[i] = ("failed  trial %d: %s"):format(failed[i].number, one_line(failed[i].error))
   end
   return lines
 end
@@ -126,6 +128,14 @@ function View:draw(trials)
   self.stream:flush()
 end
 
+-- Whether a trial that has just ended is the best so far, where there is one objective.
+function View:leads(trial)
+  local best = front.of({ self.leader or trial, trial }, self.study.directions)[1]
+  if #self.study.directions > 1 or best ~= trial then return false end
+  self.leader = trial
+  return true
+end
+
 -- A line for each trial that has ended since the last call.
 function View:tell(trials)
   local ended = {}
@@ -135,10 +145,10 @@ function View:tell(trials)
   table.sort(ended, function(a, b) return (a.finish or 0) < (b.finish or 0) end)
   for _, trial in ipairs(ended) do
     self.told[trial.number] = true
-    local text = trial.state == "failed" and tostring(trial.error) or values_text(self.study, trial)
-    local best = front.of(trials, self.study.directions)
-    local praise = #self.study.directions == 1 and best[1] == trial and "  (best so far)" or ""
-    self.stream:write(("trial %d  %s  %s  %s%s\n"):format(trial.number, trial.state, text, trial.params and shown(trial.params) or "", praise))
+    local text = trial.state == "failed" and one_line(trial.error) or values_text(self.study, trial)
+    local praise = self:leads(trial) and "  (best so far)" or ""
+    self.stream:write(("trial %d  %s  %s  %s%s\n"):format(trial.number, trial.state, text,
+                                                           trial.params and shown(trial.params) or "", praise))
   end
   self.stream:flush()
 end
@@ -150,6 +160,7 @@ function View:update(trials)
     for _, trial in ipairs(trials) do
       if over[trial.state] then self.told[trial.number] = true end
     end
+    if self.first > 0 and #self.study.directions == 1 then self.leader = front.of(trials, self.study.directions)[1] end
   end
   if not self.tty then return self:tell(trials) end
   if self.clock() - self.last < INTERVAL then return end

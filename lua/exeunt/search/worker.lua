@@ -50,6 +50,7 @@ end
 -- Whether the budget of seconds or of epochs is used up.
 function Worker:spent()
   local study, seconds, epochs = self.study, 0, 0
+  if not study.seconds and not study.epochs then return false end
   for _, trial in ipairs(self.trials) do
     local last = trial.steps and trial.steps[#trial.steps]
     seconds, epochs = seconds + (trial.seconds or 0), epochs + (last and last[1] or 0)
@@ -68,12 +69,9 @@ function Worker:limit()
   return limit
 end
 
--- The number of a paused trial to go on with: one that was interrupted, else what the stopper wants.
+-- The number of the paused trial that the stopper wants to go on, or nil.
 function Worker:paused()
   local stop = self.study.stop
-  for _, trial in ipairs(self.trials) do
-    if trial.state == "paused" and (not stop or trial.attributes and trial.attributes.interrupted) then return trial.number end
-  end
   return stop and stop:promote(self.trials, self.study.directions[1]) or nil
 end
 
@@ -128,11 +126,11 @@ function Worker:propose(trial)
   if not self.study.sampler.independent and not self.study.lag then self:await_points(trial) end
   local ok, params = pcall(self.suggest, self, trial)
   if not ok then
-    self.store:renew(trial, 0)              -- whoever puts the sampler right goes on with it
+    self.store:release(trial)               -- whoever puts the sampler right goes on with it
     error(params, 0)
   end
   if params == nil then
-    self.store:finish(trial, { state = "failed", error = "the sampler has no more points" })
+    self.store:withdraw(trial)
     return false
   end
   self.store:propose(trial, params, self.study.space:key(params))
@@ -179,10 +177,8 @@ local function kept(trial, outcome)
   local last = trial.steps[#trial.steps]
   local values = outcome.values
   if outcome.state == "stopped" and last then values = { last[2] } end
-  local interrupted = outcome.state == "interrupted"
-  return { state = interrupted and "paused" or outcome.state, values = values, constraints = outcome.constraints, error = outcome.error,
-           seconds = outcome.seconds, run_dir = outcome.folder,
-           attributes = { interrupted = interrupted or nil, recipe_sha256 = outcome.digest } }
+  return { state = outcome.state, values = values, constraints = outcome.constraints, error = outcome.error, seconds = outcome.seconds,
+           run_dir = outcome.folder, attributes = { recipe_sha256 = outcome.digest } }
 end
 
 local function shown(params)
@@ -199,14 +195,15 @@ function Worker:work(trial, promoted)
   trial.steps = trial.steps or {}
   trial.step_limit = self.study.stop and self.study.stop:limit(trial) or nil
   self.renewed = core.C.ex_clock()
-  self.say(("trial %d: %s%s"):format(trial.number, shown(trial.params), trial.attempts and trial.attempts > 1 and " (taken up again)" or ""))
+  self.say(("trial %d: %s%s"):format(trial.number, shown(trial.params), trial.attempts > 1 and " (taken up again)" or ""))
   local outcome = attempt.run {
     study = self.study, params = trial.params, folder = ("%s/%s/%04d"):format(self.runs, self.study.name, trial.number),
     threads = self.threads, grace = self.grace, before = trial.seconds or 0, last_step = answered(trial, promoted),
     on_step = function(step, value) return self:on_step(trial, step, value) end, look = function() return self:look(trial) end,
   }
   outcome.digest = self.study.digest
-  if outcome.state ~= "lost" then self.store:finish(trial, kept(trial, outcome)) end
+  if outcome.state == "interrupted" then self.store:release(trial)
+  elseif outcome.state ~= "lost" then self.store:finish(trial, kept(trial, outcome)) end
   local values = {}
   for i, x in ipairs(outcome.values or {}) do values[i] = ("%.6g"):format(x) end
   self.say(("trial %d: %s %s(%.1f s)"):format(trial.number, outcome.state, outcome.error and "- " .. outcome.error .. " "
@@ -215,31 +212,24 @@ end
 
 -- -- The loop -----------------------------------------------------------------------------------------------------------------------
 
--- Claims a trial: it, and whether it is one that waited; nil where there is none now.
+-- Claims a trial: it, and whether it is one that waited; or nil, and how many are running elsewhere: what they finish, or leave
+-- unfinished, may make more to do.
 function Worker:claim()
   self:refresh()
   local promote, limit = self:paused(), self:limit()
-  local trial = self.store:claim(self.id, { worker = self.name, lease = self.lease, retries = self.study.retries, promote = promote,
-                                            limit = limit < math.huge and limit or nil })
-  return trial, trial ~= nil and trial.number == promote
-end
-
--- Whether somebody is at work: what they finish, or leave unfinished, may make more to do.
-function Worker:others_work()
-  self:refresh()
-  for _, trial in ipairs(self.trials) do
-    if trial.state == "running" then return true end
-  end
-  return false
+  local trial, running = self.store:claim(self.id, { worker = self.name, lease = self.lease, retries = self.study.retries,
+                                                     promote = promote, limit = limit })
+  if not trial then return nil, running end
+  return trial, trial.number == promote
 end
 
 -- run(): until the study has no more to do ("done") or a signal came ("interrupted").
 function Worker:run()
   while not signals.requested() do
-    local trial, promoted = self:claim()
+    local trial, more = self:claim()
     if trial then
-      if trial.params or self:propose(trial) then self:work(trial, promoted) end
-    elseif self:others_work() then
+      if trial.params or self:propose(trial) then self:work(trial, more) end
+    elseif more > 0 then
       child.sleep(IDLE)
     else
       return "done"

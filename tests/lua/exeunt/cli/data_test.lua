@@ -1,6 +1,7 @@
 -- cli/data.lua: the list, and the verification of one set. The sets here are small ones, made for the test.
 
 local lu = require "luaunit"
+local json = require "exeunt.report.json"
 local command = dofile "tests/support/command.lua"
 
 TestData = {}
@@ -56,6 +57,16 @@ function TestData:test_a_damaged_file()
   lu.assertEquals(result.code, 1)
   lu.assertEquals(result.err, ("exeunt: data set 'tiny': %s/tiny/a is damaged or another file\n"):format(self.folder))
   lu.assertStrContains(result.out, "damaged or another file")
+end
+
+function TestData:test_json()
+  self:make(abc, "abd")
+  local result = command.run(("data %s/tiny.yaml --json"):format(self.folder))
+  local set = json.decode(result.out)
+  lu.assertEquals({ result.code, set.name, set.ok, #set.files, set.files[1].ok }, { 1, "tiny", false, 4, false })
+  local list = json.decode(command.run("data --json").out)
+  lu.assertTrue(#list > 5)
+  lu.assertEquals({ list[1].name, type(list[1].here) }, { "cifar-10", "boolean" })
 end
 
 function TestData:test_a_missing_set_says_how_to_get_it()

@@ -6,6 +6,8 @@ local fetch = require "exeunt.data.fetch"
 local file = require "exeunt.file"
 local command = dofile "tests/support/command.lua"
 
+ffi.cdef "int setenv(const char *, const char *, int);"
+
 TestFetch = {}
 
 local here = command.shell("command -v curl && command -v python3").code == 0
@@ -63,7 +65,6 @@ function TestFetch:test_failures()
 end
 
 function TestFetch:test_a_set()
-  ffi.cdef "int setenv(const char *, const char *, int);"
   ffi.C.setenv("EXEUNT_DATA", self.folder .. "/data", 1)
   command.shell(("cd %s/served && mkdir x && echo 1 >x/a && echo 2 >x/b && tar -czf x.tar.gz x"):format(self.folder))
   command.write(self.folder .. "/s.yaml", ([[
@@ -72,6 +73,37 @@ function TestFetch:test_a_set()
 ]]):format(self.url))
   lu.assertEquals({ fetch.set(self.folder .. "/s.yaml") }, { self.folder .. "/data/s/x", true })
   lu.assertEquals({ fetch.set(self.folder .. "/s.yaml") }, { self.folder .. "/data/s/x", false })
+end
+
+-- A zip file that holds x/a and x/b, of a line each.
+local zip = ("504b03041400000000000000215053fc5167020000000200000003000000782f61310a504b03041400000000000000215090af7c4c02000000020000" ..
+  "0003000000782f62320a504b010214031400000000000000215053fc51670200000002000000030000000000000000000000800100000000782f6150" ..
+  "4b010214031400000000000000215090af7c4c0200000002000000030000000000000000000000800123000000782f62504b05060000000002000200" ..
+  "62000000460000000000"):gsub("%x%x", function(h) return string.char(tonumber(h, 16)) end)
+
+function TestFetch:zipped(content)
+  ffi.C.setenv("EXEUNT_DATA", self.folder .. "/data", 1)
+  command.write(self.folder .. "/served/y.zip", content)
+  command.write(self.folder .. "/z.yaml", ([[
+{ name: z, about: a, source: s, get: g, loader: svhn, folders: [z/x], shape: [3, 2, 2], train: 1, test: 1, classes: [a, b],
+  files: { train: { name: a }, test: { name: b } }, archives: [{ name: y.zip, url: "%s/plain/y.zip", unpack: zip }] }
+]]):format(self.url))
+  return fetch.set(self.folder .. "/z.yaml")
+end
+
+function TestFetch:test_a_zip_file()
+  lu.assertEquals({ self:zipped(zip) }, { self.folder .. "/data/z/x", true })
+  lu.assertEquals(file.read(self.folder .. "/data/z/x/b"), "2\n")
+  lu.assertEquals(file.list(self.folder .. "/data/z"), { "x", "y.zip" })
+end
+
+-- An archive that breaks off, or whose unpacking was killed, is unpacked again, though its first files are there.
+function TestFetch:test_an_archive_that_was_not_unpacked_whole()
+  lu.assertErrorMsgContains("cannot unpack " .. self.folder .. "/data/z/y.zip: ", self.zipped, self, zip:sub(1, 60))
+  command.shell(("cd %s/data/z && rm y.zip && mkdir -p x && echo 0 >x/a && echo 0 >x/b"):format(self.folder))
+  lu.assertEquals({ self:zipped(zip) }, { self.folder .. "/data/z/x", true })
+  lu.assertEquals(file.read(self.folder .. "/data/z/x/a"), "1\n")
+  lu.assertEquals({ self:zipped(zip) }, { self.folder .. "/data/z/x", false })
 end
 
 os.exit(lu.LuaUnit.run())

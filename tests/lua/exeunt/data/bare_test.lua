@@ -1,0 +1,64 @@
+-- bare_test.lua: a folder of images without a manifest: class folders alone, and folders of training, validation and test images.
+
+local lu = require "luaunit"
+local data = require "exeunt.data"
+local file = require "exeunt.file"
+local command = dofile "tests/support/command.lua"
+
+TestBare = {}
+
+local function ppm(value) return "P6\n2 2\n255\n" .. string.char(value):rep(12) end
+
+function TestBare:setUp() self.folder = command.folder() end
+function TestBare:tearDown() command.remove(self.folder) end
+
+-- Images whose pixels are value, value + 1, ... in the class folders cat and dog below a path.
+function TestBare:fill(below, each, value)
+  for k, class in ipairs { "cat", "dog" } do
+    file.make_folder(self.folder .. below .. "/" .. class)
+    for i = 1, each do command.write(("%s%s/%s/%d.ppm"):format(self.folder, below, class, i), ppm(value + 20 * k + i)) end
+  end
+end
+
+local function sorted(list)
+  table.sort(list)
+  return list
+end
+
+function TestBare:test_class_folders()
+  self:fill("", 5, 0)
+  local d = data.open(self.folder .. "/", { size = 2, validation = 3, channels = 1 })
+  lu.assertEquals({ d.train.count, d.validation.count, d.test.count }, { 5, 3, 2 })
+  lu.assertEquals({ d.classes, d.class_names, d.shape }, { 2, { "cat", "dog" }, { 1, 2, 2 } })
+  local seen = {}
+  for _, part in ipairs { d.train, d.validation, d.test } do
+    for _, i in ipairs(part.index:to_list()) do seen[#seen + 1] = i end
+  end
+  lu.assertEquals(sorted(seen), { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 })
+  lu.assertEquals(data.open(self.folder, { size = 2, validation = 3 }).test.index:to_list(), d.test.index:to_list())
+end
+
+function TestBare:test_folders_of_parts()
+  self:fill("/train", 4, 0)
+  self:fill("/val", 2, 100)
+  local d = data.open(self.folder, { size = 2, validation = 2 })         -- without a test folder val is the test
+  lu.assertEquals({ d.train.count, d.validation.count, d.test.count }, { 6, 2, 4 })
+  lu.assertEquals(d.test.images[1][1][1][1], 121)
+  self:fill("/test", 3, 150)
+  d = data.open(self.folder, { size = 2 })
+  lu.assertEquals({ d.train.count, d.validation.count, d.test.count }, { 8, 4, 6 })
+  lu.assertEquals({ d.validation.images[1][1][1][1], d.test.images[1][1][1][1] }, { 121, 171 })
+  lu.assertErrorMsgContains("has a folder of validation images; leave this option out", data.open, self.folder,
+                             { size = 2, validation = 1 })
+end
+
+function TestBare:test_refuses()
+  lu.assertErrorMsgContains("is a folder of images: size: give pixels of a side", data.open, self.folder)
+  lu.assertErrorMsgContains("0 class folders, expected two or more", data.open, self.folder, { size = 2 })
+  self:fill("", 1, 0)
+  lu.assertErrorMsgContains("2 images, too few to draw a test set from", data.open, self.folder, { size = 2 })
+  self:fill("", 3, 0)
+  lu.assertErrorMsgContains("does not say how many images are usual", data.open, self.folder, { size = 2, validation = "usual" })
+end
+
+os.exit(lu.LuaUnit.run())

@@ -1,0 +1,71 @@
+-- The view of a search: the block of a terminal, the lines elsewhere, and which trials are best.
+local lu = require "luaunit"
+local front = require "exeunt.search.front"
+local view = require "exeunt.search.view"
+
+TestView = {}
+
+local function stream()
+  local s = { parts = {} }
+  function s:write(...) for _, text in ipairs { ... } do self.parts[#self.parts + 1] = text end end
+  function s.flush() end
+  function s:text() return table.concat(self.parts) end
+  return s
+end
+
+local study = { name = "bowl", directions = { "minimize" }, objectives = { { direction = "minimize", path = "loss" } } }
+
+local function trial(number, state, value, more)
+  local t = { number = number, state = state, params = { x = number }, values = value and { value }, steps = {} }
+  for k, v in pairs(more or {}) do t[k] = v end
+  return t
+end
+
+local trials = {
+  trial(0, "complete", 3, { finish = 1 }), trial(1, "failed", nil, { finish = 2, error = "it\nbroke" }),
+  trial(2, "complete", 1, { finish = 4 }), trial(3, "complete", 2, { finish = 3 }),
+  trial(4, "running", nil, { worker = "worker 1 host:7", steps = { { 2, 0.5 } } }),
+}
+
+function TestView.test_the_block()
+  local now, out = 0, stream()
+  local v = view.new { study = study, most = 8, workers = 1, stream = out, tty = true, width = 60, clock = function() return now end }
+  v:update {}
+  now = 10
+  lu.assertEquals(v:block(trials), {
+    "study bowl  [============            ]  4/8 trials  10s  about 10s left",
+    "trials  3 complete, 1 failed, 1 running", "best    trial 2: loss 1  x=2", "worker 1 host:7  trial 4  step 2: 0.5  x=4",
+    "failed  trial 1: it broke",
+  })
+  v:update(trials)
+  lu.assertStrContains(out:text(), "\27[3A\r\27[J")             -- over the three lines of the first drawing
+  for line in out:text():gmatch "[^\n]+" do lu.assertTrue(#line < 60 + 10, line) end
+  local before = out:text()
+  v:update(trials)                                              -- too soon
+  lu.assertEquals(out:text(), before)
+end
+
+function TestView.test_lines_where_there_is_no_terminal()
+  local out = stream()
+  local v = view.new { study = study, most = 8, workers = 1, stream = out, tty = false, clock = function() return 0 end }
+  v:update { trials[1] }
+  v:update(trials)
+  lu.assertEquals(out:text(), "trial 1  failed  it broke  x=1\ntrial 3  complete  loss 2  x=3  (best so far)\n"
+                              .. "trial 2  complete  loss 1  x=2  (best so far)\n")
+end
+
+function TestView.test_the_best()
+  lu.assertEquals(front.of(trials, { "minimize" })[1].number, 2)
+  lu.assertEquals(front.of(trials, { "maximize" })[1].number, 0)
+  lu.assertEquals(front.of({}, { "minimize" }), {})
+  local function two(number, a, b, c) return { number = number, state = "complete", values = { a, b }, constraints = c } end
+  local list = { two(0, 1, 5), two(1, 2, 5), two(2, 1, 6), two(3, 3, 3), two(4, 9, 1, { 0.5 }) }
+  local numbers = {}
+  for i, t in ipairs(front.of(list, { "maximize", "minimize" })) do numbers[i] = t.number end
+  lu.assertEquals(numbers, { 3 })
+  numbers = {}
+  for i, t in ipairs(front.of(list, { "minimize", "minimize" })) do numbers[i] = t.number end
+  lu.assertEquals(numbers, { 0, 3 })
+end
+
+os.exit(lu.LuaUnit.run())

@@ -1,0 +1,174 @@
+-- Workers, from the outside: small searches with a recipe that needs no data set, and what the store then holds.
+local lu = require "luaunit"
+local file = require "exeunt.file"
+local json = require "exeunt.report.json"
+local search = dofile "tests/support/search.lua"
+
+TestWorker = {}
+
+function TestWorker:setUp() self.path = search.place() end
+function TestWorker:tearDown() search.remove(self.path) end
+
+-- Searches to the end, and gives the trials.
+function TestWorker:search(text, space, arguments)
+  search.study(self.path, text, space)
+  local code, out, err = search.run(self.path, arguments)
+  lu.assertEquals(code, 0, err)
+  self.out, self.err = out, err
+  return search.trials(self.path)
+end
+
+local function picked(trials, field)
+  local list = {}
+  for i, trial in ipairs(trials) do list[i] = trial[field] end
+  return list
+end
+
+function TestWorker:test_a_trial_is_a_run_of_its_own()
+  local trials = self:search('sampler = "random", trials = 1, seed = 5, fixed = { steps = 2 }')
+  local trial = trials[1]
+  lu.assertEquals({ trial.number, trial.state, trial.attempts, trial.run_dir }, { 0, "complete", 1, "runs/study/0000" })
+  local doc = json.decode(file.read(self.path .. "/runs/study/0000/run.json"))
+  lu.assertEquals({ doc.knobs.x, doc.knobs.steps, doc.seed }, { trial.params.x, 2, 5 })       -- every digit of x
+  lu.assertEquals(trial.values, { trial.params.x ^ 2 })
+  lu.assertEquals(trial.steps, { { 1, trial.values[1] + 1 }, { 2, trial.values[1] + 0.5 } })
+  lu.assertTrue(trial.seconds > 0)
+end
+
+function TestWorker:test_lists_texts_and_truths_reach_the_recipe()
+  local trials = self:search('sampler = "grid"', '{ list = ex.choice { {1, 2.5}, {3} }, kind = ex.choice { "a b", "c\'d" } }')
+  lu.assertEquals(#trials, 4)
+  for i, trial in ipairs(trials) do
+    local doc = json.decode(file.read(("%s/runs/study/%04d/run.json"):format(self.path, i - 1)))
+    lu.assertEquals({ doc.knobs.list, doc.knobs.kind }, { trial.params.list, trial.params.kind })
+  end
+end
+
+function TestWorker:test_points_come_first()
+  local trials = self:search('sampler = "random", trials = 3, points = { { x = 1.5 }, { x = -0.5 } }')
+  lu.assertEquals({ trials[1].params.x, trials[2].params.x, trials[3].state }, { 1.5, -0.5, "complete" })
+end
+
+function TestWorker:test_a_function_as_sampler_ends_the_study()
+  local trials = self:search([[trials = 9, sampler = function(ask)
+    local n = #ask.trials
+    if n < 3 then return { x = n / 2 } end
+  end]])
+  lu.assertEquals(#trials, 3)
+  lu.assertEquals({ trials[1].params.x, trials[2].params.x, trials[3].params.x }, { 0, 0.5, 1 })
+end
+
+function TestWorker:test_a_sampler_that_fails_is_said_and_loses_nothing()
+  search.study(self.path, "trials = 3, sampler = function(ask) return { x = 10 * ask.number } end")
+  local code, _, err = search.run(self.path)
+  lu.assertEquals(code, 1)
+  lu.assertStrContains(err, "sampler function: knob x must be a number from -2 to 2, got 10")
+  lu.assertEquals(picked(search.trials(self.path), "state"), { "complete" })
+  local trials = self:search "trials = 3, sampler = function(ask) return { x = 0.1 * ask.number } end"
+  lu.assertEquals(picked(trials, "state"), { "complete", "complete", "complete" })
+  lu.assertEquals(picked(trials, "attempts"), { 1, 1, 1 })
+end
+
+function TestWorker:test_constraints_and_the_best()
+  search.study(self.path, 'sampler = "grid", constraints = { "size >= 1" }', "{ x = ex.choice { 0, 1, 2 } }")
+  local code, out, err = search.run(self.path, "--json")
+  lu.assertEquals(code, 0, err)
+  lu.assertEquals(picked(search.trials(self.path), "constraints"), { { 1 }, { 0 }, { -1 } })
+  local doc = json.decode(out)
+  lu.assertEquals({ doc.study, doc.trials, doc.complete, #doc.best, doc.best[1].number, doc.best[1].values }, { "study", 3, 3, 1, 1, { 1 } })
+end
+
+-- -- Budgets -------------------------------------------------------------------------------------------------------------
+
+function TestWorker:test_a_budget_of_epochs()
+  lu.assertEquals(#self:search 'sampler = "random", epochs = 7, fixed = { steps = 3 }', 3)
+end
+
+function TestWorker:test_a_budget_of_seconds()
+  local trials = self:search 'sampler = "random", seconds = 0.001, trials = 50'
+  lu.assertEquals(#trials, 1)
+end
+
+function TestWorker:test_more_trials_are_asked_for_on_the_command_line()
+  lu.assertEquals(#self:search('sampler = "random", trials = 2', nil, "--trials 1"), 1)
+  lu.assertEquals(#self:search('sampler = "random", trials = 2'), 2)
+end
+
+-- -- The same again ---------------------------------------------------------------------------------------------------------
+
+-- Params and values of a study that is searched in a folder of its own.
+local function record(text, arguments)
+  local path = search.place()
+  search.study(path, text)
+  local code, _, err = search.run(path, arguments)
+  lu.assertEquals(code, 0, err)
+  local list = {}
+  for i, trial in ipairs(search.trials(path)) do list[i] = { trial.number, trial.params, trial.values } end
+  search.remove(path)
+  return list
+end
+
+function TestWorker.test_with_a_lag_two_workers_try_what_one_tries()
+  local text = 'sampler = ex.sampler.tpe { startup = 2 }, lag = 2, trials = 8'
+  local one, two = record(text), record(text, "--workers 2")
+  lu.assertEquals(#one, 8)
+  lu.assertEquals(two, one)
+end
+
+-- What each trial saw is in the record: asked again, the sampler says the same.
+function TestWorker:test_without_a_lag_the_record_replays()
+  local trials = self:search('sampler = ex.sampler.tpe { startup = 2 }, trials = 8', nil, "--workers 2")
+  local Worker = require "exeunt.search.worker"
+  local study = require("exeunt.search.study").load(self.path .. "/study.lua")
+  local replay = Worker.new { store = {}, id = 1, study = study, name = "replay" }
+  replay.trials = trials
+  for _, trial in ipairs(trials) do
+    lu.assertEquals(replay:suggest { number = trial.number, seen = trial.seen }, trial.params, "trial " .. trial.number)
+  end
+end
+
+-- -- Stoppers ----------------------------------------------------------------------------------------------------------------
+
+function TestWorker:test_a_stopped_trial_ends_at_its_step()
+  local trials = self:search('sampler = "grid", fixed = { steps = 8 }, stop = { asha = { reduction = 2, first = 2 } }',
+                             "{ x = ex.choice { 0, 2, 1 } }")
+  lu.assertEquals(picked(trials, "state"), { "complete", "stopped", "stopped" })
+  lu.assertEquals(trials[2].steps, { { 1, 5 }, { 2, 4.5 } })
+  lu.assertEquals(trials[2].values, { 4.5 })
+end
+
+function TestWorker:test_a_paused_trial_goes_on_from_its_checkpoint()
+  local trials = self:search('sampler = "grid", fixed = { steps = 4 }, stop = { asha = { reduction = 2, most = 4, promote = true } }',
+                             "{ x = ex.choice { 2, 0, 1, -1 } }")
+  lu.assertEquals(trials[2].state, "complete")          -- the best was promoted to the end
+  lu.assertEquals(picked(trials[2].steps, 1), { 1, 2, 3, 4 })
+  lu.assertEquals({ trials[1].state, #trials[1].steps }, { "paused", 1 })
+  lu.assertStrContains(self.out, "paused")
+end
+
+-- -- Workers by themselves ---------------------------------------------------------------------------------------------------
+
+function TestWorker:test_a_worker_joins_a_study_by_its_document()
+  self:search('sampler = "random", trials = 3', nil, "--trials 1")
+  file.write(self.path .. "/study.lua", "error 'is not needed'")
+  local code, _, err = search.run(self.path, "", "worker runs/studies.db --lease 1")
+  lu.assertEquals(code, 0, err)
+  lu.assertStrContains(err, "trial 2: complete")
+  lu.assertEquals(picked(search.trials(self.path), "state"), { "complete", "complete", "complete" })
+end
+
+function TestWorker:test_a_worker_that_cannot_join_says_why()
+  self:search('sampler = "random", trials = 2', nil, "--trials 1")
+  local function says(arguments, text)
+    local code, _, err = search.run(self.path, "", "worker " .. arguments)
+    lu.assertTrue(code > 0)
+    lu.assertStrContains(err, text)
+    lu.assertEquals(select(2, err:gsub("\n", "")), 1, err)
+  end
+  says("runs/studies.db stduy", "holds no study 'stduy'; did you mean 'study'?")
+  file.write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited\n")
+  says("runs/studies.db study", "is not the recipe that the study was begun with")
+  says("runs/none.db", "runs/none.db holds no study yet")
+end
+
+os.exit(lu.LuaUnit.run())
