@@ -6,7 +6,8 @@
 
 local usage = require "exeunt.cli.usage"
 
-local commands = { "run", "search", "worker", "repl", "plan", "doctor", "data", "weights", "script", "help" }    -- in the order of the help
+-- In the order of the help.
+local commands = { "run", "search", "worker", "importance", "repl", "plan", "doctor", "data", "weights", "script", "help" }
 
 -- An error's text in one line. Where a module was looked for is only for a traceback.
 local function one_line(message)
