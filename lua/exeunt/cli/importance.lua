@@ -5,10 +5,10 @@
 
 local usage = require "exeunt.cli.usage"
 
-local command = { about = "which knobs of a study matter", usage = "STUDY [--objective PATH] [--json]" }
+local command = { about = "which knobs of a study matter", usage = "STUDY" }
 
 local function parser()
-  local p = usage.parser("importance", "Says how much each knob of a study decides whether a trial is among the best tenth.")
+  local p = usage.parser("importance", "Says how much each knob of a study decides whether a trial is among the best.")
   p:argument("study", "The study's name.")
   p:option("--store", "Where the trials are kept: a file, or postgresql://...; runs/studies.db if not given."):argname "ADDRESS"
   p:option("--objective", "Which objective, by its path, as vote.val_top1; the first if not given."):argname "PATH"
