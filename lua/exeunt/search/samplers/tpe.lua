@@ -26,7 +26,7 @@ local SEARCHED = 1000                       -- points of a finite space that are
 
 -- Share of the good ones, whether they are weighed, and the bells' least width (parzen.lua).
 local narrow = { share = 0.15, weighed = true, least = 0.5 }
-local wide = { share = 0.1, weighed = false, least = 1 }
+local wide = { share = 0.1, weighed = false, least = 1.4 }
 
 -- -- What is derived from the trials -----------------------------------------------------------------------------
 
