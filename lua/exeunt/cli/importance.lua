@@ -3,44 +3,19 @@
 --     { "study": "...", "objective": "vote.val_top1", "direction": "maximize", "trials": N,
 --       "importance": [ { "knob": "lr", "share": 0.7 }, ... the largest first, with the sum 1 ] }
 
+local stored = require "exeunt.cli.stored"
 local usage = require "exeunt.cli.usage"
 
 local command = { about = "which knobs of a study matter", usage = "STUDY" }
 
-local function parser()
-  local p = usage.parser("importance", "Says how much each knob of a study decides whether a trial is among the best.")
-  p:argument("study", "The study's name.")
-  p:option("--store", "Where the trials are kept: a file, or postgresql://...; runs/studies.db if not given."):argname "ADDRESS"
-  p:option("--objective", "Which objective, by its path, as vote.val_top1; the first if not given."):argname "PATH"
-  p:flag("--json", "Print one JSON document instead of the table.")
-  return p
-end
-
--- The study of that name, or an error that says which there are. A file that is not there is not made.
-local function find(store, name, address)
-  local study = store:study(name)
-  if study then return study end
-  local names = {}
-  for i, each in ipairs(store:studies()) do names[i] = each.name end
-  usage.fail("importance: %s has no study '%s'%s", address, name, require("exeunt.options").suggest(name, names))
-end
-
-local function open(address)
-  if not address:match "^postgres%w*://" and not require("exeunt.file").kind(address) then
-    usage.fail("importance: there is no store %s; say where with --store", address)
-  end
-  return require("exeunt.search.store").open(address)
-end
-
--- The place of an objective among the study's, its path and direction.
-local function objective(document, path)
+-- The place of an objective among the study's; the first if no path is given.
+local function place(objectives, path)
   local paths = {}
-  for i, each in ipairs(document.objective) do
-    local direction, found = next(each)
-    paths[i] = found
-    if path == nil or path == found then return i, found, direction end
+  for i, each in ipairs(objectives) do
+    paths[i] = each.path
+    if path == nil or path == each.path then return i end
   end
-  usage.fail("importance: the study has no objective '%s'%s", path, require("exeunt.options").suggest(path, paths))
+  usage.fail("importance: the study has no objective '%s'%s", tostring(path), require("exeunt.options").suggest(path, paths))
 end
 
 local BAR = 30                              -- characters of a share of one
@@ -53,11 +28,16 @@ local function text(study, path, direction, count, list)
 end
 
 function command.main(args)
-  local given = usage.parse("importance", parser(), args)
-  local address = given.store or "runs/studies.db"
-  local store = open(address)
-  local study = find(store, given.study, address)
-  local index, path, direction = objective(study.document, given.objective)
+  local p = usage.parser("importance", "Says how much each knob of a study decides whether a trial is among the best.")
+  p:argument("study", "The study's name, or its file.")
+  p:option("--objective", "Which objective, by its path, as vote.val_top1; the first if not given."):argname "PATH"
+  stored.options(p)
+  local given = usage.parse("importance", p, args)
+  local store = stored.open(given.store)
+  local study = stored.find(store, given.study)
+  local objectives = stored.objectives(study)
+  local index = place(objectives, given.objective)
+  local path, direction = objectives[index].path, objectives[index].direction
   local trials = store:trials(study.id)
   store:close()
   local space = require("exeunt.search.space").from_document(study.document.space)
@@ -65,11 +45,10 @@ function command.main(args)
   local count = 0
   for _, trial in ipairs(trials) do count = count + ((trial.state == "complete" or trial.state == "stopped") and 1 or 0) end
   if not given.json then return usage.write(io.stdout, text(study, path, direction, count, list)) end
-  local json = require "exeunt.report.json"
-  local shares = json.list()
+  local shares = require("exeunt.report.json").list()
   for i, pair in ipairs(list) do shares[i] = { knob = pair[1], share = pair[2] } end
-  usage.write(io.stdout, json.encode({ study = study.name, objective = path, direction = direction, trials = count, importance = shares },
-                                     { "study", "objective", "direction", "trials", "importance", "knob", "share" }) .. "\n")
+  stored.print({ study = study.name, objective = path, direction = direction, trials = count, importance = shares },
+               { "study", "objective", "direction", "trials", "importance", "knob", "share" })
 end
 
 return command

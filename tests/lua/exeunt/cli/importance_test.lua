@@ -51,9 +51,9 @@ function TestImportanceCommand:test_refusals()
     lu.assertEquals({ result.code, result.out }, { code, "" })
     lu.assertStrContains(result.err, message)
   end
-  refused("demo", 2, "importance: there is no store ")
+  refused("demo", 1, "there is no store ")
   self:fill(5)
-  refused("dem", 2, "has no study 'dem'; did you mean 'demo'?")
+  refused("dem", 1, "holds no study 'dem'; did you mean 'demo'?")
   refused("demo --objective vot", 2, "the study has no objective 'vot'; did you mean 'vote'?")
   refused("demo", 1, "importance: 5 usable trials are too few; it takes 8 that ended with a value")
 end
