@@ -6,8 +6,10 @@
 
 local usage = require "exeunt.cli.usage"
 
--- In the order of the help.
-local commands = { "run", "search", "worker", "report", "repl", "plan", "doctor", "data", "weights", "script", "help" }
+local commands = {                          -- in the order of the help
+  "run", "search", "worker", "studies", "trials", "best", "importance", "study", "ask", "tell", "report",
+  "repl", "plan", "doctor", "data", "weights", "script", "help",
+}
 
 -- An error's text in one line. Where a module was looked for is only for a traceback.
 local function one_line(message)

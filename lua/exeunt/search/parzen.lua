@@ -16,7 +16,7 @@ local Parzen = {}
 Parzen.__index = Parzen
 
 local NONE = 0 / 0                          -- the coordinate of a knob that does not exist
-local MOST_CELLS, MOST_SPACED, GRID = 64, 100, 512
+local MOST_CELLS, MOST_SPACED, GRID, EVENLY = 64, 100, 512, 3
 local doubles, ints = ffi.typeof "double[?]", ffi.typeof "int32_t[?]"
 
 -- The normal distribution's cumulative function, by the complementary error function's Chebyshev fit (Press et al., Numerical
@@ -125,10 +125,10 @@ local function cells_table(self, dim, values, n)
   return k
 end
 
--- Choices: an observation of the point's own value beside a part of one of each value, which shrinks with the points.
+-- Choices: an observation of the point's own value beside a part of EVENLY ones of each value, which shrinks with the points.
 local function choice(_, dim, values, n)
   local cells = dim.cells
-  local other = 1 / (n + 1)
+  local other = EVENLY / (n + 1)
   local total = 1 + cells * other
   local k = { cells = cells, own = (1 + other) / total, row = ints(n + 1) }
   k.log_own, k.log_other = log(k.own * cells), log(other / total * cells)
@@ -199,7 +199,7 @@ function Parzen:density(x)
   local total = 0
   for j = 0, n do
     local below = sums[j] - most
-    if below > -40 then total = total + exp(below) end
+    if below > -25 then total = total + exp(below) end
   end
   return most + log(total)
 end

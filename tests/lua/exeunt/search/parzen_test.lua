@@ -36,12 +36,12 @@ function TestParzen.test_density_by_hand()
   end
 end
 
--- A choice of four with one point "a": other = 1/2, so "a" has (1 + 1/2) / 3 = 1/2 of its kernel, each other 1/6.
+-- A choice of four with one point "a": beside its one stand 3/2 of each, so "a" has 5/14 of its kernel, each other 3/14.
 function TestParzen.test_choice_by_hand()
   local density, shape = estimate(Space.new { c = ex.choice { "a", "b", "c", "d" } }, { { c = "a" } })
   local function share(value) return math.exp(density:density(Parzen.encode(shape, { c = value }))) / 4 end
-  lu.assertAlmostEquals(share "a", (1 / 2 + 1 / 4) / 2, 1e-12)
-  lu.assertAlmostEquals(share "d", (1 / 6 + 1 / 4) / 2, 1e-12)
+  lu.assertAlmostEquals(share "a", (5 / 14 + 1 / 4) / 2, 1e-12)
+  lu.assertAlmostEquals(share "d", (3 / 14 + 1 / 4) / 2, 1e-12)
 end
 
 local function example()
