@@ -14,20 +14,28 @@ function pareto.dominates(a, b)
   return smaller
 end
 
--- The points of `left` (indices in lexicographic order) that none of them dominates, and the others. In that order a point is
--- dominated only by points before it, and if by any, then by one of the front.
+-- The indices of `left` whose points none of the others dominates, and the others. A member that has just dominated a point goes to
+-- the front of the line, since it is likely to dominate the next one too.
 local function peel(points, left)
   local front, rest = {}, {}
   for _, index in ipairs(left) do
-    local dominated = false
-    for i = #front, 1, -1 do
-      if pareto.dominates(points[front[i]], points[index]) then
-        dominated = true
+    local point, kept, by = points[index], 0, nil
+    for i = 1, #front do
+      local member = front[i]
+      if pareto.dominates(points[member], point) then
+        by = i
         break
       end
+      if pareto.dominates(point, points[member]) then rest[#rest + 1] = member
+      else kept, front[kept + 1] = kept + 1, member end
     end
-    local list = dominated and rest or front
-    list[#list + 1] = index
+    if by then
+      rest[#rest + 1] = index                 -- nothing was dropped: what it dominates, its dominator does too
+      front[by], front[1] = front[1], front[by]
+    else
+      for i = #front, kept + 1, -1 do front[i] = nil end
+      front[kept + 1] = index
+    end
   end
   return front, rest
 end
@@ -37,17 +45,20 @@ end
 function pareto.fronts(points, enough)
   local left = {}
   for i = 1, #points do left[i] = i end
-  table.sort(left, function(a, b)
+  local function before(a, b)
     local p, q = points[a], points[b]
     for i = 1, #p do
       if p[i] ~= q[i] then return p[i] < q[i] end
     end
     return a < b
-  end)
+  end
   local fronts, count = {}, 0
   while #left > 0 and count < (enough or math.huge) do
-    fronts[#fronts + 1], left = peel(points, left)
-    count = count + #fronts[#fronts]
+    local front
+    front, left = peel(points, left)
+    table.sort(front, before)
+    fronts[#fronts + 1] = front
+    count = count + #front
   end
   return fronts
 end

@@ -16,7 +16,7 @@ local Parzen = {}
 Parzen.__index = Parzen
 
 local NONE = 0 / 0                          -- the coordinate of a knob that does not exist
-local MOST_CELLS, MOST_SPACED = 64, 100
+local MOST_CELLS, MOST_SPACED, GRID = 64, 100, 512
 local doubles, ints = ffi.typeof "double[?]", ffi.typeof "int32_t[?]"
 
 -- The normal distribution's cumulative function, by the complementary error function's Chebyshev fit (Press et al., Numerical
@@ -69,15 +69,28 @@ local function width(self, values, n)
   return math.max(spread * count ^ (-1 / (#self.shape + 4)), self.least / math.min(count + 1, MOST_SPACED))
 end
 
+-- mass(sigma, n): the logarithm of the part of a bell at x that lies inside the unit interval, as a function of x; for many points
+-- interpolated from a grid (to about 1e-5).
+local function mass(sigma, n)
+  local function exact(x) return log(cumulative((1 - x) / sigma) - cumulative(-x / sigma)) end
+  if n <= GRID then return exact end
+  local at = doubles(GRID + 2)
+  for i = 0, GRID + 1 do at[i] = exact(i / GRID) end
+  return function(x)
+    local i = floor(x * GRID)
+    return at[i] + (x * GRID - i) * (at[i + 1] - at[i])
+  end
+end
+
 -- A line's bells: density of kernel j at x = exp(constant_j - slope_j (x - middle_j)^2).
 local function line(self, _, values, n)
   local sigma = width(self, values, n)
   local k = { middle = values, sigma = sigma, constant = doubles(n + 1), slope = doubles(n + 1) }
-  local base, slope = -log(sigma * sqrt(2 * math.pi)), 1 / (2 * sigma * sigma)
+  local base, slope, inside = -log(sigma * sqrt(2 * math.pi)), 1 / (2 * sigma * sigma), mass(sigma, n)
   for j = 0, n do
     local x = values[j]
     if x == x then
-      k.constant[j], k.slope[j] = base - log(cumulative((1 - x) / sigma) - cumulative(-x / sigma)), slope
+      k.constant[j], k.slope[j] = base - inside(x), slope
     else
       values[j] = 0                         -- slope 0: even, wherever its middle
     end
@@ -134,8 +147,9 @@ function Parzen.new(shape, points, weights, least)
   local total = 1
   for j = 1, n do total = total + weights[j] end
   for j = 0, n do
-    self.weight[j] = (j < n and weights[j + 1] or 1) / total
-    self.log_weight[j] = log(self.weight[j])
+    local weight = (j < n and weights[j + 1] or 1) / total
+    self.weight[j] = weight
+    self.log_weight[j] = j > 0 and weight == self.weight[j - 1] and self.log_weight[j - 1] or log(weight)
   end
   for i, dim in ipairs(shape) do
     local values = doubles(n + 1)

@@ -1,7 +1,7 @@
 -- cmaes.lua: evolution of a normal distribution over the unit cube of the knobs (Hansen, "The CMA evolution strategy: a tutorial",
 -- arXiv 1604.00772, with its default constants and negative weights). For spaces of numbers alone: choices and conditions are
 -- refused; whole numbers and steps are searched as if they were continuous, and rounded.
---     generation 0   `population` quasi-random points; the distribution begins at the best of them
+--     generation 0   `population` quasi-random points; the distribution begins at the weighted mean of the better half
 --     trial n        mean + sigma B D z, z drawn by (seed, n), from the distribution after all whole generations that it sees
 -- The distribution is rebuilt from the trials: those that ended, in order of number, `population` at a time; each group moves it,
 -- whoever proposed its points (Hansen, "Injecting external solutions into CMA-ES", arXiv 1110.4181: far ones are pulled in).
@@ -167,6 +167,15 @@ local function adapt(k, state, steps, lengths, path_c, stalled)
   return covariance
 end
 
+-- first(k, points, sigma): the distribution after generation 0, whose points are best first: their weighted mean, round.
+function Cmaes.first(k, points, sigma)
+  local mean = zeros(k.n)
+  for r = 1, k.parents do
+    for i = 1, k.n do mean[i] = mean[i] + k.weights[r] * points[r][i] end
+  end
+  return Cmaes.start(k.n, mean, sigma)
+end
+
 -- advance(k, state, points): the distribution after a generation of points, best first.
 function Cmaes.advance(k, state, points)
   local n, generation = k.n, state.generation + 1
@@ -256,7 +265,7 @@ local function rebuilt(self, ask, k)
       local points = ranked(ask, group)
       local numbers, values = {}, {}
       for i, trial in ipairs(group) do numbers[i], values[i] = trial.number, trial.values and trial.values[1] or false end
-      state = state and Cmaes.advance(k, state, points) or Cmaes.start(k.n, points[1], self.options.sigma)
+      state = state and Cmaes.advance(k, state, points) or Cmaes.first(k, points, self.options.sigma)
       kept.list[g] = { numbers = numbers, values = values, state = state }
     end
     state = kept.list[g].state
@@ -295,9 +304,9 @@ function Cmaes:suggest(ask)
   return params
 end
 
--- new { population = 4 + floor(3 ln knobs), sigma = 0.2 of each knob's range, lag = }
+-- new { population = 4 + floor(3 ln knobs), sigma = 0.15 of each knob's range, lag = }
 function Cmaes.new(given)
-  local o = options.check("sampler.cmaes", given, { population = options.optional, sigma = 0.2, lag = options.optional })
+  local o = options.check("sampler.cmaes", given, { population = options.optional, sigma = 0.15, lag = options.optional })
   local p = o.population
   if p and (type(p) ~= "number" or p ~= floor(p) or p < 4) then
     core.raise("sampler.cmaes: population must be a whole number from 4 on, got %s", tostring(p))

@@ -75,7 +75,8 @@ function TestImportance.test_failed_trials_are_left_out_and_few_refused()
   local space = Space.new { x = ex.uniform(0, 1) }
   local trials = trials_of(space, 1, function(p) return { p.x } end)
   for i = 8, 20 do trials[i].state, trials[i].values = i % 2 == 0 and "failed" or "running", nil end
-  lu.assertErrorMsgEquals("importance: 7 usable trials are too few; it takes 8 that ended with a value", importance, space, trials, "minimize")
+  lu.assertErrorMsgEquals("importance: 7 usable trials are too few; it takes 8 that ended with a value",
+                          importance, space, trials, "minimize")
 end
 
 os.exit(lu.LuaUnit.run())
