@@ -165,7 +165,7 @@ supervisor.order = { "study", "store", "trials", "complete", "stopped", "paused"
 function supervisor.text(study, found)
   local progress, shown = require "exeunt.report.progress", require("exeunt.search.worker").shown
   local lines = { ("study %s: %d trial%s in %s (%s)"):format(study.name, #found.trials, #found.trials == 1 and "" or "s",
-                   progress.duration(found.seconds), view.states_text(view.count(found.trials))) }
+                   progress.duration(found.seconds), view.states_text(view.count(found.trials), found.stopped and "in the middle")) }
   local best = front.of(found.trials, study.directions)
   if #best == 0 then
     lines[2] = #study.constraints > 0 and "no complete trial keeps the constraints" or "no trial is complete"
