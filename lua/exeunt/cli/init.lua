@@ -6,7 +6,10 @@
 
 local usage = require "exeunt.cli.usage"
 
-local commands = { "run", "search", "worker", "repl", "plan", "doctor", "data", "weights", "script", "help" }    -- in the order of the help
+local commands = {                          -- in the order of the help
+  "run", "search", "worker", "studies", "trials", "best", "study", "ask", "tell",
+  "repl", "plan", "doctor", "data", "weights", "script", "help",
+}
 
 -- An error's text in one line. Where a module was looked for is only for a traceback.
 local function one_line(message)

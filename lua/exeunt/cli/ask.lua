@@ -1,0 +1,35 @@
+-- cli/ask.lua: `exeunt ask STUDY` prints a trial to run: its number and params. `exeunt tell` takes what came of it; a trial that
+-- nobody tells of in time is given out again. Exit code 1 where the study has no more.
+
+local stored = require "exeunt.cli.stored"
+local usage = require "exeunt.cli.usage"
+
+local command = { about = "a point to try, for scripts in any language", usage = "STUDY" }
+
+function command.main(args)
+  local p = usage.parser("ask", "Prints the next trial of a study: its number and params. Run it, then: exeunt tell STUDY NUMBER VALUE.")
+  p:argument("study", "The study's name, or its file (Lua or YAML; YAML needs no recipe), which is taken into the store.")
+  p:option("--worker", "Who asks; to be seen in `exeunt trials`.", "ask"):argname "NAME"
+  p:option("--lease", "Seconds after which a trial is given out again; 86400 if not given.", "86400", function(text)
+    local x = tonumber(text)
+    if x and x > 0 and x < math.huge then return x end
+    return nil, ("--lease must be a number above 0, got '%s'"):format(text)
+  end):argname "SECONDS"
+  stored.options(p)
+  local given = usage.parse("ask", p, args)
+  local store = stored.open(given.store, require("exeunt.file").kind(given.study) == "file")
+  local trial, running = require("exeunt.search.asked").ask(store, given.study, { worker = given.worker, lease = given.lease })
+  store:close()
+  if not trial then
+    error(("the study has no more trials%s"):format(running > 0 and (", %d are running"):format(running) or ""), 0)
+  end
+  if given.json then return stored.print { number = trial.number, params = trial.params } end
+  local lines = { ("number=%d\n"):format(trial.number) }
+  for _, name in ipairs(require("exeunt.options").sorted_keys(trial.params)) do
+    local x = stored.shown(trial.params[name])
+    lines[#lines + 1] = ("%s=%s\n"):format(name, type(x) == "number" and require("exeunt.report.json").number(x) or tostring(x))
+  end
+  usage.write(io.stdout, table.concat(lines))
+end
+
+return command

@@ -1,0 +1,79 @@
+-- cli/stored.lua: what the commands that look into a store share: the options --store and --json, opening a store that is there,
+-- finding a study in it, and how a trial is shown. It is no command.
+
+local core = require "exeunt.core"
+local file = require "exeunt.file"
+local usage = require "exeunt.cli.usage"
+
+local stored = {}
+
+function stored.options(parser, json)
+  parser:option("--store", "The store: a file, or postgresql://...; runs/studies.db if not given."):argname "ADDRESS"
+  if json ~= false then parser:flag("--json", "Print JSON instead of text.") end
+end
+
+local function is_server(address) return address:match "^postgres%w*://" ~= nil end
+
+-- open(address[, make]): the store; unless make, a file that is not there is an error, not a new store.
+function stored.open(address, make)
+  local Store = require "exeunt.search.store"
+  address = address or Store.default
+  require("exeunt.signals").install "now"
+  if not make and not is_server(address) and not file.kind(address) and not file.kind(address .. ".jsonl") then
+    core.raise("there is no store %s: `exeunt search STUDY` makes one; --store says where another is", address)
+  end
+  return Store.open(address)
+end
+
+-- find(store, what): the study of that name; the path of a study's file stands for its name.
+function stored.find(store, what)
+  local study = store:study(what) or store:study((what:match "([^/]*)$":gsub("%.[^.]*$", "")))
+  if study then return study end
+  local names = {}
+  for i, each in ipairs(store:studies()) do names[i] = each.name end
+  core.raise("%s holds no study '%s'%s", store.name, what, require("exeunt.options").suggest(what, names))
+end
+
+-- objectives(study) -> list of { direction, path }, as its document says; directions alone.
+function stored.objectives(study)
+  local list, directions = {}, {}
+  for i, each in ipairs(study.document.objective or {}) do
+    local direction, path = next(each)
+    list[i], directions[i] = { direction = direction, path = path }, direction
+  end
+  return list, directions
+end
+
+-- title(objectives, i): the name of the i-th value.
+function stored.title(objectives, i)
+  return objectives[i] and objectives[i].path or "value" .. (i > 1 and tostring(i) or "")
+end
+
+-- shown(value): a param as text.
+function stored.shown(value)
+  if type(value) == "table" then return (require("exeunt.report.json").encode(value):gsub('"', "")) end
+  return value
+end
+
+stored.order = { "number", "state", "params", "values", "constraints", "steps", "finish", "seconds" }
+
+local PLAIN = { "number", "state", "params", "seen", "finish", "worker", "attempts", "error", "seconds", "run_dir", "attributes" }
+
+-- object(trial): what of it JSON shows: `params` an object and `values` a list or null, always.
+function stored.object(trial)
+  local json = require "exeunt.report.json"
+  local out = {}
+  for _, key in ipairs(PLAIN) do out[key] = trial[key] end
+  out.params = out.params or {}
+  out.values = trial.values and json.list { unpack(trial.values) } or json.null
+  if trial.constraints then out.constraints = json.list { unpack(trial.constraints) } end
+  out.steps = json.list()
+  for i, step in ipairs(trial.steps) do out.steps[i] = json.list { step[1], step[2] } end
+  return out
+end
+
+function stored.print(value, order)
+  usage.write(io.stdout, require("exeunt.report.json").encode(value, order or stored.order) .. "\n")
+end
+
+return stored

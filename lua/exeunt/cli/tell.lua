@@ -1,0 +1,69 @@
+-- cli/tell.lua: `exeunt tell STUDY NUMBER VALUE ...` records what came of a trial that `exeunt ask` gave out: a value for each
+-- objective, or --failed with why. With --step it is one step's value of a trial that goes on. A finished trial never changes.
+
+local core = require "exeunt.core"
+local stored = require "exeunt.cli.stored"
+local usage = require "exeunt.cli.usage"
+
+local command = { about = "what came of a point", usage = "STUDY NUMBER VALUE [VALUE ...]" }
+
+local function parser()
+  local p = usage.parser("tell", "Records what came of a trial that exeunt ask gave out.")
+  p:argument("study", "The study's name, or its file.")
+  p:argument("number", "The trial's number.", nil, usage.whole("NUMBER", 0, 2 ^ 31 - 1))
+  p:argument("value", "A value for each objective, in the study's order.", nil, function(text)
+    return tonumber(text), ("a value must be a number, got '%s'"):format(text)
+  end):args "*"
+  p:option("--failed", "The trial failed; why."):argname "WHY"
+  p:option("--step", "The value is that of a step; the trial goes on.", nil, usage.whole("--step", 0, 2 ^ 31 - 1)):argname "N"
+  p:option("--seconds", "How long it took.", nil, function(text)
+    local x = tonumber(text)
+    if x and x >= 0 and x < math.huge then return x end
+    return nil, ("--seconds must be a number from 0 on, got '%s'"):format(text)
+  end):argname "SECONDS"
+  stored.options(p)
+  return p
+end
+
+local function finite(x) return x == x and x ~= math.huge and x ~= -math.huge end
+
+-- What finish is told.
+local function outcome(given, study)
+  if given.failed then return { state = "failed", error = given.failed, seconds = given.seconds } end
+  local objectives = stored.objectives(study)
+  if #given.value ~= #objectives then
+    usage.fail("tell: the study has %d objective%s, got %d value%s", #objectives, #objectives == 1 and "" or "s", #given.value,
+               #given.value == 1 and "" or "s")
+  end
+  for i, x in ipairs(given.value) do
+    if not finite(x) then
+      return { state = "failed", error = ("%s is %s"):format(stored.title(objectives, i), tostring(x)), seconds = given.seconds }
+    end
+  end
+  return { state = "complete", values = given.value, seconds = given.seconds }
+end
+
+function command.main(args)
+  -- a value below 0 is no option
+  local list = {}
+  for i, arg in ipairs(args) do list[i] = arg:match "^%-[%d.]" and " " .. arg or arg:match "^%-inf$" and " -inf" or arg end
+  local given = usage.parse("tell", parser(), list)
+  if given.failed and #given.value > 0 then usage.fail "tell: a value or --failed, not both" end
+  if given.step and #given.value ~= 1 then usage.fail("tell: --step takes one value, got %d", #given.value) end
+  local store = stored.open(given.store)
+  local study = stored.find(store, given.study)
+  local trial = store:trial(study.id, given.number)
+  if not trial then core.raise("study '%s' has no trial %d: ask first", study.name, given.number) end
+  local done
+  if given.step then done = store:report(trial, given.step, given.value[1])
+  else
+    local o = outcome(given, study)
+    done = store:finish(trial, o)
+    trial.state = done and o.state or trial.state
+  end
+  store:close()
+  if not done then core.raise("trial %d of study '%s' is %s: it cannot be changed", trial.number, study.name, trial.state) end
+  if given.json then stored.print { number = trial.number, state = trial.state } end
+end
+
+return command

@@ -1,0 +1,148 @@
+-- cli/trials.lua: `exeunt trials STUDY` lists a study's trials, sorted and filtered, as a table, as CSV or as JSON. What --sort and
+-- --where name is a param, `value`, `value2`, ... or number, state, seconds, finish, attempts, worker. It changes nothing.
+
+local stored = require "exeunt.cli.stored"
+local usage = require "exeunt.cli.usage"
+
+local command = { about = "the trials of a study", usage = "STUDY [--sort NAME] [--where NAME=VALUE]" }
+
+local FIELDS = { number = true, state = true, seconds = true, finish = true, attempts = true, worker = true, error = true, run_dir = true }
+
+-- What `name` is of a trial.
+local function field(trial, name)
+  if FIELDS[name] then return trial[name] end
+  local index = name:match "^value(%d*)$"
+  if index then return trial.values and trial.values[tonumber(index) or 1] end
+  return trial.params and stored.shown(trial.params[name])
+end
+
+-- All names that --sort and --where may have.
+local function names_of(trials, objectives)
+  local known = {}
+  for name in pairs(FIELDS) do known[name] = true end
+  for i = 1, math.max(#objectives, 1) do known[i == 1 and "value" or "value" .. i] = true end
+  for _, trial in ipairs(trials) do
+    for name in pairs(trial.params or {}) do known[name] = true end
+  end
+  return known
+end
+
+local function check_name(option, name, known)
+  if known[name] then return end
+  usage.fail("trials: %s: there is no '%s'%s", option, name,
+             require("exeunt.options").suggest(name, require("exeunt.options").sorted_keys(known)))
+end
+
+local compare = {
+  ["="] = function(a, b) return a == b end, ["!="] = function(a, b) return a ~= b end,
+  ["<"] = function(a, b) return a < b end, [">"] = function(a, b) return a > b end,
+  ["<="] = function(a, b) return a <= b end, [">="] = function(a, b) return a >= b end,
+}
+
+-- "lr<=0.1" -> a function of a trial.
+local function condition(text, known)
+  local name, sign, value = text:match "^([%a_][%w_]*)%s*([<>!=]=?)%s*(.*)$"
+  if not name or not compare[sign] then usage.fail("trials: --where must be as state=complete or lr<=0.1, got '%s'", text) end
+  check_name("--where", name, known)
+  local number = tonumber(value)
+  return function(trial)
+    local x = field(trial, name)
+    if x == nil then return false end
+    if type(x) == "number" and number then return compare[sign](x, number) end
+    return compare[sign](tostring(x), value)
+  end
+end
+
+local function filtered(trials, conditions)
+  local list = {}
+  for _, trial in ipairs(trials) do
+    local keep = true
+    for _, holds in ipairs(conditions) do keep = keep and holds(trial) end
+    if keep then list[#list + 1] = trial end
+  end
+  return list
+end
+
+-- Sorted by a name, upwards or (-name) downwards; trials that lack it come last, equal ones in order of number.
+local function sort(trials, name, down)
+  local function before(a, b)
+    local x, y = field(a, name), field(b, name)
+    if x == y then return a.number < b.number end
+    if x == nil or y == nil then return y == nil end
+    if type(x) ~= type(y) then x, y = tostring(x), tostring(y) end
+    if type(x) == "boolean" then x, y = tostring(x), tostring(y) end
+    if down then return x > y end
+    return x < y
+  end
+  table.sort(trials, before)
+end
+
+-- Columns and rows. Text for people has fewer columns, and short numbers.
+local function laid_out(trials, objectives, csv)
+  local params = {}
+  for _, trial in ipairs(trials) do
+    for name in pairs(trial.params or {}) do params[name] = true end
+  end
+  params = require("exeunt.options").sorted_keys(params)
+  local number = csv and require("exeunt.report.json").number or "%.6g"
+  local columns = { "number", "state" }
+  for i = 1, math.max(#objectives, 1) do columns[#columns + 1] = { title = stored.title(objectives, i), format = number } end
+  for _, name in ipairs(params) do columns[#columns + 1] = { title = name, format = number } end
+  columns[#columns + 1] = { title = "seconds", format = csv and number or "%.1f" }
+  if csv then columns[#columns + 1], columns[#columns + 2] = "attempts", "run_dir" end
+  columns[#columns + 1] = "error"
+  local rows = {}
+  for r, trial in ipairs(trials) do
+    local row, n = {}, #columns
+    for i, column in ipairs(columns) do
+      local title = type(column) == "table" and column.title or column
+      if i > 2 and i <= 2 + math.max(#objectives, 1) then row[i] = trial.values and trial.values[i - 2]
+      elseif i > 2 and i <= n and not FIELDS[title] then row[i] = trial.params and stored.shown(trial.params[title])
+      else row[i] = trial[title] end
+      if csv and row[i] == nil then row[i] = "" end
+    end
+    if not csv and trial.error == nil then row[n] = "" end
+    rows[r] = row
+  end
+  return columns, rows
+end
+
+local function parser()
+  local p = usage.parser("trials", "Lists the trials of a study. Names for --sort and --where: the params, value (value2, ... of further "
+    .. "objectives), number, state, seconds, finish, attempts, worker.")
+  p:argument("study", "The study's name, or its file.")
+  p:option("--sort", "Sort by this, upwards; --sort=-NAME: downwards."):argname "NAME"
+  p:option("--where", "Only trials for which this holds, as state=complete or 'lr<=0.1'; may be given again."):count "*":argname "CONDITION"
+  p:option("--first", "Only the first so many.", nil, usage.whole("--first", 0, 2 ^ 53)):argname "N"
+  p:flag("--csv", "Print CSV instead of a table.")
+  stored.options(p)
+  return p
+end
+
+function command.main(args)
+  local given = usage.parse("trials", parser(), args)
+  if given.csv and given.json then usage.fail("trials: --csv or --json, not both") end
+  local store = stored.open(given.store)
+  local study = stored.find(store, given.study)
+  local objectives, trials = stored.objectives(study), (store:trials(study.id))
+  store:close()
+  local known, conditions = names_of(trials, objectives), {}
+  for i, text in ipairs(given.where) do conditions[i] = condition(text, known) end
+  trials = filtered(trials, conditions)
+  if given.sort then
+    local sign, name = given.sort:match "^(%-?)(.*)$"
+    check_name("--sort", name, known)
+    sort(trials, name, sign == "-")
+  end
+  if given.first then trials = { unpack(trials, 1, math.min(given.first, #trials)) } end
+  if given.json then
+    local list = require("exeunt.report.json").list()
+    for i, trial in ipairs(trials) do list[i] = stored.object(trial) end
+    return stored.print(list)
+  end
+  if #trials == 0 and not given.csv then return usage.write(io.stdout, "no trials\n") end
+  local columns, rows = laid_out(trials, objectives, given.csv)
+  usage.write(io.stdout, require("exeunt.report.table")[given.csv and "csv" or "render"](columns, rows))
+end
+
+return command

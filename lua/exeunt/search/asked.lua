@@ -1,0 +1,106 @@
+-- search/asked.lua: a study whose trials are run by somebody else: `exeunt ask` gives a point, `exeunt tell` takes its values, so
+-- that scripts in any language can search. The study is one of the store, or a file that is taken into it: Lua or YAML as
+-- `exeunt search` takes, or YAML without a recipe: space, objective and, where wanted, sampler, trials, seed, points, lag.
+-- It runs nothing.
+
+local core = require "exeunt.core"
+local file = require "exeunt.file"
+local json = require "exeunt.report.json"
+local options = require "exeunt.options"
+local samplers = require "exeunt.search.samplers"
+local Space = require "exeunt.search.space"
+
+local asked = {}
+
+local known = { space = options.required, objective = options.required, sampler = options.optional, trials = options.optional,
+                seed = 420, points = {}, lag = options.optional, retries = 3, name = options.optional }
+
+-- { maximize = name } or a list of such -> the list that a document holds.
+local function objectives(given)
+  local list = json.list()
+  for _, part in ipairs(type(given) == "table" and (given[1] and given or { given }) or {}) do
+    for _, direction in ipairs { "maximize", "minimize" } do
+      if type(part) == "table" and type(part[direction]) == "string" then list[#list + 1] = { [direction] = part[direction] } end
+    end
+  end
+  if #list == 0 then core.raise "study: objective must be as { maximize: name }" end
+  return list
+end
+
+-- The document of a study without a recipe.
+local function document_of(path, given)
+  local o = options.check(path, given, known)
+  local sampler = samplers.of(o.sampler)
+  local space = Space.new(o.space)
+  for i, point in ipairs(o.points) do
+    local ok, why = pcall(space.check, space, point)
+    if not ok then core.raise("%s: points[%d]: %s", path, i, tostring(why)) end
+  end
+  local list, directions = objectives(o.objective), json.list()
+  for i, each in ipairs(list) do directions[i] = next(each) end
+  return { format = 1, space = space:document(), objective = list, directions = directions, trials = o.trials, seed = o.seed,
+           sampler = { name = sampler.name, options = sampler.options or {} }, points = json.list { unpack(o.points) },
+           lag = o.lag or sampler.lag, retries = o.retries }, o.name
+end
+
+-- A study's file -> its name and document, its sampler where that is a function.
+local function read(path)
+  local name = path:match "([^/]*)$":gsub("%.[^.]*$", "")
+  if path:match "%.ya?ml$" then
+    local given = require("exeunt.yaml").load(file.read(path), path)
+    if type(given) == "table" and given.recipe == nil then
+      local document, own = document_of(path, given)
+      return own or name, document
+    end
+  end
+  local study = require("exeunt.search.study").load(path)
+  return study.name, study:document(), study.sampler
+end
+
+-- What search/worker.lua needs to know of a study, from its document.
+local function study_of(name, document, sampler)
+  local space = Space.from_document(document.space)
+  local named = document.sampler
+  if not sampler and named.name == "function" then
+    core.raise("study %s: its sampler is a function: give its file instead of its name", name)
+  end
+  sampler = sampler or samplers.of { [named.name] = named.options or {} }
+  local points = document.points or {}
+  return {
+    name = name, space = space, sampler = sampler, points = points, seed = document.seed, lag = document.lag,
+    directions = document.directions, retries = document.retries or 3,
+    most = function()
+      local most = document.trials or math.huge
+      return sampler.size and math.min(most, #points + sampler:size(space)) or most
+    end,
+  }
+end
+
+-- open(store, what) -> a study's id and what the worker's loop needs of it. what: a name, or a file, which is taken into the store.
+function asked.open(store, what)
+  if file.kind(what) == "file" then
+    local name, document, sampler = read(what)
+    local there = store:study(name)
+    local id = there and there.id or store:create(name, document)
+    if there and json.encode(json.plain(json.decode(json.encode(document.space)))) ~= json.encode(there.document.space) then
+      core.raise("%s: the study '%s' of %s has another space: give this one another name", what, name, store.name)
+    end
+    return id, study_of(name, store:study(name).document, sampler and sampler.name == "function" and sampler or nil)
+  end
+  local found = require("exeunt.cli.stored").find(store, what)
+  return found.id, study_of(found.name, found.document)
+end
+
+-- ask(store, what, { worker, lease }) -> a trial with its point, or nil where there are no more (and how many are running).
+function asked.ask(store, what, given)
+  local id, study = asked.open(store, what)
+  local worker = require("exeunt.search.worker").new { store = store, id = id, study = study, name = given.worker, lease = given.lease }
+  while true do
+    local trial, running = worker:claim()
+    if not trial then return nil, running end
+    if trial.params or worker:propose(trial) then return trial end
+    if not study.sampler.size then return nil, 0 end
+  end
+end
+
+return asked
