@@ -13,7 +13,7 @@ BUILD_PACKAGES := gcc libc6-dev make libluajit-5.1-dev libblis-serial-dev libstb
 DEMO_PACKAGES  := $(BUILD_PACKAGES) dataset-fashion-mnist
 TEST_PACKAGES  := $(BUILD_PACKAGES) dataset-fashion-mnist libcmocka-dev lua-unit perl curl
 LINT_PACKAGES  := $(TEST_PACKAGES) clang-tidy lua-check
-BENCH_PACKAGES := $(BUILD_PACKAGES) python3-torch libdnnl-dev
+BENCH_PACKAGES := $(BUILD_PACKAGES) python3-torch libdnnl-dev python3-optuna
 
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wno-unknown-pragmas

@@ -1,6 +1,6 @@
 """Optuna on the test functions of bench/search.lua: a line of JSON for each sampler, function and seed, with the best value after
 50 and after 100 trials. usage: search_optuna.py [SAMPLER,...] [FUNCTION,...] [SEEDS]
-The functions are written here again, so that neither side can lean on the other's mistake; bench/search.lua compares their values."""
+The functions are written here again; each line holds a point and its value, which bench/search.lua compares with its own."""
 import json
 import math
 import sys
@@ -98,8 +98,8 @@ def main():
                 study = optuna.create_study(sampler=sampler(name, function, seed))
                 study.optimize(objective(function), n_trials=100)
                 values = [t.value for t in study.trials]
-                print(json.dumps({"sampler": name, "function": function, "seed": seed,
-                                  "best": [min(values[:50]), min(values)]}), flush=True)
+                print(json.dumps({"sampler": name, "function": function, "seed": seed, "best": [min(values[:50]), min(values)],
+                                  "params": study.best_trial.params, "value": study.best_trial.value}), flush=True)
 
 
 if __name__ == "__main__":

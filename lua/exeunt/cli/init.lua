@@ -7,7 +7,7 @@
 local usage = require "exeunt.cli.usage"
 
 local commands = {                          -- in the order of the help
-  "run", "search", "worker", "studies", "trials", "best", "study", "ask", "tell",
+  "run", "search", "worker", "studies", "trials", "best", "importance", "study", "ask", "tell",
   "repl", "plan", "doctor", "data", "weights", "script", "help",
 }
 

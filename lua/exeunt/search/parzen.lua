@@ -199,7 +199,7 @@ function Parzen:density(x)
   local total = 0
   for j = 0, n do
     local below = sums[j] - most
-    if below > -40 then total = total + exp(below) end
+    if below > -25 then total = total + exp(below) end
   end
   return most + log(total)
 end

@@ -367,7 +367,12 @@ function Space:point(index, levels, at)
 end
 
 -- size(): the number of points; math.huge where a knob is continuous.
-function Space:size() return self:count(own_cells) end
+function Space:size()
+  for _, name in ipairs(self.names) do
+    if self.dists[name]:cells() == math.huge then return math.huge end
+  end
+  return self:count(own_cells)
+end
 
 -- nth(i): point i of a finite space, from 0.
 function Space:nth(i) return self:point(i, own_cells, own_value) end

@@ -48,27 +48,61 @@ local function kept_of(ask)
   local kept = cache.tpe
   if not kept or kept.space ~= ask.space or kept.directions ~= table.concat(ask.directions, " ") then
     kept = { space = ask.space, directions = table.concat(ask.directions, " "), shape = Parzen.shape(ask.space),
-             size = ask.space:size(), rows = {} }
+             size = ask.space:size(), rows = {}, places = {} }
     cache.tpe = kept
   end
   return kept
 end
 
--- rows(ask, kept): those of ended trials in order of number; coordinates of running ones; keys of all.
+-- The row of a trial, kept from before where the trial is finished: it does not change then.
+local function renewed(trial, ask, kept)
+  local row = kept.rows[trial.number]
+  if not row or not trial.finish or row.finish ~= trial.finish or row.state ~= trial.state then
+    row = row_of(trial, ask, kept)
+    kept.rows[trial.number] = row
+  end
+  row.trial = trial.finish and trial or nil
+  return row
+end
+
+-- rows(ask, kept): those of ended and of running trials, in order of number. A trial that is the very table that stood at this
+-- place before, finished, is not looked at again: most of the time of ten thousand trials.
 local function rows_of(ask, kept)
-  local rows, running, keys, count = {}, {}, {}, 0
-  for _, trial in ipairs(ask.trials) do
-    if trial.params then
-      local row = kept.rows[trial.number]
-      if not row or not trial.finish or row.finish ~= trial.finish or row.state ~= trial.state then
-        row = row_of(trial, ask, kept)
-        kept.rows[trial.number] = row
-      end
-      if trial.state == "running" then running[#running + 1] = row.x else rows[#rows + 1] = row end
-      if row.key and not keys[row.key] then keys[row.key], count = true, count + 1 end
+  local rows, running, places = {}, {}, kept.places
+  for i, trial in ipairs(ask.trials) do
+    local row = places[i]
+    if not row or row.trial ~= trial then
+      row = trial.params and renewed(trial, ask, kept) or nil
+      places[i] = row
+    end
+    if row then
+      local list = row.state == "running" and running or rows
+      list[#list + 1] = row
     end
   end
-  return rows, running, keys, count
+  return rows, running
+end
+
+-- Whether one of the rows is of the point with that key.
+local function known(key, rows, running)
+  for _, list in ipairs { rows, running } do
+    for _, row in ipairs(list) do
+      if row.key == key then return true end
+    end
+  end
+  return false
+end
+
+-- Whether every point of a finite space has been tried or is running.
+local function used_up(kept, rows, running)
+  if #rows + #running < kept.size then return false end
+  local keys, count = {}, 0
+  for _, list in ipairs { rows, running } do
+    for _, row in ipairs(list) do
+      if not keys[row.key] then keys[row.key], count = true, count + 1 end
+    end
+  end
+  return count >= kept.size
 end
 
 -- -- Good and bad ------------------------------------------------------------------------------------------------
@@ -147,7 +181,7 @@ local function densities(ask, kept, rows, usable, running)
   for _, row in ipairs(rows) do
     if not is_good[row.number] then bad[#bad + 1] = row.x end
   end
-  for _, x in ipairs(running) do bad[#bad + 1] = x end
+  for _, row in ipairs(running) do bad[#bad + 1] = row.x end
   local weights = rule.weighed and not several and weights_of(list, other) or ones(#good)
   return Parzen.new(kept.shape, good, weights, rule.least), Parzen.new(kept.shape, bad, ones(#bad), 1)
 end
@@ -155,15 +189,15 @@ end
 -- -- The sampler -------------------------------------------------------------------------------------------------
 
 -- The first of a list of points that is new; in a finite space where none is, one found by looking on from a random place.
-local function new_one(ask, kept, keys, list)
+local function new_one(ask, kept, rows, running, list)
   if kept.size == math.huge then return list[1] end
   for _, params in ipairs(list) do
-    if not keys[ask.space:key(params)] then return params end
+    if not known(ask.space:key(params), rows, running) then return params end
   end
   local start = Stream.new(ask.seed, "search/tpe/unused", ask.number):integer(kept.size)
   for i = 0, math.min(kept.size, SEARCHED) - 1 do
     local params = ask.space:nth((start + i) % kept.size)
-    if not keys[ask.space:key(params)] then return params end
+    if not known(ask.space:key(params), rows, running) then return params end
   end
   return list[1]
 end
@@ -185,17 +219,17 @@ end
 
 function Tpe:suggest(ask)
   local kept = kept_of(ask)
-  local rows, running, keys, known = rows_of(ask, kept)
-  if known >= kept.size then return nil end
+  local rows, running = rows_of(ask, kept)
+  if used_up(kept, rows, running) then return nil end
   local usable = 0
   for _, row in ipairs(rows) do
     if row.class < history.FAILED then usable = usable + 1 end
   end
   if usable < self.options.startup then
     local source = #ask.space.names <= Sobol.dimensions and Sobol or Random
-    return new_one(ask, kept, keys, { source.draw(ask.space, ask.seed, ask.number) })
+    return new_one(ask, kept, rows, running, { source.draw(ask.space, ask.seed, ask.number) })
   end
-  return new_one(ask, kept, keys, candidates(self, ask, densities(ask, kept, rows, usable, running)))
+  return new_one(ask, kept, rows, running, candidates(self, ask, densities(ask, kept, rows, usable, running)))
 end
 
 -- new { startup = 10 trials, candidates = 24, lag = }

@@ -1,6 +1,6 @@
 -- asha.lua: asynchronous successive halving (Li et al., "A system for massively parallel hyperparameter tuning", MLSys 2020).
--- Rungs lie at the steps first, first * reduction, first * reduction^2, ... below `most`. A trial's value at a rung is the first
--- that it reports at or after it. Of the n trials with a value at a rung the best n / reduction (rounded down) go on.
+-- Rungs lie at the steps first, first * reduction, first * reduction^2, ..., rounded up, below `most`. A trial's value at a rung is
+-- the first that it reports at or after it. Of the n trials with a value there the best n / reduction (rounded down) go on.
 --     stopping form (promote = false)   a trial that reaches a rung goes on if it is among them (at least one is), else stops
 --     promotion form (promote = true)   every trial pauses at a rung; before a new trial is begun, the best of the paused that is
 --                                       among them is taken up again, the highest rung first
@@ -15,7 +15,7 @@ Asha.__index = Asha
 
 -- rung(k): the step of rung k = 0, 1, ...; nil from `most` on.
 function Asha:rung(k)
-  local step = self.options.first * self.options.reduction ^ k
+  local step = math.ceil(self.options.first * self.options.reduction ^ k - 1e-9)
   return (not self.options.most or step < self.options.most) and step or nil
 end
 

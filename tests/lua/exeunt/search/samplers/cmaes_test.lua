@@ -4,8 +4,7 @@ local lu = require "luaunit"
 local ex = require "exeunt"
 local Space = require "exeunt.search.space"
 local Cmaes = require "exeunt.search.samplers.cmaes"
-package.path = "tests/support/?.lua;" .. package.path
-local searches = require "searches"
+local searches = dofile "tests/support/searches.lua"
 
 TestCmaes = {}
 

@@ -3,8 +3,7 @@
 local lu = require "luaunit"
 local ex = require "exeunt"
 local Space = require "exeunt.search.space"
-package.path = "tests/support/?.lua;" .. package.path
-local searches = require "searches"
+local searches = dofile "tests/support/searches.lua"
 
 TestNsga2 = {}
 

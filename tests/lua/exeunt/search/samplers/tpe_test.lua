@@ -3,8 +3,7 @@
 local lu = require "luaunit"
 local ex = require "exeunt"
 local Space = require "exeunt.search.space"
-package.path = "tests/support/?.lua;" .. package.path
-local searches = require "searches"
+local searches = dofile "tests/support/searches.lua"
 
 TestTpe = {}
 
@@ -38,6 +37,30 @@ function TestTpe.test_same_ask_same_answer_with_and_without_a_cache()
                     searches.keys(case[1], with))
     lu.assertNotEquals(searches.run(ex.sampler.tpe(), case[1], case[2], 15, { seed = 2 })[15].params, with[15].params)
   end
+end
+
+-- Three workers: trials run, then end in another order, in the same tables or in new ones; the cache changes no answer.
+function TestTpe.test_a_cache_follows_trials_that_end()
+  local tpe, trials, cache, finish = ex.sampler.tpe(), {}, {}, 0
+  local function ask(number, kept)
+    return tpe:suggest { space = mixed_space, seed = 5, number = number, directions = { "minimize" }, trials = trials, cache = kept }
+  end
+  for number = 0, 44 do
+    local params = ask(number, cache)
+    lu.assertEquals(ask(number, nil), params)
+    trials[number + 1] = { number = number, state = "running", params = params }
+    local ended = trials[number % 3 == 0 and number - 1 or number - 2]
+    if ended and ended.state == "running" then
+      finish = finish + 1
+      local state, values = number % 7 == 0 and "failed" or "complete", number % 7 ~= 0 and { mixed(ended.params) } or nil
+      if number % 2 == 0 then
+        trials[ended.number + 1] = { number = ended.number, params = ended.params, state = state, values = values, finish = finish }
+      else
+        ended.state, ended.values, ended.finish = state, values, finish
+      end
+    end
+  end
+  lu.assertTrue(finish > 25)
 end
 
 function TestTpe.test_turning_values_and_direction_round_changes_nothing()

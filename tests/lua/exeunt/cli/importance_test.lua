@@ -1,0 +1,61 @@
+-- cli/importance_test.lua: the shares of a study in a store, as a table and as JSON, and what is refused.
+
+local lu = require "luaunit"
+local ex = require "exeunt"
+local json = require "exeunt.report.json"
+local command = dofile "tests/support/command.lua"
+local Space = require "exeunt.search.space"
+local Store = require "exeunt.search.store"
+
+TestImportanceCommand = {}
+
+function TestImportanceCommand:setUp()
+  self.folder = command.folder()
+  self.address = self.folder .. "/studies.db"
+end
+
+function TestImportanceCommand:tearDown() command.remove(self.folder) end
+
+-- A store with a study whose first value is all lr's and whose second all batch's doing.
+function TestImportanceCommand:fill(count)
+  local store, space = Store.open(self.address), Space.new { lr = ex.log(1e-3, 1), batch = ex.int(1, 64) }
+  local id = store:create("demo", { space = space:document(), objective = { { maximize = "vote" }, { minimize = "macs" } } })
+  for number = 0, count - 1 do
+    local params = ex.sampler.sobol():suggest { space = space, seed = 1, number = number }
+    local trial = store:claim(id, { worker = "w", lease = 60 })
+    store:propose(trial, params)
+    store:finish(trial, { state = "complete", values = { -math.log(params.lr), params.batch } })
+  end
+  store:close()
+end
+
+function TestImportanceCommand:test_table_and_json()
+  self:fill(64)
+  local result = command.run(("importance demo --store %s"):format(self.address))
+  lu.assertEquals({ result.code, result.err }, { 0, "" })
+  lu.assertStrMatches(result.out, "study demo, 64 trials: what decides who is best at vote %(maximize%)\n\nknob .*\nlr .* %% +#+\nbatch .*")
+  for path, knob in pairs { vote = "lr", macs = "batch" } do
+    result = command.run(("importance demo --json --objective %s --store %s"):format(path, self.address))
+    lu.assertEquals({ result.code, result.err }, { 0, "" })
+    local doc = json.decode(result.out)
+    lu.assertEquals({ doc.study, doc.objective, doc.trials, #doc.importance }, { "demo", path, 64, 2 })
+    lu.assertEquals(doc.importance[1].knob, knob)
+    lu.assertTrue(doc.importance[1].share > 0.8)
+    lu.assertAlmostEquals(doc.importance[1].share + doc.importance[2].share, 1, 1e-12)
+  end
+end
+
+function TestImportanceCommand:test_refusals()
+  local function refused(arguments, code, message)
+    local result = command.run(("importance %s --store %s"):format(arguments, self.address))
+    lu.assertEquals({ result.code, result.out }, { code, "" })
+    lu.assertStrContains(result.err, message)
+  end
+  refused("demo", 2, "importance: there is no store ")
+  self:fill(5)
+  refused("dem", 2, "has no study 'dem'; did you mean 'demo'?")
+  refused("demo --objective vot", 2, "the study has no objective 'vot'; did you mean 'vote'?")
+  refused("demo", 1, "importance: 5 usable trials are too few; it takes 8 that ended with a value")
+end
+
+os.exit(lu.LuaUnit.run())
