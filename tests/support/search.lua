@@ -43,11 +43,11 @@ return ex.study { recipe = "bowl.lua", space = %s, objective = { minimize = "los
 ]]):format(space or "{ x = ex.uniform(-2, 2) }", text))
 end
 
--- command(path, arguments): the line that runs `exeunt search study.lua` there, its leases and graces short.
+-- line(path, arguments, what): the shell's line for `exeunt search study.lua` there, or for `exeunt WHAT`.
 function search.line(path, arguments, what)
   local p = program:sub(1, 1) == "/" and program or (require("exeunt.system").folder() .. "/" .. program)
   return ("cd '%s' && %s '%s' %s"):format(path, "exec", p,
-    what or ("search study.lua --lease 0.5 --grace 1 " .. (arguments or "")))
+    what or ("search study.lua --grace 1 " .. (arguments or "")))
 end
 
 -- run(path, arguments): the search, to its end: exit code, standard output, standard error.

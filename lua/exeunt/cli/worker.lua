@@ -57,6 +57,10 @@ end
 
 function command.main(args)
   local given = usage.parse("worker", parser(), args)
+  local server = given.address:match "^postgres%w*://"
+  if not server and not given.file and not require("exeunt.file").kind(given.address) then
+    core.raise("there is no store %s: begin a study with exeunt search STUDY --store %s", given.address, given.address)
+  end
   local store = require("exeunt.search.store").open(given.address)
   local study, id = join(store, given)
   if given.trials then study.trials = given.trials end

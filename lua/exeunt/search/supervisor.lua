@@ -90,16 +90,27 @@ function Search:watch()
   return next(self.running) ~= nil
 end
 
+-- Says once that the stopper has nothing to look at: a trial came to its end without a step of what is watched.
+function Search:warn_of_blindness(trial)
+  local study = self.study
+  if self.warned or not study.stop or trial.state ~= "complete" or #trial.steps > 0 then return end
+  self.warned = true
+  self.view:say(("study %s: the stopper sees nothing: the log.jsonl of trial %d has no %s; watch = \"...\" says what it has"):format(
+    study.name, trial.number, study.watch or study.objectives[1].path))
+end
+
 function Search:refresh()
   local list, counter = self.store:trials(self.id, self.counter)
   for _, trial in ipairs(list) do self.trials[trial.number + 1] = trial end
   self.counter = counter
+  for _, trial in ipairs(list) do self:warn_of_blindness(trial) end
   self.view:update(self.trials)
 end
 
 function Search:stop()
   if self.stopping then return end
   self.stopping = true
+  self.view.lines = 0                       -- the signal's own message stands below the block
   self.view:say "ending the trials with a checkpoint ..."
   for _, worker in pairs(self.running) do worker.process:signal "TERM" end
 end
@@ -154,7 +165,7 @@ supervisor.order = { "study", "store", "trials", "complete", "stopped", "paused"
 function supervisor.text(study, found)
   local progress, shown = require "exeunt.report.progress", require("exeunt.search.worker").shown
   local lines = { ("study %s: %d trial%s in %s (%s)"):format(study.name, #found.trials, #found.trials == 1 and "" or "s",
-                   progress.duration(found.seconds), view.states_text(view.count(found.trials))) }
+                   progress.duration(found.seconds), view.states_text(view.count(found.trials), found.stopped and "in the middle")) }
   local best = front.of(found.trials, study.directions)
   if #best == 0 then
     lines[2] = #study.constraints > 0 and "no complete trial keeps the constraints" or "no trial is complete"

@@ -47,11 +47,11 @@ end
 
 local function one_line(text) return (tostring(text):gsub("%c+", " ")) end
 
--- "3 complete, 1 failed".
-local function states_text(n)
+-- "3 complete, 1 failed"; running: what those are called that are begun and not ended.
+local function states_text(n, running)
   local parts = {}
   for _, state in ipairs { "complete", "stopped", "paused", "failed", "running" } do
-    if n[state] > 0 then parts[#parts + 1] = ("%d %s"):format(n[state], state) end
+    if n[state] > 0 then parts[#parts + 1] = ("%d %s"):format(n[state], state == "running" and running or state) end
   end
   return #parts > 0 and table.concat(parts, ", ") or "none begun yet"
 end

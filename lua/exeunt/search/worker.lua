@@ -190,6 +190,15 @@ local function shown(params)
   return table.concat(parts, " ")
 end
 
+-- An outcome's error, values or last step, for the line that says it.
+local function what_came(trial, outcome)
+  if outcome.error then return ": " .. outcome.error end
+  local last, values = trial.steps[#trial.steps], {}
+  if not outcome.values then return last and (" at step %d, %.6g"):format(last[1], last[2]) or "" end
+  for i, x in ipairs(outcome.values) do values[i] = ("%.6g"):format(x) end
+  return ", " .. table.concat(values, " ")
+end
+
 -- Runs the claimed trial and keeps its outcome.
 function Worker:work(trial, promoted)
   trial.steps = trial.steps or {}
@@ -204,10 +213,7 @@ function Worker:work(trial, promoted)
   outcome.digest = self.study.digest
   if outcome.state == "interrupted" then self.store:release(trial)
   elseif outcome.state ~= "lost" then self.store:finish(trial, kept(trial, outcome)) end
-  local values = {}
-  for i, x in ipairs(outcome.values or {}) do values[i] = ("%.6g"):format(x) end
-  self.say(("trial %d: %s %s(%.1f s)"):format(trial.number, outcome.state, outcome.error and "- " .. outcome.error .. " "
-           or #values > 0 and table.concat(values, " ") .. " " or "", outcome.seconds))
+  self.say(("trial %d: %s%s  (%.1f s)"):format(trial.number, outcome.state, what_came(trial, outcome), outcome.seconds))
 end
 
 -- -- The loop -----------------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ local file = require "exeunt.file"
 local json = require "exeunt.report.json"
 local search = dofile "tests/support/search.lua"
 
+local SHORT = "--workers 2 --lease 0.5"    -- seconds after which a dead worker's trial is another's
 local INSTANTS = tonumber(os.getenv "EXEUNT_INSTANTS" or "10")
 
 TestFaults = {}
@@ -45,7 +46,7 @@ end
 
 local function kill(pid) os.execute(("kill -9 %d 2>/dev/null"):format(pid)) end
 
--- Waits until no process works in the folder: each worker holds its study's folder by its arguments.
+-- Waits until none of these processes is there.
 local function settle(pids)
   for _ = 1, 200 do
     local alive = false
@@ -87,28 +88,30 @@ local function strike(run, instant)
   run:free()
 end
 
--- A search that is killed INSTANTS times tries the points of one that is left alone, each once.
+-- A search that is killed INSTANTS times, each time with new trials to do, tries the points of one that is left alone, each once.
 function TestFaults:test_killed_at_random_instants()
-  local count = INSTANTS * 2
-  local whole = search.place()
-  search.study(whole, ('sampler = "random", trials = %d'):format(count))
-  lu.assertEquals((search.run(whole, "--workers 2")), 0)
-  local reference = search.trials(whole)
-  search.remove(whole)
-
-  search.study(self.path, ('sampler = "random", trials = %d, retries = 1000'):format(count))
+  local function budget(instant) return ('sampler = "random", trials = %d, retries = 1000'):format(3 * instant) end
   math.randomseed(tonumber(os.getenv "EXEUNT_FAULT_SEED" or "7"))
-  local before = {}
+  local before, in_the_middle = {}, 0
   for instant = 1, INSTANTS do
-    local run = search.begin(self.path, "--workers 2")
+    search.study(self.path, budget(instant))
+    local run = search.begin(self.path, SHORT)
     run:wait(0.05 + math.random() * 0.5)
     strike(run, instant)
     before = assert_kept(before, self.path)
+    for _, trial in ipairs(search.trials(self.path)) do in_the_middle = in_the_middle + (over[trial.state] and 0 or 1) end
   end
-  local code, _, err = search.run(self.path, "--workers 2")
+  io.stderr:write(("# %d instants, trials found in the middle: %d\n"):format(INSTANTS, in_the_middle))
+  local code, _, err = search.run(self.path, SHORT)
   lu.assertEquals(code, 0, err)
   assert_kept(before, self.path)
-  assert_whole(self.path, count, reference)
+
+  local whole = search.place()
+  search.study(whole, budget(INSTANTS))
+  lu.assertEquals((search.run(whole, "--workers 2")), 0)
+  local reference = search.trials(whole)
+  search.remove(whole)
+  assert_whole(self.path, 3 * INSTANTS, reference)
 end
 
 function TestFaults:test_ended_by_a_signal_it_goes_on()

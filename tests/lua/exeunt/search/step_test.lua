@@ -56,8 +56,8 @@ end
 
 function TestStep:test_what_is_no_table_of_numbers()
   local function says(returned, text)
-    file.write(self.path .. "/bowl.lua", ("local ex = require 'exeunt'\nreturn ex.recipe { about = 'x', run = function()\n  return %s\nend }\n")
-      :format(returned))
+    local recipe = "local ex = require 'exeunt'\nreturn ex.recipe { about = 'x', run = function()\n  return %s\nend }\n"
+    file.write(self.path .. "/bowl.lua", recipe:format(returned))
     local code, _, err = self:run "--out out"
     lu.assertEquals(code, 1)
     lu.assertStrContains(err, text)
