@@ -7,10 +7,7 @@
 local usage = require "exeunt.cli.usage"
 
 local commands = {                          -- in the order of the help
-local commands = {                          -- in the order of the help
   "run", "search", "worker", "studies", "trials", "best", "importance", "study", "ask", "tell", "report",
-  "repl", "plan", "doctor", "data", "weights", "script", "help",
-}
   "repl", "plan", "doctor", "data", "weights", "script", "help",
 }
 
