@@ -4,6 +4,11 @@ local usage = require "exeunt.cli.usage"
 
 local help = { about = "show this help, or a command's", usage = "[COMMAND]" }
 
+-- A command and what it does; what is too long for the first column gets a line of its own.
+local function line(command, about)
+  return (#command > 34 and "  %s\n%37s%s" or "  %-34s %.0s%s"):format(command, "", about)
+end
+
 -- The overview. Commands: their names, in order.
 function help.text(commands)
   local lines = {
@@ -13,9 +18,9 @@ function help.text(commands)
   }
   for _, name in ipairs(commands) do
     local command = require("exeunt.cli." .. name)
-    lines[#lines + 1] = ("  %-34s %s"):format(name .. " " .. (command.usage or ""), command.about)
+    lines[#lines + 1] = line(name .. " " .. (command.usage or ""), command.about)
   end
-  lines[#lines + 1] = ("  %-34s %s"):format("--version", "print the version")
+  lines[#lines + 1] = line("--version", "print the version")
   lines[#lines + 1] = ""
   lines[#lines + 1] = "exeunt COMMAND --help says more. `exeunt` alone, on a terminal, is the prompt."
   return table.concat(lines, "\n") .. "\n"

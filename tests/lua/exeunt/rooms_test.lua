@@ -6,7 +6,8 @@ local lu = require "luaunit"
 -- What a room may include besides itself and core/exeunt.h: vm -> graph -> ops -> kernels -> base; graph, ops, io -> tensor.
 local below = {
   base = {}, tensor = { "base" }, kernels = { "base" }, ops = { "kernels", "tensor", "base" },
-  graph = { "ops", "kernels", "tensor", "base" }, io = { "tensor", "base" }, store = { "base" }, vm = { "graph", "ops", "kernels", "tensor", "base" },
+  graph = { "ops", "kernels", "tensor", "base" }, io = { "tensor", "base" }, store = { "base" },
+  vm = { "graph", "ops", "kernels", "tensor", "base" },
 }
 
 -- Libraries that live in one room.
