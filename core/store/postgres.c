@@ -8,11 +8,12 @@
 #include <postgresql/libpq-fe.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "../base/error.h"
 #include "../base/memory.h"
 #include "store.h"
 
-enum { TEXT = 700 };
+enum { TEXT = 700, NAP = 100000 };
 
 /* -- The library ----------------------------------------------------------------------------------------------- */
 
@@ -117,7 +118,9 @@ static ex_status postgres_execute(ex_store *base, ex_rows *rows, const char *sql
 static ex_status postgres_reconnect(ex_store *base) {
     postgres_store *s = (postgres_store *)base;
     pq.PQreset(s->connection);
-    return pq.PQstatus(s->connection) == CONNECTION_OK ? EX_OK : failed(s, NULL);
+    if (pq.PQstatus(s->connection) == CONNECTION_OK) return EX_OK;
+    usleep(NAP);                            /* whoever tries again need not hurry */
+    return failed(s, NULL);
 }
 
 static void postgres_close(ex_store *base) {
