@@ -32,7 +32,7 @@ schema.migrations = {
 -- version(db) -> the schema's version in the database, 0 where it has none.
 function schema.version(db)
   local there
-  if db.server then there = db:first "SELECT to_regclass('exeunt_store')"
+  if db.server then there = db:first "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'exeunt_store'"
   else there = db:first "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'exeunt_store'" end
   if not there then return 0 end
   return tonumber((db:first "SELECT version FROM exeunt_store"))
