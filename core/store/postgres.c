@@ -80,8 +80,8 @@ static ex_status failed(postgres_store *s, const PGresult *result) {
         return ex_store_fail(&s->base, EX_STORE_LOST, "%s", one_line(text, pq.PQerrorMessage(s->connection)));
     const char *state = result ? pq.PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     one_line(text, result ? pq.PQresultErrorMessage(result) : pq.PQerrorMessage(s->connection));
-    int32_t kind = EX_STORE_OTHER;
-    if (begins(state, "08") || begins(state, "57P")) kind = EX_STORE_LOST;
+    int32_t kind = EX_STORE_OTHER;          /* without a state the server did not say it: libpq found the connection gone */
+    if (!state || begins(state, "08") || begins(state, "57P")) kind = EX_STORE_LOST;
     else if (begins(state, "40")) kind = EX_STORE_AGAIN;
     else if (begins(state, "23")) kind = EX_STORE_CONSTRAINT;
     else if (begins(state, "XX001") || begins(state, "XX002")) kind = EX_STORE_DAMAGED;

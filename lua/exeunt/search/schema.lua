@@ -22,7 +22,7 @@ schema.migrations = {
         lease DOUBLE PRECISION,              /* the database's clock at which the claim is over */
         lease_length DOUBLE PRECISION, change BIGINT NOT NULL, PRIMARY KEY (study, number))]],
     "CREATE INDEX trials_by_change ON trials (study, change)",
-    "CREATE INDEX trials_by_state ON trials (study, state)",
+    "CREATE INDEX trials_by_state ON trials (study, state, number)",
     [[CREATE TABLE steps (
         study INTEGER NOT NULL, number INTEGER NOT NULL, step INTEGER NOT NULL, value TEXT,    /* NULL: not finite */
         PRIMARY KEY (study, number, step))]],

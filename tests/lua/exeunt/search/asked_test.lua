@@ -83,7 +83,7 @@ function TestAsked:test_a_grid_is_used_up()
   for _ = 1, 2 do found[#found + 1] = self:run("ask FILE").out:match "k=(%w)" end
   table.sort(found)
   lu.assertEquals(found, { "a", "b" })
-  self:refused("ask FILE", "the study has no more trials; some are still running")
+  self:refused("ask FILE", "the study has no more trials")
 end
 
 -- A trial that nobody told of is given out again.
