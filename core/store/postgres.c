@@ -8,11 +8,12 @@
 #include <postgresql/libpq-fe.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "../base/error.h"
 #include "../base/memory.h"
 #include "store.h"
 
-enum { TEXT = 700 };
+enum { TEXT = 700, NAP = 100000 };
 
 /* -- The library ----------------------------------------------------------------------------------------------- */
 
@@ -79,8 +80,8 @@ static ex_status failed(postgres_store *s, const PGresult *result) {
         return ex_store_fail(&s->base, EX_STORE_LOST, "%s", one_line(text, pq.PQerrorMessage(s->connection)));
     const char *state = result ? pq.PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     one_line(text, result ? pq.PQresultErrorMessage(result) : pq.PQerrorMessage(s->connection));
-    int32_t kind = EX_STORE_OTHER;
-    if (begins(state, "08") || begins(state, "57P")) kind = EX_STORE_LOST;
+    int32_t kind = EX_STORE_OTHER;          /* without a state the server did not say it: libpq found the connection gone */
+    if (!state || begins(state, "08") || begins(state, "57P")) kind = EX_STORE_LOST;
     else if (begins(state, "40")) kind = EX_STORE_AGAIN;
     else if (begins(state, "23")) kind = EX_STORE_CONSTRAINT;
     else if (begins(state, "XX001") || begins(state, "XX002")) kind = EX_STORE_DAMAGED;
@@ -117,7 +118,9 @@ static ex_status postgres_execute(ex_store *base, ex_rows *rows, const char *sql
 static ex_status postgres_reconnect(ex_store *base) {
     postgres_store *s = (postgres_store *)base;
     pq.PQreset(s->connection);
-    return pq.PQstatus(s->connection) == CONNECTION_OK ? EX_OK : failed(s, NULL);
+    if (pq.PQstatus(s->connection) == CONNECTION_OK) return EX_OK;
+    usleep(NAP);                            /* whoever tries again need not hurry */
+    return failed(s, NULL);
 }
 
 static void postgres_close(ex_store *base) {

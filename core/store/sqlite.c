@@ -58,7 +58,7 @@ static ex_status failed(sqlite_store *s, int code) {
     case SQLITE_READONLY: case SQLITE_PERM:
         return ex_store_fail(base, EX_STORE_OTHER, "it may only be read, by its permissions or its file system's");
     case SQLITE_IOERR: {
-        int error = s->db ? sqlite3_system_errno(s->db) : 0;
+        int error = s->db && sqlite3_system_errno(s->db) ? sqlite3_system_errno(s->db) : errno;   /* a commit's is but in errno */
         if (error == ENOSPC || error == EDQUOT || error == EFBIG)
             return ex_store_fail(base, EX_STORE_OTHER, "the disk is full: nothing was written; free some space and go on");
         return ex_store_fail(base, EX_STORE_OTHER, "%s%s%s", text, error ? ": " : "", error ? strerrordesc_np(error) : "");
@@ -136,6 +136,7 @@ static ex_status sqlite_execute(ex_store *base, ex_rows *rows, const char *sql, 
     int tries = 0;
     while (status == EX_OK) {
         rows->columns = sqlite3_column_count(statement);
+        errno = 0;
         int code = sqlite3_step(statement);
         if (code == SQLITE_ROW) {
             status = add_row(rows, statement);

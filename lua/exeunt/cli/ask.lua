@@ -21,7 +21,7 @@ function command.main(args)
   local trial, running = require("exeunt.search.asked").ask(store, given.study, { worker = given.worker, lease = given.lease })
   store:close()
   if not trial then
-    error(("the study has no more trials%s"):format(running > 0 and (", %d are running"):format(running) or ""), 0)
+    error("the study has no more trials" .. (running and "; some are still running" or ""), 0)
   end
   if given.json then return stored.print { number = trial.number, params = trial.params } end
   local lines = { ("number=%d\n"):format(trial.number) }

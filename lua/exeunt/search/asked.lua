@@ -91,15 +91,15 @@ function asked.open(store, what)
   return found.id, study_of(found.name, found.document)
 end
 
--- ask(store, what, { worker, lease }) -> a trial with its point, or nil where there are no more (and how many are running).
+-- ask(store, what, { worker, lease }) -> a trial with its point, or nil where there are no more (and whether some are running).
 function asked.ask(store, what, given)
   local id, study = asked.open(store, what)
   local worker = require("exeunt.search.worker").new { store = store, id = id, study = study, name = given.worker, lease = given.lease }
   while true do
     local trial, running = worker:claim()
-    if not trial then return nil, running end
+    if not trial then return nil, running ~= 0 and running ~= false end
     if trial.params or worker:propose(trial) then return trial end
-    if not study.sampler.size then return nil, 0 end
+    if not study.sampler.size then return nil, false end
   end
 end
 

@@ -16,6 +16,16 @@ local function without_password(address)
   return (address:gsub("^(%w+://[^/@:]*):[^/@]*@", "%1@"))
 end
 
+-- The C handle, or NULL. A server that is just starting or recovering is waited for; one that is not there is not.
+function Database:first_connection()
+  local began, handle = C.ex_clock(), C.ex_store_open(self.address)
+  while handle == nil and self.server and core.message():find("the database system is", 1, true)
+    and C.ex_clock() - began < RECONNECT_SECONDS and C.ex_interrupted() == 0 do
+    handle = C.ex_store_open(self.address)
+  end
+  return handle
+end
+
 -- open(address): "postgresql://...", or the path of an SQLite file. Raises one line.
 function Database.open(address)
   if type(address) ~= "string" or address == "" or address:find("%z") then
@@ -23,7 +33,7 @@ function Database.open(address)
   end
   local self = setmetatable({ address = address, name = without_password(address) }, Database)
   self.server = address:match "^postgres%w*://" ~= nil
-  self.handle = core.own(C.ex_store_open(address), C.ex_store_free)
+  self.handle = core.own(self:first_connection(), C.ex_store_free)
   -- seconds by the database: a clock for leases, and the time of day
   self.clock = self.server and "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)" or "ex_clock()"
   self.time = self.server and self.clock or "((julianday('now') - 2440587.5) * 86400.0)"

@@ -34,7 +34,7 @@ function Journal:last()
     handle:seek("set", math.max(size - room, 0))
     local text = handle:read "*a" or ""
     if room < size then text = text:match "\n(.*)" or "" end       -- the first line may be a part of one
-    for line in text:gmatch "([^\n]+)\n" do
+    for line in (text:match "^.*\n" or ""):gmatch "([^\n]+)\n" do
       local ok, event = pcall(json.decode, line)
       if ok and type(event) == "table" and type(event.seq) == "number" then found = event.seq end
     end

@@ -22,7 +22,7 @@ schema.migrations = {
         lease DOUBLE PRECISION,              /* the database's clock at which the claim is over */
         lease_length DOUBLE PRECISION, change BIGINT NOT NULL, PRIMARY KEY (study, number))]],
     "CREATE INDEX trials_by_change ON trials (study, change)",
-    "CREATE INDEX trials_by_state ON trials (study, state)",
+    "CREATE INDEX trials_by_state ON trials (study, state, number)",
     [[CREATE TABLE steps (
         study INTEGER NOT NULL, number INTEGER NOT NULL, step INTEGER NOT NULL, value TEXT,    /* NULL: not finite */
         PRIMARY KEY (study, number, step))]],
@@ -32,7 +32,7 @@ schema.migrations = {
 -- version(db) -> the schema's version in the database, 0 where it has none.
 function schema.version(db)
   local there
-  if db.server then there = db:first "SELECT to_regclass('exeunt_store')"
+  if db.server then there = db:first "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'exeunt_store'"
   else there = db:first "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'exeunt_store'" end
   if not there then return 0 end
   return tonumber((db:first "SELECT version FROM exeunt_store"))

@@ -92,15 +92,12 @@ end
 
 -- A read: damage is named with advice here too.
 function Store:read(sql, ...)
-  local ok, rows = pcall(self.db.execute, self.db, sql, ...)
-  if not ok then
-    if self.db.failure == core.C.EX_STORE_LOST then
-      self.db:reconnect()
-      return self.db:execute(sql, ...)
-    end
-    error(self:advise(rows), 0)
+  while true do
+    local ok, rows = pcall(self.db.execute, self.db, sql, ...)
+    if ok then return rows end
+    if self.db.failure ~= core.C.EX_STORE_LOST then error(self:advise(rows), 0) end
+    self.db:reconnect()
   end
-  return rows
 end
 
 -- -- Studies -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,97 @@
+-- studies, trials, best and study on the command line.
+
+local lu = require "luaunit"
+local command = dofile "tests/support/command.lua"
+local support = dofile "tests/support/search_store.lua"
+local json = require "exeunt.report.json"
+
+TestTrials = {}
+
+function TestTrials:setUp()
+  self.it = support.make { objective = { { maximize = "acc" } }, directions = { "maximize" } }
+  local store, id = self.it.store, self.it.id
+  for i, value in ipairs { 0.5, 0.9, 0.7 } do
+    local trial = store:claim(id, { worker = "w" })
+    store:propose(trial, { lr = i / 8, name = i == 1 and "a,b" or "c", widths = { i, 2 } })
+    if i == 3 then store:report(trial, 1, value) end
+    store:finish(trial, { state = i == 3 and "stopped" or "complete", values = { value }, seconds = i })
+  end
+  store:finish(store:claim(id, { worker = "w" }), { state = "failed", error = "it crashed" })
+  self.store = " --store " .. command.quote(self.it.path)
+end
+
+function TestTrials:tearDown() support.remove(self.it) end
+
+function TestTrials:run(line) return command.run(line .. self.store) end
+
+function TestTrials:numbers(line)
+  local list = {}
+  for i, trial in ipairs(json.decode(self:run("trials s --json " .. line).out)) do list[i] = trial.number end
+  return list
+end
+
+function TestTrials:test_sorting_and_filtering()
+  lu.assertEquals(self:numbers "", { 0, 1, 2, 3 })
+  lu.assertEquals(self:numbers "--sort value", { 0, 2, 1, 3 })
+  lu.assertEquals(self:numbers "--sort=-value", { 1, 2, 0, 3 })
+  lu.assertEquals(self:numbers "--sort=-lr --first 2", { 2, 1 })
+  lu.assertEquals(self:numbers "--where state=complete", { 0, 1 })
+  lu.assertEquals(self:numbers "--where state=complete --where 'lr>0.2'", { 1 })
+  lu.assertEquals(self:numbers "--where 'name!=c'", { 0 })
+  lu.assertEquals(self:numbers "--where 'lr>9'", {})
+  local r = self:run "trials s --where rl=1"
+  lu.assertEquals(r.code, 2)
+  lu.assertStrContains(r.err, "trials: --where: there is no 'rl'; did you mean 'lr'?")
+  lu.assertStrContains(self:run("trials s --where lr").err, "--where must be as state=complete or lr<=0.1, got 'lr'")
+  lu.assertStrContains(self:run("trials s --sort speed").err, "--sort: there is no 'speed'")
+end
+
+function TestTrials:test_forms()
+  local r = self:run "trials s"
+  lu.assertStrContains(r.out, "number  state     acc     lr  name  widths  seconds  error\n")
+  lu.assertStrContains(r.out, "     3  failed      -")
+  local csv = self:run("trials s --csv").out
+  lu.assertStrContains(csv,
+    "number,state,acc,lr,name,widths,seconds,attempts,run_dir,error\n0,complete,0.5,0.125,\"a,b\",\"[1, 2]\",1,1,,\n")
+  lu.assertStrContains(csv, "\n3,failed,,,,,,1,,it crashed\n")
+  local object = json.decode(self:run("trials s --json --where number=2").out)[1]
+  lu.assertEquals({ object.params, object.values, object.steps },
+                  { { lr = 3 / 8, name = "c", widths = { 3, 2 } }, { 0.7 }, { { 1, 0.7 } } })
+  lu.assertEquals(self:run("trials s --json --csv").code, 2)
+end
+
+function TestTrials:test_best()
+  lu.assertEquals(self:run("best s").out, "trial 1\n  acc: 0.9\n  lr = 0.25\n  name = c\n  widths = [2, 2]\n")
+  lu.assertEquals(json.decode(self:run("best s --json").out)[1].number, 1)
+  self.it.store:create("empty", { objective = { { maximize = "acc" } } })
+  local r = self:run "best empty"
+  lu.assertEquals({ r.code, r.err }, { 1, "exeunt: study 'empty' has no complete trial yet that counts\n" })
+end
+
+function TestTrials:test_studies()
+  lu.assertStrContains(self:run("studies").out, "s           4         2        1       1     0   0.9  maximize acc\n")
+  local list = json.decode(self:run("studies --json").out)
+  lu.assertEquals({ #list, list[1].name, list[1].trials, list[1].best, list[1].objective }, { 1, "s", 4, 0.9, { "maximize acc" } })
+  local r = command.run "studies --store /nowhere/x.db"
+  lu.assertEquals(r.code, 1)
+  lu.assertStrContains(r.err, "there is no store /nowhere/x.db: `exeunt search STUDY` makes one")
+end
+
+function TestTrials:test_export_and_import()
+  local path = command.quote(self.it.folder .. "/s.jsonl")
+  lu.assertEquals(self:run("study export s --out " .. path).code, 0)
+  lu.assertStrContains(self:run("study export s --out " .. path).err, "is there already")
+  local other = " --store " .. command.quote(self.it.folder .. "/y.db")
+  local r = command.run("study import " .. path .. other)
+  lu.assertStrContains(r.out, "study 's' with 4 trials is in ")
+  lu.assertEquals(command.run("study export s" .. other).out, self:run("study export s").out)
+  r = command.run("study import " .. path .. other)
+  lu.assertEquals(r.code, 1)
+  lu.assertStrContains(r.err, "import it under another name (--as NAME)")
+  lu.assertEquals(command.run("study import " .. path .. " --as t --json" .. other).out, '{"study": "t", "trials": 4}\n')
+  lu.assertEquals(self:run("study exprot s").code, 2)
+  lu.assertStrContains(self:run("study exprot s").err, "did you mean 'export'?")
+  lu.assertStrContains(self:run("study export").err, "study: export: which study?")
+end
+
+os.exit(lu.LuaUnit.run())

@@ -1,0 +1,95 @@
+-- ask and tell on the command line: studies without a recipe, a whole search by a script, what is refused.
+
+local lu = require "luaunit"
+local command = dofile "tests/support/command.lua"
+local json = require "exeunt.report.json"
+
+TestAsked = {}
+
+function TestAsked:setUp()
+  self.folder = command.folder()
+  self.file = self.folder .. "/s.yaml"
+  self.store = " --store " .. command.quote(self.folder .. "/x.db")
+  self:study "sampler: random\ntrials: 3\n"
+end
+
+function TestAsked:tearDown() command.remove(self.folder) end
+
+function TestAsked:study(more)
+  command.write(self.file, "space:\n  lr: { log: [1e-4, 1e-1] }\n  k: { choice: [a, b] }\nobjective: { maximize: acc }\n" .. more)
+end
+
+function TestAsked:run(line) return command.run(line:gsub("FILE", command.quote(self.file)) .. self.store) end
+
+function TestAsked:refused(line, message, code)
+  local r = self:run(line)
+  lu.assertEquals({ r.code, r.out }, { code or 1, "" })
+  lu.assertStrContains(r.err, message)
+end
+
+function TestAsked:test_a_search_by_hand()
+  local seen = {}
+  for i = 0, 2 do
+    local r = self:run(i == 0 and "ask FILE --json" or "ask s --json")
+    lu.assertEquals(r.err, "")
+    local trial = json.decode(r.out)
+    lu.assertEquals(trial.number, i)
+    lu.assertTrue(trial.params.lr >= 1e-4 and trial.params.lr < 0.1)
+    lu.assertNil(seen[trial.params.lr])
+    seen[trial.params.lr] = true
+    r = self:run(("tell s %d %s"):format(i, ({ [0] = "0.5", "-0.25 --seconds 2", "nan" })[i]))
+    lu.assertEquals({ r.code, r.out, r.err }, { 0, "", "" })
+  end
+  self:refused("ask s", "the study has no more trials")
+  local trials = json.decode(self:run("trials s --json").out)
+  lu.assertEquals({ trials[1].values, trials[2].values, trials[3].values, trials[3].state, trials[3].error },
+                  { { 0.5 }, { -0.25 }, json.null, "failed", "acc is nan" })
+end
+
+function TestAsked:test_text_for_shells()
+  lu.assertTrue(self:run("ask FILE").out:match "^number=0\nk=[ab]\nlr=0%.%d+\n$" ~= nil)
+end
+
+function TestAsked:test_what_tell_refuses()
+  self:refused("tell s 0 1", "there is no store")
+  self:run "ask FILE"
+  self:refused("tell s 5 1", "study 's' has no trial 5: ask first")
+  self:refused("tell s 0", "the study has 1 objective, got 0 values", 2)
+  self:refused("tell s 0 1 2", "the study has 1 objective, got 2 values", 2)
+  self:refused("tell s 0 x", "a value must be a number, got 'x'", 2)
+  self:refused("tell t 0 1", "holds no study 't'")
+  self:refused("tell s 0 1 --failed why", "a value or --failed, not both", 2)
+  lu.assertEquals(self:run("tell s 0 0.5 --step 1").code, 0)
+  lu.assertEquals(self:run("tell s 0 --failed 'out of memory' --json").out, '{"number": 0, "state": "failed"}\n')
+  self:refused("tell s 0 1", "trial 0 of study 's' is failed: it cannot be changed")
+  local trial = json.decode(self:run("trials s --json").out)[1]
+  lu.assertEquals({ trial.steps, trial.error }, { { { 1, 0.5 } }, "out of memory" })
+end
+
+function TestAsked:test_what_ask_refuses()
+  self:refused("ask q", "there is no store")
+  self:run "ask FILE"
+  self:refused("ask q", "holds no study 'q'; there is only s")
+  self:study "smapler: tpe\n"
+  self:refused("ask FILE", "unknown option 'smapler'; did you mean 'sampler'?")
+  command.write(self.file, "space:\n  lr: { uniform: [0, 1] }\nobjective: { maximize: acc }\n")
+  self:refused("ask FILE", "has another space")
+  self:refused("ask FILE --lease 0", "--lease must be a number above 0", 2)
+end
+
+function TestAsked:test_a_grid_is_used_up()
+  command.write(self.file, "space:\n  k: { choice: [a, b] }\nobjective: { minimize: loss }\nsampler: grid\n")
+  local found = {}
+  for _ = 1, 2 do found[#found + 1] = self:run("ask FILE").out:match "k=(%w)" end
+  table.sort(found)
+  lu.assertEquals(found, { "a", "b" })
+  self:refused("ask FILE", "the study has no more trials")
+end
+
+-- A trial that nobody told of is given out again.
+function TestAsked:test_a_lost_trial()
+  local first = self:run("ask FILE --lease 0.000001").out
+  lu.assertEquals(self:run("ask FILE").out, first)
+end
+
+os.exit(lu.LuaUnit.run())
