@@ -211,11 +211,11 @@ function attempt.run(o)
   local begun = core.C.ex_clock()
   local run = child.start { argv = command_of(o, settings, folder, resume), err = o.folder_err }
   local ok, code, verdict = pcall(watch_over, o, run, log, begun)
-  if not ok or verdict then
-    local ended = verdict == "lost" and run:free() or run:finish(o.grace)
-    code = code or ended
+  if not ok or verdict and verdict ~= "lost" then
+    local ended = run:finish(o.grace)
+    if ok then code = code or ended end
   end
-  run:free()
+  run:free()                                -- kills what still runs
   if not ok then error(code, 0) end
   local outcome = judge(o, code, verdict, folder)
   outcome.seconds, outcome.folder = o.before + core.C.ex_clock() - begun, folder

@@ -1,6 +1,5 @@
--- The view of a search: the block of a terminal, the lines elsewhere, and which trials are best.
+-- The view of a search: the block of a terminal, the lines elsewhere.
 local lu = require "luaunit"
-local front = require "exeunt.search.front"
 local view = require "exeunt.search.view"
 
 TestView = {}
@@ -52,20 +51,6 @@ function TestView.test_lines_where_there_is_no_terminal()
   v:update(trials)
   lu.assertEquals(out:text(), "trial 1  failed  it broke  x=1\ntrial 3  complete  loss 2  x=3  (best so far)\n"
                               .. "trial 2  complete  loss 1  x=2  (best so far)\n")
-end
-
-function TestView.test_the_best()
-  lu.assertEquals(front.of(trials, { "minimize" })[1].number, 2)
-  lu.assertEquals(front.of(trials, { "maximize" })[1].number, 0)
-  lu.assertEquals(front.of({}, { "minimize" }), {})
-  local function two(number, a, b, c) return { number = number, state = "complete", values = { a, b }, constraints = c } end
-  local list = { two(0, 1, 5), two(1, 2, 5), two(2, 1, 6), two(3, 3, 3), two(4, 9, 1, { 0.5 }) }
-  local numbers = {}
-  for i, t in ipairs(front.of(list, { "maximize", "minimize" })) do numbers[i] = t.number end
-  lu.assertEquals(numbers, { 3 })
-  numbers = {}
-  for i, t in ipairs(front.of(list, { "minimize", "minimize" })) do numbers[i] = t.number end
-  lu.assertEquals(numbers, { 0, 3 })
 end
 
 os.exit(lu.LuaUnit.run())

@@ -1,0 +1,47 @@
+-- `exeunt search` and what is wrong with a command line; searches themselves: tests/lua/exeunt/search.
+local lu = require "luaunit"
+local json = require "exeunt.report.json"
+local search = dofile "tests/support/search.lua"
+
+TestSearch = {}
+
+function TestSearch:setUp() self.path = search.place() end
+function TestSearch:tearDown() search.remove(self.path) end
+
+function TestSearch:says(arguments, code_expected, text)
+  local code, _, err = search.run(self.path, "", arguments)
+  lu.assertEquals(code, code_expected, err)
+  lu.assertStrContains(err, text)
+  lu.assertEquals(select(2, err:gsub("\n", "")), 1, err)
+end
+
+function TestSearch:test_mistakes()
+  search.study(self.path, 'sampler = "random", trials = 1')
+  self:says("search", 2, "search: missing argument 'study'")
+  self:says("search study.lua --worker 2", 2, "unknown option '--worker'; did you mean '--workers'?")
+  self:says("search study.lua --workers 0", 2, "--workers must be a whole number from 1 to 1024, got '0'")
+  self:says("search study.lua --lease 0", 2, "--lease must be a number above 0, got '0'")
+  self:says("search none.lua", 1, "there is no study none.lua")
+  self:says("search bowl.lua", 1, "a study's file must end with `return ex.study { ... }`")
+end
+
+function TestSearch:test_for_a_person()
+  search.study(self.path, "sampler = 'grid'", "{ x = ex.choice { 1, 0.5 } }")
+  local code, out, err = search.run(self.path, "--store here/s.db --runs there")
+  lu.assertEquals(code, 0, err)
+  lu.assertStrMatches(out, "study study: 2 trials in %d+s %(2 complete%)\nbest: trial 1, loss 0.25\n  x=0.5\n  there/study/0001\n")
+  lu.assertEquals(err, "trial 0  complete  loss 1  x=1  (best so far)\ntrial 1  complete  loss 0.25  x=0.5  (best so far)\n")
+end
+
+function TestSearch:test_json_is_one_document()
+  search.study(self.path, "sampler = 'grid'", "{ x = ex.choice { 1, 0.5 } }")
+  local code, out = search.run(self.path, "--json")
+  lu.assertEquals({ code, select(2, out:gsub("\n", "")) }, { 0, 1 })
+  local doc = json.decode(out)
+  lu.assertEquals({ doc.study, doc.store, doc.trials, doc.failed }, { "study", "runs/studies.db", 2, 0 })
+  lu.assertEquals(doc.best, { { number = 1, values = { 0.25 }, params = { x = 0.5 }, run_dir = "runs/study/0001" } })
+  local again, same = search.run(self.path, "--json")           -- there is nothing more to do
+  lu.assertEquals({ again, json.decode(same).best }, { 0, doc.best })
+end
+
+os.exit(lu.LuaUnit.run())

@@ -1,0 +1,61 @@
+-- One trial's run: where it lies, what it takes over from an earlier process, and how it is ended.
+local lu = require "luaunit"
+local attempt = require "exeunt.search.attempt"
+local file = require "exeunt.file"
+local metric = require "exeunt.search.metric"
+local search = dofile "tests/support/search.lua"
+
+TestAttempt = {}
+
+function TestAttempt:setUp()
+  self.path = search.place()
+  self.study = { recipe = self.path .. "/bowl.lua", digest = file.digest(self.path .. "/bowl.lua"), seed = 3, fixed = {},
+                 objectives = { { path = "loss" } }, constraints = { metric.constraint "size <= 1" } }
+end
+function TestAttempt:tearDown() search.remove(self.path) end
+
+function TestAttempt:run(params, more)
+  local o = { study = self.study, params = params, folder = self.path .. "/runs/0000", grace = 60, before = 0,
+              on_step = function() end, look = function() end }
+  for k, v in pairs(more or {}) do o[k] = v end
+  return attempt.run(o)
+end
+
+function TestAttempt:test_values_constraints_and_steps()
+  local steps = {}
+  local function keep(step, value) steps[#steps + 1] = { step, value } end
+  local outcome = self:run({ x = 2 }, { before = 100, last_step = 1, on_step = keep })
+  lu.assertEquals({ outcome.state, outcome.values, outcome.constraints }, { "complete", { 4 }, { 1 } })
+  lu.assertEquals(steps, { { 2, 4.5 }, { 3, 4 + 1 / 3 } })
+  lu.assertTrue(outcome.seconds > 100)
+end
+
+function TestAttempt:test_a_foreign_run_stays_and_an_own_one_goes_on()
+  lu.assertEquals(self:run({ x = 2 }).folder, self.path .. "/runs/0000")
+  lu.assertEquals(self:run({ x = 1 }).folder, self.path .. "/runs/0000-2")
+  lu.assertEquals(self:run({ x = 2 }).folder, self.path .. "/runs/0000")
+  lu.assertStrContains(file.read(self.path .. "/runs/0000/run.json"), '"x": 2')
+  file.write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited\n")
+  self.study.digest = file.digest(self.path .. "/bowl.lua")
+  lu.assertEquals(self:run({ x = 2 }).folder, self.path .. "/runs/0000-3")
+end
+
+function TestAttempt:test_what_a_killed_beginning_left_is_taken_away()
+  file.make_folder(self.path .. "/runs/0000")
+  file.write(self.path .. "/runs/0000/lock", "1\n")
+  file.write(self.path .. "/runs/0000/recipe.lua", "half")
+  lu.assertEquals(self:run({ x = 2 }).folder, self.path .. "/runs/0000")
+  os.execute(("rm -r '%s/runs/0000' && mkdir '%s/runs/0000'"):format(self.path, self.path))
+  file.write(self.path .. "/runs/0000/thesis.txt", "mine")
+  lu.assertEquals(self:run({ x = 2 }).folder, self.path .. "/runs/0000-2")
+  lu.assertEquals(file.list(self.path .. "/runs/0000"), { "thesis.txt" })
+end
+
+function TestAttempt:test_a_verdict_ends_it_even_where_it_has_ended()
+  local outcome = self:run({ x = 2 }, { on_step = function(step) return step == 2 and "stopped" or nil end })
+  lu.assertEquals({ outcome.state, outcome.values }, { "stopped", nil })
+  outcome = self:run({ x = 3 }, { look = function() return "lost" end })
+  lu.assertEquals(outcome.state, "lost")
+end
+
+os.exit(lu.LuaUnit.run())
