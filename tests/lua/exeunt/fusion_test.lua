@@ -42,7 +42,8 @@ local makers = {
     })
   end,
   dense = function()
-    return ex.exits.anticipate(ex.models.densenet { input = { 2, 26, 22 }, classes = 3, blocks = { 3, 2 }, growth = 5, stem = 6, bottleneck = 2, seed = 3 })
+    local o = { input = { 2, 26, 22 }, classes = 3, blocks = { 3, 2 }, growth = 5, stem = 6, bottleneck = 2, seed = 3 }
+    return ex.exits.anticipate(ex.models.densenet(o))
   end,
   -- Curves after batch norms, squeeze-and-excitation, depthwise convolutions, a block that is left out at random.
   mobile = function()
