@@ -1,6 +1,6 @@
 /* memory.c: where the values of a plan lie. Strides follow the layout rules; views become aliases where the memory order
- * allows, and so do concat and slice (parts.c); results are written over an input that dies there; what is left is placed in one arena by lifetimes,
- * largest first, each at the lowest offset where nothing that lives at the same time is in the way. */
+ * allows, and so do concat and slice (parts.c); results are written over an input that dies there; what is left is placed in one
+ * arena by lifetimes, largest first, each at the lowest offset where nothing that lives at the same time is in the way. */
 #include <stdlib.h>
 #include <string.h>
 #include "plan.h"

@@ -5,10 +5,12 @@
  *                             concats, as in a dense block, is one block of the final width
  *     slice(x)                is where it is in x
  *
- * Both along the channels of batches (N, C, H, W) or (N, C), in the layout of this engine; concat of vectors (C) too. A value keeps a place of its own, and
- * its numbers are copied, if it is no result (an input, a parameter), is a view or a slice, is part of another concat or of this
- * one already, or is made or read by an operator that wants memory without gaps (op.h: EX_OP_SOLID, operators written in Lua).
- * Kernels take any distance between pixels, so no bit depends on this. */
+ * Both along the channels of batches (N, C, H, W) or (N, C), in the layout of this engine; concat of vectors (C) too. A value
+ * keeps a place of its own, and its numbers are copied, if it is no result (an input, a parameter), is a view or a slice, is
+ * part of another concat or of this one already, or is made or read by an operator that wants memory without gaps (op.h:
+ * EX_OP_SOLID, operators written in Lua).
+ * Kernels take any distance between pixels, so no bit depends on this. Results are not put over a part: to add up a dense
+ * block's gradients in one block of the final width was measured to be slower by 3 %, for the same memory. */
 #include <string.h>
 #include "plan.h"
 
@@ -74,7 +76,8 @@ static ex_place place_after(const ex_plan *p, int32_t value, int32_t channels)
 static int lies_at(const ex_plan *p, int32_t value, const ex_place *at)
 {
     const ex_place *own = &p->place[value];
-    return own->group == at->group && own->start == at->start && !memcmp(own->stride, at->stride, sizeof *at->stride * (size_t)p->graph->value[value].shape.ndim);
+    return own->group == at->group && own->start == at->start &&
+           !memcmp(own->stride, at->stride, sizeof *at->stride * (size_t)p->graph->value[value].shape.ndim);
 }
 
 static void put(ex_plan *p, int32_t value, const ex_place *at)

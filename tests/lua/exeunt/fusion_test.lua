@@ -41,6 +41,10 @@ local makers = {
       unit(9, {}), nn.residual { body = unit(9, {}) }, nn.residual { body = unit(9, { nn.relu6() }), after = nn.relu6() },
     })
   end,
+  dense = function()
+    local o = { input = { 2, 26, 22 }, classes = 3, blocks = { 3, 2 }, growth = 5, stem = 6, bottleneck = 2, seed = 3 }
+    return ex.exits.anticipate(ex.models.densenet(o))
+  end,
   -- Curves after batch norms, squeeze-and-excitation, depthwise convolutions, a block that is left out at random.
   mobile = function()
     local squeeze = nn.sequential { nn.global_avg_pool(), nn.linear { out = 4 }, nn.silu(), nn.linear { out = 9 }, nn.hard_sigmoid() }
@@ -92,6 +96,8 @@ TestFusion = {}
 for name, make in pairs(makers) do
   TestFusion["test_fuse_norm_on_" .. name] = function() agree(make, sgd, nil, "-fuse_norm") end
   TestFusion["test_fuse_pool_on_" .. name] = function() agree(make, sgd, nil, "-fuse_pool", 0) end
+  TestFusion["test_parts_on_" .. name] = function() agree(make, sgd, 0.5, "-parts", 0) end
+  TestFusion["test_concat_stats_on_" .. name] = function() agree(make, sgd, nil, "-concat_stats") end
   TestFusion["test_chains_on_" .. name] = function() agree(make, sgd, nil, "-chain,-recompute") end
   TestFusion["test_all_passes_on_" .. name] = function()
     agree(make, sgd, 0.5, "-fuse_bn,-fuse_norm,-fuse_pool,-fuse_update,-merge,-in_place")

@@ -38,6 +38,45 @@ function TestDensenet.test_a_layer_keeps_its_input()
   nets.same(lu, plan:output(3):narrow(1, 6, 4), plan:output(2))
 end
 
+-- In no plan is a concat or a slice left that copies: each layer writes behind what is there, each gradient is read where it is.
+function TestDensenet.test_plans_copy_nothing()
+  local Step = require "exeunt.train.step"
+  local net = ex.models.densenet(SMALL)
+  local out = net.graph:find(net.exits[1].logits)
+  local plans = {
+    training = Step.new(net, { batch = 17, optimizer = ex.optim.sgd { lr = 0.1 } }).plan,
+    small = Step.new(net, { batch = 4, optimizer = ex.optim.sgd { lr = 0.1 } }).plan,
+    inference = ex.plan.new(net.graph, { outputs = { out }, batch = 17 }), one = ex.plan.new(net.graph, { outputs = { out }, batch = 1 }),
+  }
+  for name, plan in pairs(plans) do
+    local concats = 0
+    for _, node in ipairs(plan:nodes()) do
+      if node.op == "concat" or node.op == "slice" then
+        lu.assertEquals(node.kernel, "alias", name .. ": " .. node.name)
+        concats = concats + 1
+      end
+    end
+    lu.assertTrue(concats >= 4)
+  end
+end
+
+-- The same logits with and without, for a full batch and part of one.
+function TestDensenet.test_inference_keeps_its_bits()
+  local net = nets.stir(ex.models.densenet(SMALL))
+  local out = net.graph:find(net.exits[1].logits)
+  local images, logits = nets.normal({ 19, 1, 18, 18 }, "x"), {}
+  for _, passes in ipairs { "-parts", "-in_place", "-parts,-chain", "-chain" } do
+    local plan = ex.plan.new(net.graph, { outputs = { out }, batch = 19, passes = passes })
+    plan:bind("input", images)
+    for _, n in ipairs { 19, 3 } do
+      plan:run(n)
+      local got = plan:output(1, nil, n)
+      logits[n] = logits[n] or got
+      nets.same(lu, got, logits[n])
+    end
+  end
+end
+
 function TestDensenet.test_refuses()
   lu.assertEquals(nets.message(ex.models.densenet, { blocks = {} }), "models.densenet: blocks must be a list with a number for each stage")
   lu.assertEquals(nets.message(ex.models.densenet121, { input = { 3, 28, 28 } }),
