@@ -23,7 +23,7 @@ enum { TEXT = 700, NAP = 100000 };
 
 static struct {
     void *library;
-#define MEMBER(name) __typeof__(&name) name;
+#define MEMBER(name) __typeof__(&name) name;                                   /* NOLINT(bugprone-macro-parentheses) */
     FUNCTIONS(MEMBER)
 } pq;
 
@@ -32,7 +32,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void load(void) {
     void *library = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
     if (!library) return;
-#define FIND(name) if (!(pq.name = (__typeof__(&name))dlsym(library, #name))) return;
+#define FIND(name) if (!(pq.name = (__typeof__(&name))dlsym(library, #name))) return;     /* NOLINT(bugprone-macro-parentheses) */
     FUNCTIONS(FIND)
     pq.library = library;
 }

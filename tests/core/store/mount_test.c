@@ -17,7 +17,7 @@ static uint32_t magic;
 static const char *missing;                 /* the path that is not there */
 static char asked[256];
 
-int statfs(const char *path, struct statfs *about) {
+int statfs(const char *path, struct statfs *about) {    /* NOLINT(readability-inconsistent-declaration-parameter-name) */
     memset(about, 0, sizeof *about);
     strncpy(asked, path, sizeof asked - 1);
     if (missing && strcmp(path, missing) == 0) {
