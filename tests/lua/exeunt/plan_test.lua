@@ -70,11 +70,16 @@ function TestPlan.test_exact_plans_convolve_directly()
   lu.assertEquals(kernel_of(14, 64, true), "winograd")
 end
 
--- Inference has the same bits for any batch, so its kernels may not depend on it; a training's do.
+-- Inference has the same bits for any batch, so its kernels may not depend on it; a training's do, for small images (for which, is
+-- a matter of the instruction set).
 function TestPlan.test_kernels_of_inference_do_not_depend_on_the_batch()
-  lu.assertEquals({ kernel_of(3, 1, false), kernel_of(3, 64, false) }, { "direct", "direct" })
-  lu.assertEquals({ kernel_of(14, 1, false), kernel_of(14, 64, false) }, { "winograd", "winograd" })
-  lu.assertEquals({ kernel_of(4, 1, true), kernel_of(4, 64, true) }, { "direct", "winograd" })
+  local changes = 0
+  for size = 1, 14 do
+    lu.assertEquals(kernel_of(size, 1, false), kernel_of(size, 64, false))
+    if kernel_of(size, 1, true) ~= kernel_of(size, 64, true) then changes = changes + 1 end
+  end
+  lu.assertTrue(changes > 0)
+  lu.assertEquals({ kernel_of(1, 64, false), kernel_of(14, 64, false) }, { "direct", "winograd" })
 end
 
 function TestPlan.test_an_interrupt_is_an_error_of_its_own_kind()
