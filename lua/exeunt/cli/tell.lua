@@ -60,6 +60,7 @@ function command.main(args)
     local o = outcome(given, study)
     done = store:finish(trial, o)
     trial.state = done and o.state or trial.state
+    if done and o.error and not given.failed then io.stderr:write(("trial %d counts as failed: %s\n"):format(trial.number, o.error)) end
   end
   store:close()
   if not done then core.raise("trial %d of study '%s' is %s: it cannot be changed", trial.number, study.name, trial.state) end

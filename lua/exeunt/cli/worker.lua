@@ -37,6 +37,9 @@ local function join(store, given)
     return study, (require("exeunt.search.supervisor").join(store, study, given.changed))
   end
   local record = find(store, given.study, given.address)
+  if not record.document.recipe then
+    core.raise("study '%s' has no recipe to run: its trials are asked for and told (exeunt ask, exeunt tell)", record.name)
+  end
   return studies.of_document(record.document, record.name, given.recipe), record.id
 end
 

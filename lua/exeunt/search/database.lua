@@ -31,8 +31,11 @@ function Database.open(address)
   if type(address) ~= "string" or address == "" or address:find("%z") then
     core.raise("store: expected a file or postgresql://..., got %s", type(address) == "string" and ("%q"):format(address) or type(address))
   end
-  local self = setmetatable({ address = address, name = without_password(address) }, Database)
-  self.server = address:match "^postgres%w*://" ~= nil
+  local scheme = address:match "^(%a[%w+.-]*)://"
+  if scheme and scheme ~= "postgresql" and scheme ~= "postgres" then
+    core.raise("store: no kind of store is called '%s': expected a file or postgresql://...", scheme)
+  end
+  local self = setmetatable({ address = address, name = without_password(address), server = scheme ~= nil }, Database)
   self.handle = core.own(self:first_connection(), C.ex_store_free)
   -- seconds by the database: a clock for leases, and the time of day
   self.clock = self.server and "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)" or "ex_clock()"

@@ -144,7 +144,9 @@ function study.new(given)
   for i, text in ipairs(o.constraints) do self.constraints[i] = metric.constraint(text) end
   for i, each in ipairs(self.objectives) do self.directions[i] = each.direction end
   if not self.name then self.name = loading and loading:match "([^/]+)$":gsub("%.[^.]*$", "") or "study" end
-  if not self.name:match "^[%w_][%w_.-]*$" then core.raise("study: name must be letters, digits, _ . and -, got '%s'", self.name) end
+  if type(self.name) ~= "string" or not self.name:match "^[%w_][%w_.-]*$" then
+    core.raise("study: name must be letters, digits, _ . and -, got '%s'", tostring(self.name))
+  end
   if self.lag and self.stop and self.stop.options.promote then
     core.raise "study: lag waits for trials in order, and this stopper pauses them: leave one of the two out"
   end

@@ -22,7 +22,7 @@ static int32_t conv(ex_graph *g, const char *name, int32_t x, int32_t to, int32_
 {
     char weight[64];
     snprintf(weight, sizeof weight, "%s.weight", name);
-    const ex_attr attr[] = { { "padding", 1, { kernel / 2 } }, { "groups", 1, { groups } } };
+    const ex_attr attr[] = { { "padding", 1, { kernel >> 1 } }, { "groups", 1, { groups } } };
     const int32_t w = add_param(g, weight, LIST(to, g->value[x].shape.dim[1] / groups, kernel, kernel));
     return add_node_with(g, name, "conv2d", LIST(x, w), 2, attr);
 }

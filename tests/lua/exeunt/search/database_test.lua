@@ -49,6 +49,10 @@ function TestDatabase:test_transactions()
   lu.assertEquals(db:first "SELECT COUNT(*) FROM t", "2")
 end
 
+function TestDatabase.test_a_mistyped_server_is_no_file()
+  lu.assertErrorMsgContains("no kind of store is called 'posgresql': expected a file or postgresql://...", Database.open, "posgresql://h/x")
+end
+
 function TestDatabase:test_closed()
   lu.assertEquals(tostring(self.db), "database " .. self.folder .. "/x.db")
   self.db:close()

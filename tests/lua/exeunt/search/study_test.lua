@@ -67,6 +67,7 @@ function TestStudy:test_mistakes_are_one_line_with_a_suggestion()
   self:refused({ fixed = { yy = 1 } }, "study: fixed: the recipe has no knob 'yy'")
   self:refused({ constraints = { "size < 3" } }, "constraints are texts like")
   self:refused({ recipe = self.path .. "/none.lua" }, "study: there is no recipe")
+  self:refused({ name = 3 }, "study: name must be letters, digits, _ . and -, got '3'")
   self:refused({ name = "a/b" }, "study: name must be letters")
   self:refused({ lag = 2, stop = { asha = { promote = true } } }, "leave one of the two out")
 end
