@@ -38,7 +38,7 @@ function TestAsked:test_a_search_by_hand()
     lu.assertNil(seen[trial.params.lr])
     seen[trial.params.lr] = true
     r = self:run(("tell s %d %s"):format(i, ({ [0] = "0.5", "-0.25 --seconds 2", "nan" })[i]))
-    lu.assertEquals({ r.code, r.out, r.err }, { 0, "", "trial 2 counts as failed: acc is nan\n" })
+    lu.assertEquals({ r.code, r.out, r.err }, { 0, "", i == 2 and "trial 2 counts as failed: acc is nan\n" or "" })
   end
   self:refused("ask s", "the study has no more trials")
   local trials = json.decode(self:run("trials s --json").out)
