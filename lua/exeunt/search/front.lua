@@ -1,20 +1,18 @@
 -- front.lua: which trials are best: the one with the best value of one objective, or the Pareto front of several (those that no
 -- other one is at least as good as in all objectives and better in one). Only complete trials that keep their constraints count.
 
+local history = require "exeunt.search.history"
 local pareto = require "exeunt.search.pareto"
 
 local front = {}
 
-function front.feasible(trial)
-  for _, c in ipairs(trial.constraints or {}) do
-    if c > 0 then return false end
-  end
-  return true
-end
+function front.feasible(trial) return history.violation(trial) == 0 end
 
-local function losses(values, directions)
+-- The losses of a trial that may be best, else nil.
+local function losses(trial, directions)
+  if history.rank(trial, directions) ~= history.FEASIBLE then return nil end
   local list = {}
-  for i, direction in ipairs(directions) do list[i] = direction == "maximize" and -values[i] or values[i] end
+  for i = 1, #directions do list[i] = history.loss(trial, directions, i) end
   return list
 end
 
@@ -22,9 +20,8 @@ end
 function front.of(trials, directions)
   local candidates, points, found = {}, {}, {}
   for _, trial in ipairs(trials) do
-    if trial.state == "complete" and front.feasible(trial) then
-      candidates[#candidates + 1], points[#points + 1] = trial, losses(trial.values, directions)
-    end
+    local point = losses(trial, directions)
+    if point then candidates[#candidates + 1], points[#points + 1] = trial, point end
   end
   if #candidates == 0 then return {} end
   if #directions == 1 then

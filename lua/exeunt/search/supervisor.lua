@@ -5,6 +5,7 @@
 local child = require "exeunt.child"
 local core = require "exeunt.core"
 local file = require "exeunt.file"
+local front = require "exeunt.search.front"
 local json = require "exeunt.report.json"
 local options = require "exeunt.options"
 local signals = require "exeunt.signals"
@@ -142,8 +143,6 @@ function supervisor.run(given)
 end
 
 -- -- What came of it ----------------------------------------------------------------------------------------------------------------
-
-local front = require "exeunt.search.front"
 
 local function entry(trial)
   return { number = trial.number, params = trial.params, values = json.list { unpack(trial.values) }, run_dir = trial.run_dir }

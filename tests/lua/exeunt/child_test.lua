@@ -23,19 +23,17 @@ function TestChild:test_code_and_streams()
   lu.assertEquals(file.read(self.path .. "/err"), "wrong\n")
 end
 
-function TestChild:test_finish_gives_time_for_an_end_of_its_own()
+-- A shell that waits, and does `on_term` when it is asked to end; it is there when this returns.
+function TestChild:waiting(on_term)
   local ready = self.path .. "/ready"
-  local c = shell(("trap 'exit 5' TERM; : >'%s'; while :; do sleep 0.01; done"):format(ready))
+  local c = shell(("trap '%s' TERM; : >'%s'; while :; do sleep 0.01; done"):format(on_term, ready))
   while not file.kind(ready) do child.sleep(0.01) end
-  lu.assertEquals(c:finish(60), 5)
+  return c
 end
 
-function TestChild:test_finish_kills_what_does_not_end()
-  local ready = self.path .. "/ready"
-  local c = shell(("trap '' TERM; : >'%s'; while :; do sleep 0.01; done"):format(ready))
-  while not file.kind(ready) do child.sleep(0.01) end
-  lu.assertEquals(c:finish(0.05), 137)
-end
+function TestChild:test_finish_gives_time_for_an_end_of_its_own() lu.assertEquals(self:waiting("exit 5"):finish(60), 5) end
+
+function TestChild:test_finish_kills_what_does_not_end() lu.assertEquals(self:waiting(""):finish(0.05), 137) end
 
 function TestChild:test_what_cannot_be_started()
   lu.assertErrorMsgContains("No such file", child.start, { argv = { self.path .. "/none" } })

@@ -20,6 +20,7 @@ function TestFront.test_one_objective()
   lu.assertEquals(numbers(list, { "minimize" }), { 2 })         -- the first of equal ones
   lu.assertEquals(numbers(list, { "maximize" }), { 0 })         -- 5 breaks a constraint
   lu.assertEquals(numbers({}, { "minimize" }), {})
+  lu.assertEquals(numbers({ trial(0, { 1 }, { 0 / 0 }), trial(1, { 2 }, { -1 }) }, { "minimize" }), { 1 })   -- NaN keeps no constraint
 end
 
 function TestFront.test_two_objectives()
