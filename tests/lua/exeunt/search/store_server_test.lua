@@ -56,7 +56,7 @@ function TestServer:test_a_trials_life()
   lu.assertEquals(store:trials(self.id, change), {})
   local new = store:claim(self.id, { worker = "u" })
   lu.assertTrue(store:withdraw(new))
-  local id = store:import(store:export(self.id), "copy" .. self.count)
+  local id = store:import(Store.exported(store:export(self.id)), "copy" .. self.count)
   lu.assertEquals({ unpack(store:export(id), 2) }, { unpack(store:export(self.id), 2) })
 end
 
