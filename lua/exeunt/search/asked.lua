@@ -43,8 +43,7 @@ local function document_of(path, given)
            lag = o.lag or sampler.lag, retries = o.retries }, o.name
 end
 
--- A study's file -> its name and document, its sampler where that is a function.
-local function read(path)
+local function from_file(path)
   local name = path:match "([^/]*)$":gsub("%.[^.]*$", "")
   if path:match "%.ya?ml$" then
     local given = require("exeunt.yaml").load(file.read(path), path)
@@ -76,14 +75,22 @@ local function study_of(name, document, sampler)
   }
 end
 
--- open(store, what) -> a study's id and what the worker's loop needs of it. what: a name, or a file, which is taken into the store.
+-- read(path) -> what a study's file says, for open and ask; nil where there is no such file. Raises where it is no study.
+function asked.read(path)
+  if file.kind(path) ~= "file" then return nil end
+  local name, document, sampler = from_file(path)
+  return { path = path, name = name, document = document, sampler = sampler }
+end
+
+-- open(store, what) -> a study's id and what the worker's loop needs of it. what: a name, or what read gave, which is taken into the
+-- store.
 function asked.open(store, what)
-  if file.kind(what) == "file" then
-    local name, document, sampler = read(what)
+  if type(what) == "table" then
+    local name, document, sampler = what.name, what.document, what.sampler
     local there = store:study(name)
     local id = there and there.id or store:create(name, document)
     if there and json.encode(json.plain(json.decode(json.encode(document.space)))) ~= json.encode(there.document.space) then
-      core.raise("%s: the study '%s' of %s has another space: give this one another name", what, name, store.name)
+      core.raise("%s: the study '%s' of %s has another space: give this one another name", what.path, name, store.name)
     end
     return id, study_of(name, store:study(name).document, sampler and sampler.name == "function" and sampler or nil)
   end

@@ -108,7 +108,9 @@ end
 -- lost = trials that are missing, kept = the name under which is what was there }. partial: also from a journal that lacks events.
 return function(path, given)
   local o = options.check("rebuild", given or {}, { partial = false })
-  if not file.kind(path .. ".jsonl") and not file.kind(path) then core.raise("there is no store %s, nor its journal %s.jsonl", path, path) end
+  if not file.kind(path .. ".jsonl") and not file.kind(path) then
+    core.raise("there is no store %s, nor its journal %s.jsonl", path, path)
+  end
   local lock = file.lock(path .. ".rebuilt.lock")
   local ok, result = pcall(rebuild, path, o.partial)
   lock:free()
