@@ -13,7 +13,7 @@ local Journal = {}
 Journal.__index = Journal
 
 local ORDER = { "seq", "event", "identity", "study", "number", "name", "state", "finish", "params", "values" }
-local FIRST_TAIL = 4096
+local FIRST_TAIL, LONG = 4096, 2 ^ 16
 
 -- new(path of the SQLite file)
 function Journal.new(path) return setmetatable({ file = path, path = path .. ".jsonl" }, Journal) end
@@ -36,6 +36,19 @@ function Journal:add(db, event, durable, everything)
   return cut
 end
 
+-- A line's event, or nil where it is none.
+local function decoded(line)
+  local ok, event = pcall(json.decode, line)
+  return ok and type(event) == "table" and type(event.seq) == "number" and event.seq == event.seq and event or nil
+end
+
+-- The number of a line's event, or nil. A long one, as "store" is, is not read whole: both ends are looked at.
+local function number_of(line)
+  if #line > LONG then return line:byte(#line) == 125 and tonumber(line:match '^{"seq": (%d+), ') or nil end      -- 125: }
+  local event = decoded(line)
+  return event and event.seq
+end
+
 -- last() -> the number of the last whole event, or nil where there is none.
 function Journal:last()
   local handle = io.open(self.path, "rb")
@@ -45,10 +58,7 @@ function Journal:last()
     handle:seek("set", math.max(size - room, 0))
     local text = handle:read "*a" or ""
     if room < size then text = text:match "\n(.*)" or "" end       -- the first line may be a part of one
-    for line in (text:match "^.*\n" or ""):gmatch "([^\n]+)\n" do
-      local ok, event = pcall(json.decode, line)
-      if ok and type(event) == "table" and type(event.seq) == "number" then found = event.seq end
-    end
+    for line in (text:match "^.*\n" or ""):gmatch "([^\n]+)\n" do found = number_of(line) or found end
     room = room * 8
   until found or room / 8 >= size
   handle:close()
@@ -63,19 +73,13 @@ function Journal:lines()
   return list
 end
 
--- scan() -> the kinds of its events by their numbers, and the store that the last event "store" names; nil: none. It looks at the
--- beginning and the end of each line only: 40,000 events take 20 ms.
+-- scan() -> the kinds of its events by their numbers, and the store that the last event "store" names; nil: none.
 function Journal:scan()
   local kinds, identity = {}, nil
-  local text, at = file.kind(self.path) and file.read(self.path) or "", 1
-  while at <= #text do
-    local stop = text:find("\n", at, true) or #text + 1
-    local seq, kind = text:match('^{"seq": (%d+), "event": "(%a+)"', at)
-    if seq and text:byte(stop - 1) == 125 then                     -- }
-      kinds[tonumber(seq)] = kind
-      if kind == "store" then identity = text:match('^[^\n]-"identity": "(%w+)"', at) end
-    end
-    at = stop + 1
+  for line in (file.kind(self.path) and file.read(self.path) or ""):gmatch "[^\n]+" do
+    local event = decoded(line)
+    if event then kinds[event.seq] = event.event end
+    if event and event.event == "store" then identity = event.identity end
   end
   return kinds, identity
 end

@@ -40,6 +40,8 @@ function TestJournal:test_the_last_event()
     ['{"seq": 1}\n{"se\n'] = 1,
     ['{"seq": 1}\n{"seq": 2, "text": "' .. ("x"):rep(100000) .. '"}\n'] = 2,
     ['{"seq": 1}\n{"seq": 2, "text": "' .. ("x"):rep(100000)] = 1,
+    ['{"seq": 1}\n{"seq": 2, "text": "' .. ("x"):rep(100000) .. "\n"] = 1,
+    ['{"seq": 1}\n{"seq": 2, "params": {"x": 1}\n'] = 1,
   } do
     command.write(path .. ".jsonl", text)
     lu.assertEquals(journal:last(), last)
@@ -72,7 +74,7 @@ end
 
 function TestJournal:test_a_scan_sees_lines_that_are_none()
   local path = self.it.folder .. "/j"
-  command.write(path .. ".jsonl", '{"seq": 1, "event": "store", "identity": "ab12"}\n{"seq": 2, "event": "claim", "number": 0\n'
+  command.write(path .. ".jsonl", '{"seq": 1, "event": "store", "identity": "ab12"}\n{"seq": 2, "event": "claim", "params": {"x": 0}\n'
     .. '\n{"seq": 3, "event": "finish", "number": 0}\n{"seq": 4, "event": "claim"}\n{"seq": 4, "event": "delete"}\n{"seq": 5, "ev')
   lu.assertEquals({ Journal.new(path):scan() }, { { [1] = "store", [3] = "finish", [4] = "delete" }, "ab12" })
 end
