@@ -18,6 +18,14 @@ local FIRST_TAIL, LONG = 4096, 2 ^ 16
 -- new(path of the SQLite file)
 function Journal.new(path) return setmetatable({ file = path, path = path .. ".jsonl" }, Journal) end
 
+-- Refuses a store's name that is a journal's.
+function Journal:check_name()
+  local store = self.file:match "^(.*)%.jsonl$"
+  if store and file.kind(self.file) and not file.kind(self.path) then
+    core.raise("%s is a journal or an export, no store%s", self.file, file.kind(store) and ": name " .. store or "")
+  end
+end
+
 -- encode(event): its line.
 function Journal.encode(event) return json.encode(event, ORDER, "event") .. "\n" end
 
@@ -97,7 +105,9 @@ end
 
 -- What to do about a damaged file.
 function Journal:advice()
-  if not file.kind(self.path) then return ("; its journal %s is not there: go back to a copy of it"):format(self.path) end
+  if not file.kind(self.path) then
+    return (", or no store; no journal %s is there to make it anew: go back to a copy of it"):format(self.path)
+  end
   return ("; its journal holds what it held: `exeunt study rebuild --store %s` makes it anew"):format(self.file)
 end
 

@@ -108,6 +108,7 @@ end
 -- lost = trials that are missing, kept = the name under which is what was there }. partial: also from a journal that lacks events.
 return function(path, given)
   local o = options.check("rebuild", given or {}, { partial = false })
+  Journal.new(path):check_name()
   if not file.kind(path .. ".jsonl") and not file.kind(path) then
     core.raise("there is no store %s, nor its journal %s.jsonl", path, path)
   end

@@ -48,6 +48,7 @@ end
 function Store:check_file(address)
   local kind = file.kind(address)
   if kind == "folder" then core.raise("%s is a folder: a store is a file in one", address) end
+  self.journal:check_name()
   if not kind and self.journal:last() then
     core.raise("there is no store %s, but its journal is there: `exeunt study rebuild --store %s` makes it anew", address, address)
   end
@@ -100,7 +101,7 @@ function Store:mend()
     else self.db:execute("UPDATE exeunt_store SET journal = $1", self.journal:size()) end
   end)
   if not ok and self.make then error(message, 0) end
-  if not ok then Store.say(("%s: its journal %s could not be mended: %s"):format(self.name, self.journal.path, message))
+  if not ok then Store.say(("its journal is not mended: %s"):format(message))
   elseif lacked and lacked ~= "" then self:say_mended(lacked) end
 end
 
@@ -167,10 +168,12 @@ function Store:study(name)
   return row and study_of(row)
 end
 
+function Store:no_study(id) core.raise("%s: there is no study with the id %s: was it deleted?", self.name, tostring(id)) end
+
 -- study_by_id(id) -> one of them. Raises where it is not there.
 function Store:study_by_id(id)
   local row = self:read(STUDY .. "WHERE id = $1", id)[1]
-  if not row then core.raise("%s: there is no study with the id %s", self.name, tostring(id)) end
+  if not row then self:no_study(id) end
   return study_of(row)
 end
 
@@ -217,7 +220,7 @@ end
 function Store:trials(id, after)
   after = after or -1
   local change = self:read("SELECT change FROM studies WHERE id = $1", id)[1]
-  if not change then core.raise("%s: there is no study with the id %s", self.name, tostring(id)) end
+  if not change then self:no_study(id) end
   local list, by_number = {}, {}
   for i, row in ipairs(self:read("SELECT " .. COLUMNS .. " FROM trials WHERE study = $1 AND change > $2 ORDER BY number", id, after)) do
     list[i] = trial_of(id, row)
@@ -250,7 +253,7 @@ end
 function Store:hold(id)
   local next_number, finished, change = self.db:first("UPDATE studies SET change = change + 1 WHERE id = $1 "
     .. "RETURNING next, finished, change", id)
-  if not next_number then core.raise("%s: there is no study with the id %s", self.name, tostring(id)) end
+  if not next_number then self:no_study(id) end
   return tonumber(next_number), tonumber(finished), tonumber(change)
 end
 
@@ -484,7 +487,7 @@ function Store:delete(id, force)
   return self:write(true, function(again, emit)
     local name = self.db:first("UPDATE studies SET change = change + 1 WHERE id = $1 RETURNING name", id)
     if not name and again then return 0 end          -- done, but we did not hear it
-    if not name then core.raise("%s: there is no study with the id %s", self.name, tostring(id)) end
+    if not name then self:no_study(id) end
     if not force then self:check_idle(id, name) end
     self.db:execute("DELETE FROM steps WHERE study = $1", id)
     local trials = #self.db:execute("DELETE FROM trials WHERE study = $1 RETURNING number", id)

@@ -52,7 +52,7 @@ end
 
 function TestJournal:test_without_a_journal()
   os.remove(self.it.path .. ".jsonl")
-  lu.assertStrContains(self.it.store.journal:advice(), "is not there: go back to a copy")
+  lu.assertStrContains(self.it.store.journal:advice(), ", or no store; no journal ")
   lu.assertErrorMsgContains("s.db.jsonl is not there", self.it.store.journal.lines, self.it.store.journal)
 end
 
@@ -215,7 +215,7 @@ function TestJournal:test_who_cannot_write_can_still_read()
   Store.say = function(text) said[#said + 1] = text end
   self.it.store = Store.open(self.it.path, { make = false })
   Store.say = say
-  lu.assertStrContains(said[1], "could not be mended: cannot read")
+  lu.assertStrContains(said[1], "its journal is not mended: cannot read")
   lu.assertEquals(#self.it.store:studies(), 1)
 end
 

@@ -152,6 +152,8 @@ function TestRebuild:test_what_it_refuses()
   lu.assertStrContains(self:run().err, "there is no store " .. self.it.path .. ", nor its journal ")
   lu.assertNil(file.kind(self.it.path))
   lu.assertEquals(self:run("x").code, 2)
+  command.write(self.it.path .. ".jsonl", "")
+  lu.assertStrContains(command.run("study rebuild --store " .. self.it.path .. ".jsonl").err, "s.db.jsonl is a journal or an export, no store")
 end
 
 os.exit(lu.LuaUnit.run())
