@@ -77,14 +77,14 @@ local function free_name(path)
   return name
 end
 
--- Moves what was there aside -> under what name; nil: nothing was there.
+-- Moves what was there aside -> under what name; nil: no file was there.
 local function put_aside(path)
   local name, kept = free_name(path), nil
   for _, ending in ipairs(ENDINGS) do
     if file.kind(path .. ending) then
       local ok, why = os.rename(path .. ending, name .. ending)
       if not ok then core.raise("cannot rename %s", why) end
-      kept = name
+      kept = ending == "" and name or kept
     end
   end
   return kept
@@ -93,10 +93,14 @@ end
 local function rebuild(path, partial)
   if whole(path) then core.raise("%s: it is whole: there is nothing to rebuild", path) end
   local journal = Journal.new(path)
-  local studies, about = events.read(journal:lines(), journal.path, true)
-  if not partial or next(studies) == nil then check(journal, studies, about) end
-  local trials = write(path .. ".rebuilt", studies, about)
-  local kept = put_aside(path)
+  local size, studies, about, trials, kept
+  repeat                                      -- again where somebody still wrote to it; now that the file has gone, nobody can
+    size = journal:size()
+    studies, about = events.read(journal:lines(), journal.path, true)
+    if not partial or next(studies) == nil then check(journal, studies, about) end
+    trials = write(path .. ".rebuilt", studies, about)
+    kept = put_aside(path) or kept
+  until journal:size() == size
   local ok, why = os.rename(path .. ".rebuilt", path)
   if not ok then core.raise("cannot rename %s", why) end
   Store.open(path):close()                    -- mends its journal where that is needed

@@ -141,6 +141,29 @@ function TestRebuild:test_what_tells_a_store_from_another_stays()
   lu.assertEquals(#self.said, 2)
 end
 
+-- Somebody is still at work on the damaged file, and commits an event while it is moved aside.
+function TestRebuild:test_while_it_is_in_use()
+  support.complete(self.it, 2)
+  self:harm()
+  local rename, late = os.rename, false
+  os.rename = function(...)                          -- luacheck: ignore 122
+    if not late then
+      local journal = assert(io.open(self.it.path .. ".jsonl", "a"))
+      journal:write('{"seq": 9, "event": "claim", "study": 1, "number": 2, "state": "running", "seen": 2, "worker": "late"}\n',
+                    '{"seq": 10, "event": "report", "study": 1, "number": 2, "step": 1, "value": 0.5}\n')
+      journal:close()
+    end
+    late = true
+    return rename(...)
+  end
+  local ok, r = pcall(rebuild, self.it.path)
+  os.rename = rename                                 -- luacheck: ignore 122
+  lu.assertTrue(ok, r)
+  lu.assertEquals({ r.trials, r.kept }, { 3, self.it.path .. ".damaged" })
+  self:reopen()
+  lu.assertEquals(self.it.store:trial(self.it.id, 2).steps, { { 1, 0.5 } })
+end
+
 function TestRebuild:test_what_it_refuses()
   local r = self:run()
   lu.assertEquals({ r.code, r.out }, { 1, "" })
@@ -153,7 +176,7 @@ function TestRebuild:test_what_it_refuses()
   lu.assertNil(file.kind(self.it.path))
   lu.assertEquals(self:run("x").code, 2)
   command.write(self.it.path .. ".jsonl", "")
-  lu.assertStrContains(command.run("study rebuild --store " .. self.it.path .. ".jsonl").err, "s.db.jsonl is a journal or an export, no store")
+  lu.assertStrContains(command.run("study rebuild --store " .. self.it.path .. ".jsonl").err, "s.db.jsonl is a journal or an export")
 end
 
 os.exit(lu.LuaUnit.run())
