@@ -18,6 +18,14 @@ local FIRST_TAIL, LONG = 4096, 2 ^ 16
 -- new(path of the SQLite file)
 function Journal.new(path) return setmetatable({ file = path, path = path .. ".jsonl" }, Journal) end
 
+-- follow(db): where the store's name is a link, the journal lies beside the file itself, so that it has one, whatever name is used.
+function Journal:follow(db)
+  local _, _, real = db:first "PRAGMA database_list"
+  if real and real ~= "" and real ~= self.file and real ~= (os.getenv "PWD" or "") .. "/" .. self.file then
+    self.path = real .. ".jsonl"
+  end
+end
+
 -- Refuses a store's name that is a journal's.
 function Journal:check_name()
   local store = self.file:match "^(.*)%.jsonl$"

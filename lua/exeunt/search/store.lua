@@ -63,9 +63,10 @@ local function small_enough(path) return (file.stat(path)) <= LOOKED_THROUGH end
 -- Opens the database, checks it against its journal and brings its schema up to date; advice where it is damaged.
 function Store:connect(address)
   local ok, message = pcall(function()
-    local tail = self.journal and self.journal:last()
     self.db = Database.open(address)
     if self.journal then
+      self.journal:follow(self.db)
+      local tail = self.journal:last()
       local said = small_enough(address) and self.db:first "PRAGMA quick_check(1)" or "ok"
       if said ~= "ok" then core.raise("%s: it is damaged (%s)", address, (said:match "[^\n]*$")) end
       self.journal:check(self.db, tail)

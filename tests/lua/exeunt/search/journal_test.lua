@@ -207,6 +207,22 @@ function TestJournal:test_a_store_of_an_earlier_version()
   self:assert_complete()
 end
 
+function TestJournal:test_a_link_has_no_journal_of_its_own()
+  self:fresh()
+  self.it.store:close()
+  os.execute(("mkdir '%s/links' && ln -s '%s' '%s/links/s.db'"):format(self.it.folder, self.it.path, self.it.folder))
+  local path = self.it.path
+  for _, name in ipairs { self.it.folder .. "/links/s.db", path } do
+    self.it.path = name
+    lu.assertEquals(self:reopen(), {})
+    support.complete(self.it, 1)
+    self.it.store:close()
+  end
+  lu.assertEquals(require("exeunt.file").list(self.it.folder .. "/links"), { "s.db" })
+  lu.assertEquals(self:reopen(), {})
+  self:assert_complete()
+end
+
 function TestJournal:test_who_cannot_write_can_still_read()
   self.it.store:close()
   os.execute(("rm '%s.jsonl' && mkdir '%s.jsonl'"):format(self.it.path, self.it.path))
