@@ -55,6 +55,23 @@ function TestPlace:test_what_is_there_already()
   lu.assertEquals(self:of(self.it, self.it.store:create("v", {})), "v")
 end
 
+-- Another comes in the instant between looking and writing.
+function TestPlace:test_whoever_is_first_has_it()
+  local open, first = io.open, true
+  io.open = function(path, mode)                       -- luacheck: ignore 122
+    if first and path:match "%.study$" then
+      first = false
+      file.write(path, "another 1 0\n")
+    end
+    return open(path, mode)
+  end
+  local ok, name = pcall(self.of, self, self.it)
+  io.open = open                                       -- luacheck: ignore 122
+  lu.assertTrue(ok, name)
+  lu.assertEquals(name, "s-2")
+  lu.assertEquals(file.read(self.runs .. "/s/.study"), "another 1 0\n")
+end
+
 -- Eight processes that want a folder at the same time, from two stores.
 function TestPlace:test_at_once()
   local scripts = {}
