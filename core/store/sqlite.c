@@ -1,7 +1,7 @@
 /* sqlite.c: an SQLite file as a store: WAL, statements prepared once, and waiting in place of "database is locked": whoever
  * finds the file busy tries again, for WAIT_SECONDS, which only a process that was stopped in the middle can exceed.
  * It refuses files on network file systems, whose locks do not hold what WAL needs, and says of a damaged file or a full
- * disk what to do. `ex_clock()` is a function in its SQL: seconds of this machine since its start, which nobody can set. */
+ * disk what to do. A file that this user may not write is opened to be read. `ex_clock()` is a function in its SQL: seconds of this machine since its start, which nobody can set. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "../base/error.h"
@@ -181,19 +182,44 @@ static void clock_function(sqlite3_context *context, int n, sqlite3_value **valu
 }
 
 static ex_status set_up(sqlite_store *s) {
-    static const char *const pragma[] = {
+    static const char *const pragma[] = {                   /* the first is not for a file that may only be read */
         "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", "PRAGMA foreign_keys = OFF", "PRAGMA trusted_schema = OFF",
     };
     sqlite3_busy_handler(s->db, busy, s);
     sqlite3_extended_result_codes(s->db, 1);
     int code = sqlite3_create_function_v2(s->db, "ex_clock", 0, SQLITE_UTF8 | SQLITE_INNOCUOUS, NULL, clock_function, NULL, NULL, NULL);
     if (code != SQLITE_OK) return failed(s, code);
-    for (size_t i = 0; i < sizeof pragma / sizeof *pragma; i++) {
+    for (size_t i = sqlite3_db_readonly(s->db, "main") == 1; i < sizeof pragma / sizeof *pragma; i++) {
         ex_rows *rows = ex_store_execute(&s->base, pragma[i], 0, NULL);
         if (!rows) return EX_FAILED;
         ex_rows_free(rows);
     }
     return EX_OK;
+}
+
+/* Is what a log may hold in the file itself? Only then the file alone is all there is. */
+static int has_no_log(const char *path) {
+    char log[PATH_MAX];
+    struct stat about;
+    if (snprintf(log, sizeof log, "%s-wal", path) >= (int)sizeof log) return 0;
+    return stat(log, &about) != 0 ? errno == ENOENT : about.st_size == 0;
+}
+
+/* A file that this user may not write, in a folder where it may not make the log that a reader needs: it is opened as one that
+ * nobody changes, unless somebody is just at it. Returns SQLite's code. */
+static int open_to_read(sqlite_store *s, const char *path) {
+    if (sqlite3_db_readonly(s->db, "main") != 1) return SQLITE_OK;
+    int code = sqlite3_exec(s->db, "SELECT 1 FROM sqlite_master LIMIT 1", NULL, NULL, NULL);
+    if (((code & 0xff) != SQLITE_CANTOPEN && (code & 0xff) != SQLITE_READONLY) || !has_no_log(path)) return SQLITE_OK;
+    char uri[3 * PATH_MAX], *to = uri;
+    to += snprintf(uri, sizeof uri, "file:");
+    for (; *path && to < uri + sizeof uri - 32; path++)
+        if (strchr("%?#", *path)) to += snprintf(to, 4, "%%%02X", (unsigned char)*path);
+        else *to++ = *path;
+    snprintf(to, 32, "?immutable=1");
+    sqlite3_close(s->db);
+    s->db = NULL;
+    return sqlite3_open_v2(uri, &s->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
 }
 
 ex_store *ex_sqlite_open(const char *path) {
@@ -210,6 +236,7 @@ ex_store *ex_sqlite_open(const char *path) {
     s->base.name = ex_strdup(path);
     int code = s->base.name ? sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL)
                             : SQLITE_NOMEM;
+    if (code == SQLITE_OK) code = open_to_read(s, path);
     if (code == SQLITE_OK && set_up(s) == EX_OK) return &s->base;
     if (code != SQLITE_OK && s->base.name) failed(s, code);
     sqlite_close(&s->base);

@@ -193,6 +193,58 @@ static void full_disk(void **state) {
     ex_store_free(s);
 }
 
+/* A user who may not write reads, whether the file is closed or another has it open; and changes nothing. */
+static void only_read(void **state) {
+    (void)state;
+    char name[64];
+    snprintf(name, sizeof name, "a %%3F#?.db");
+    const char *path = scratch_path(name);
+    ex_store *s = fresh(name);
+    must(s, "CREATE TABLE t (a INTEGER)");
+    must(s, "INSERT INTO t VALUES (7)");
+    for (int open = 1; open >= 0; open--) {
+        if (!open) ex_store_free(s);
+        if (!scratch_as_nobody()) break;
+        ex_store *reader = ex_store_open(path);
+        ex_rows *rows = reader ? run(reader, "SELECT a FROM t") : NULL;
+        ex_rows *written = reader ? run(reader, "INSERT INTO t VALUES (8)") : NULL;
+        scratch_as_before();
+        if (!rows) fail_msg("%s: %s", open ? "open" : "closed", ex_error_message());
+        assert_string_equal(ex_rows_text(rows, 0, 0), "7");
+        assert_null(written);
+        assert_message("it may only be read");
+        ex_rows_free(rows);
+        ex_store_free(reader);
+    }
+    assert_true(access(path, F_OK) == 0);
+}
+
+/* Its last transactions are still in its log, which cannot be read without writing: it is said, not left out. */
+static void only_read_after_a_crash(void **state) {
+    (void)state;
+    ex_store *s = fresh("alive.db");
+    must(s, "CREATE TABLE t (a INTEGER)");
+    static const char *const ending[] = { "", "-wal" };
+    for (int i = 0; i < 2; i++) {           /* as the files lie on the disk while it is open */
+        char from[32], to[32];
+        snprintf(from, sizeof from, "alive.db%s", ending[i]);
+        snprintf(to, sizeof to, "crash.db%s", ending[i]);
+        size_t size = 0;
+        char *bytes = scratch_read(scratch_path(from), &size);
+        assert_true(i == 0 || size > 0);
+        scratch_file(to, bytes, size);
+        free(bytes);
+    }
+    ex_store_free(s);
+    if (!scratch_as_nobody()) return;
+    s = ex_store_open(scratch_path("crash.db"));
+    ex_rows *rows = s ? run(s, "SELECT COUNT(*) FROM t") : NULL;
+    scratch_as_before();
+    assert_null(rows);
+    assert_message("crash.db: ");
+    ex_store_free(s);
+}
+
 static void a_clock(void **state) {
     (void)state;
     ex_store *s = fresh("clock.db");
@@ -207,7 +259,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statements), cmocka_unit_test(many_rows), cmocka_unit_test(failures), cmocka_unit_test(damage),
         cmocka_unit_test(waits), cmocka_unit_test(gives_up_when_interrupted), cmocka_unit_test(a_file_that_went_away),
-        cmocka_unit_test(full_disk), cmocka_unit_test(a_clock),
+        cmocka_unit_test(full_disk), cmocka_unit_test(only_read),
+        cmocka_unit_test(only_read_after_a_crash), cmocka_unit_test(a_clock),
     };
     return cmocka_run_group_tests_name("core/store/sqlite", tests, NULL, NULL);
 }
