@@ -36,11 +36,12 @@ static inline vmask vf_first(int32_t n) { return (vmask)((1u << n) - 1); }
 static inline vf vf_load_part(const float *p, vmask m) { return (vf)_mm512_maskz_loadu_ps(m, p); }
 static inline void vf_store_part(float *p, vf v, vmask m) { _mm512_mask_storeu_ps(p, m, (__m512)v); }
 #elif defined(__AVX2__)
-typedef struct vmask { vi lanes; int32_t count; } vmask;     /* all lanes: not masked, since masked loads cost some CPUs several times as much */
+typedef struct vmask { vi lanes; int32_t count; } vmask;     /* all or none: not masked, which costs some CPUs many times a plain load */
 static inline vmask vf_first(int32_t n) { return (vmask){ (vi){0, 1, 2, 3, 4, 5, 6, 7} < n, n }; }
 static inline vf vf_load_part(const float *p, vmask m)
 {
-    return __builtin_expect(m.count >= VL, 1) ? vf_load(p) : (vf)_mm256_maskload_ps(p, (__m256i)m.lanes);
+    if (__builtin_expect(m.count >= VL, 1)) return vf_load(p);
+    return m.count <= 0 ? (vf){0} : (vf)_mm256_maskload_ps(p, (__m256i)m.lanes);
 }
 static inline void vf_store_part(float *p, vf v, vmask m)
 {
