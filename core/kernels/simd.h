@@ -40,8 +40,11 @@ typedef struct vmask { vi lanes; int32_t count; } vmask;     /* all or none: not
 static inline vmask vf_first(int32_t n) { return (vmask){ (vi){0, 1, 2, 3, 4, 5, 6, 7} < n, n }; }
 static inline vf vf_load_part(const float *p, vmask m)
 {
-    if (__builtin_expect(m.count >= VL, 1)) return vf_load(p);
-    return m.count <= 0 ? (vf){0} : (vf)_mm256_maskload_ps(p, (__m256i)m.lanes);
+    vf v = {0};
+    if (__builtin_expect(m.count >= VL, 1)) v = vf_load(p);
+    else if (m.count > 0) v = (vf)_mm256_maskload_ps(p, (__m256i)m.lanes);
+    __asm__("" : "+x"(v));              /* arithmetic stays behind the branches: in them it would round otherwise */
+    return v;
 }
 static inline void vf_store_part(float *p, vf v, vmask m)
 {
