@@ -297,15 +297,18 @@ ex_status ex_images_wait(ex_images *d, double seconds, ex_images_progress *progr
 const char *ex_images_problem(ex_images *d, int32_t i, int32_t *index);
 void ex_images_free(ex_images *d);          /* ends the workers, too */
 
-/* A cache file: safetensors with labels int32 (N) and images uint8 (N, C, H, W), mapped into memory. */
+/* A cache file: safetensors with labels int32 (N), images uint8 (N, C, H, W) and their checksums, mapped into memory. */
 typedef struct ex_cache ex_cache;
 /* One to be filled in, under a temporary name; all its disk space is taken at once. metadata: a JSON object of strings. */
 ex_cache *ex_cache_create(const char *path, int32_t count, int32_t channels, int32_t height, int32_t width, const char *metadata);
-ex_cache *ex_cache_open(const char *path);  /* checked; what is written to its tensors stays in memory */
+ex_cache *ex_cache_open(const char *path);  /* its form is checked; what is written to its tensors stays in memory */
+int32_t ex_cache_blocks(const ex_cache *c); /* that have a checksum each; of 1 MiB, but for the first and the last */
+ex_status ex_cache_check(ex_cache *c, int32_t first, int32_t count, ex_team *team);  /* reads these blocks of its file */
 ex_tensor *ex_cache_images(ex_cache *c);    /* new views, which keep the mapping: free them */
 ex_tensor *ex_cache_labels(ex_cache *c);
 const char *ex_cache_metadata(ex_cache *c); /* the JSON object, keys sorted */
-ex_status ex_cache_finish(ex_cache *c);     /* flushed, then the file has its name; the tensors are as ex_cache_open's */
+/* Summed, flushed, then the file has its name; the tensors are as ex_cache_open's. */
+ex_status ex_cache_finish(ex_cache *c, ex_team *team);
 void ex_cache_free(ex_cache *c);            /* unfinished: nothing stays */
 
 ex_status ex_file_write(const char *path, const char *bytes, double size);  /* temporary, flush, rename, flush folder */
