@@ -1,7 +1,7 @@
 -- data/images.lua: image files to tensors, decoded once in worker processes (core/io/decode.c) into a cache file
 -- (core/io/cache.c) that is mapped afterwards. A cache is used only where its version and its source, a digest of the files'
 -- names, sizes, times and labels, are what they should be, and all its bytes are as they were written: their checksums are
--- compared once in a process (on all cores; 1 GB takes about half a second), and again if the file has changed since. Else it
+-- compared once in a process (on all cores; 1 GB in less than a second), and again if the file has changed since. Else it
 -- is made again, which is said on standard error. It lies in EXEUNT_CACHE, else beside the images, else (where that folder
 -- cannot be written) in the user's folder of caches.
 
@@ -20,11 +20,13 @@ local VERSION = "2"                         -- of what the metadata say and the 
 local MEMORY, SECONDS = 1e9, 60             -- limits for one image
 local STEP = 64                             -- blocks (MiB) of a cache that are checked at a time
 
--- The digest of a list { paths, labels }, names without `folder`; with times: for the cache, without: for the data set.
+-- The digest of a list { paths, labels }, names without `folder`; with times: for the cache, without: for the data set. A file
+-- that cannot be looked at (a link to nowhere) counts as one of size -1: whoever decodes it says why.
 function images.digest(folder, list, times)
   local lines = {}
   for i, path in ipairs(list.paths) do
-    local size, time = file.stat(path)
+    local there, size, time = pcall(file.stat, path)
+    if not there then size, time = -1, 0 end
     lines[i] = ("%s %.0f %s %d"):format(path:sub(#folder + 2), size, times and ("%.6f"):format(time) or "", list.labels[i])
   end
   return file.digest_text(table.concat(lines, "\n"))
@@ -72,11 +74,10 @@ local function open(path, source)
   local raw = C.ex_cache_open(path)
   if raw == nil then return nil, core.message() end
   local cache = core.own(raw, C.ex_cache_free)
-  local meta, right, why = json.decode(ffi.string(C.ex_cache_metadata(cache))), nil, nil
-  if meta.version ~= VERSION then why = path .. " is of another version"
-  elseif meta.source ~= source then why = path .. " is of another source"
-  else right, why = check(cache, path) end
-  if right then return cache end
+  local meta = json.decode(ffi.string(C.ex_cache_metadata(cache)))
+  local why = meta.version ~= VERSION and path .. " is of another version" or meta.source ~= source and path .. " is of another source"
+    or select(2, check(cache, path))
+  if not why then return cache end
   release(cache)
   return nil, why
 end
@@ -113,7 +114,7 @@ local function create(at, count, shape, metadata)
     if raw ~= nil then return core.own(raw, C.ex_cache_free) end
     why = why or (ok and core.message() or problem)
   end
-  core.raise("%s", why)
+  core.raise("%s (decoded images are kept there; EXEUNT_CACHE may name another folder for them)", why)
 end
 
 local function build(at, list, o, source, label)
@@ -121,7 +122,7 @@ local function build(at, list, o, source, label)
   local bad = decode(cache, list, o, label)
   if #bad > 0 and o.on_error ~= "skip" then
     release(cache)
-    core.raise("%s%s", bad[1].line, #bad > 1 and (" (and %d more; on_error = \"skip\" leaves such images out)"):format(#bad - 1) or "")
+    core.raise("%s (%son_error = 'skip' leaves such images out)", bad[1].line, #bad > 1 and ("and %d more; "):format(#bad - 1) or "")
   end
   local labels = tensor.wrap(C.ex_cache_labels(cache)):data()
   for i, k in ipairs(list.labels) do labels[i - 1] = k end
@@ -152,7 +153,7 @@ function images.load(folder, name, list, o)
   for i = 0, count - 1 do
     if data[i] < 0 and o.on_error ~= "skip" then
       release(cache)
-      core.raise("%s: this image cannot be decoded (on_error = \"skip\" leaves it out)", list.paths[i + 1])
+      core.raise("%s: this image cannot be decoded (on_error = 'skip' leaves it out)", list.paths[i + 1])
     end
   end
   release(cache)                            -- the tensors keep the mapping

@@ -79,7 +79,7 @@ local function size_of(given)
     local v = size[i]
     if type(v) ~= "number" or v ~= math.floor(v) or v < 1 or v > 65500 or #size ~= 2 then
       core.raise("data.open: size: expected pixels of a side or { height, width }, got %s",
-                 type(given) == "table" and "a list" or tostring(given))
+                 type(given) == "table" and "a list" or type(given) == "string" and ("'%s'"):format(given) or tostring(given))
     end
   end
   return size

@@ -261,8 +261,8 @@ end
 
 -- find(name or path): the checked manifest. A path has a "/" or ends in .yaml.
 function manifest.find(name)
-  if type(name) ~= "string" then
-    core.raise("data: expected the name of a data set or the path of its manifest, got %s", type(name))
+  if type(name) ~= "string" or name == "" then
+    core.raise("data: expected the name of a data set or the path of its manifest, got %s", name == "" and "''" or type(name))
   end
   local path = name
   if not name:find "/" and not name:find "%.ya?ml$" then
@@ -273,6 +273,9 @@ function manifest.find(name)
       core.raise("data: no data set '%s'; %sthere are: %s", name, near and ("did you mean '%s'? "):format(near) or "",
                  table.concat(names, ", "))
     end
+  end
+  if file.kind(path) == "file" and not path:find "%.ya?ml$" then
+    core.raise("%s: expected a data set's manifest (.yaml) or a folder of images, got another file", path)
   end
   local m = manifest.parse(file.read(path), path)
   local stem = path:match "([^/]+)%.ya?ml$" or path:match "[^/]+$"

@@ -121,7 +121,7 @@ end
 
 function TestFolder:test_bad_input()
   file.make_folder(self.pics .. "/empty")
-  self:fails(self.pics .. "/empty: a class folder without images")
+  self:fails(self.pics .. "/empty: a class folder without images (.png, .jpg, .jpeg, .ppm, .pgm)")
   command.write(self.pics .. "/empty/a.ppm", ppm(1))
   self:fails("3 class folders, expected 2")
   file.remove(self.pics .. "/empty/a.ppm")
