@@ -48,7 +48,13 @@ const char *ex_isa_name(void);              /* the kernel set in use */
 const char *ex_isa_available(void);         /* those this CPU can run, best first: "avx512 avx2 portable" */
 const char *ex_cpu_model(void);
 const char *ex_blis_kernels(void);          /* the name of the kernels BLIS was told to use */
-const char *ex_library_versions(void);      /* "BLIS 0.9.0, zlib 1.2.13, ..." of what is linked in core */
+/* Versions of what is linked, as "2.1.5"; of libpq, which is loaded: NULL and a message where it cannot be. */
+const char *ex_blis_version(void);
+const char *ex_jpeg_version(void);          /* libjpeg-turbo's, as it was compiled against: the library says none */
+const char *ex_libc_version(void);
+const char *ex_libpq_version(void);
+const char *ex_sqlite_version(void);
+const char *ex_zlib_version(void);
 int32_t ex_cpu_count(void);                 /* CPUs that affinity and cgroup quota leave to this process */
 
 double ex_memory_bytes(void);               /* native bytes held now through the engine's allocator */

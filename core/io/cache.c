@@ -110,6 +110,8 @@ static char *metadata_of(const ex_safetensors *f) {
     return text;
 }
 
+const char *ex_zlib_version(void) { return zlibVersion(); }
+
 /* -- Checksums ----------------------------------------------------------------------------------------------------- */
 
 /* A walk over blocks on all threads, which sets their sums or compares them. */

@@ -107,7 +107,7 @@ local function check_recipe(path, before, digest, folder)
 end
 
 local function environment()
-  return { version = ffi.string(C.ex_version()), luajit = system.luajit, libraries = ffi.string(C.ex_library_versions()),
+  return { version = ffi.string(C.ex_version()), luajit = system.luajit, libraries = require("exeunt.libraries").as_text(),
            cpu = ffi.string(C.ex_cpu_model()), isa = ffi.string(C.ex_isa_name()), threads = Plan.threads(),
            exact = Plan.exact() }
 end

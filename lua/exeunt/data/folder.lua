@@ -51,11 +51,11 @@ end
 -- list(m, parts): parts: the paths by role -> class names, { role = { paths, labels } }.
 function folder.list(_, parts)
   local of = parts.all or parts.train
-  local names, out, known = folder.classes(of), {}, {}
-  for _, name in ipairs(names) do known[name] = true end
+  local names, out, is_class = folder.classes(of), {}, {}
+  for _, name in ipairs(names) do is_class[name] = true end
   for role, path in pairs(parts) do
     for _, name in ipairs(folders_in(path)) do
-      if not known[name] then core.raise("%s/%s: there is no such class folder in %s", path, name, of) end
+      if not is_class[name] then core.raise("%s/%s: there is no such class folder in %s", path, name, of) end
     end
     out[role] = folder.collect(path, names)
   end
