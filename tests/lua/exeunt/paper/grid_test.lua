@@ -51,6 +51,18 @@ function TestGrid:test_finished_cells_are_skipped()
   lu.assertEquals(report.cells[1].seeds, { 420, 421 })
 end
 
+-- Two runs that share a results file would train the same cells.
+function TestGrid:test_a_store_that_another_run_fills()
+  local claim = ex.paper.store(self.store.path):claim()
+  local g = grid(self, { "mix" }, 1)
+  lu.assertErrorMsgContains("another run is adding cells to it", g.run, g, self.store, { quiet = true })
+  claim:free()
+  lu.assertEquals(trainings(function() g:run(self.store, { quiet = true }) end), 2)
+  claim = ex.paper.store(self.store.path):claim()                     -- what is finished is shown all the same
+  lu.assertEquals(trainings(function() g:run(ex.paper.store(self.store.path), { quiet = true }) end), 0)
+  claim:free()
+end
+
 -- A results file may hold cells of other grids: they are not in this one's table.
 function TestGrid:test_a_table_has_its_grid_alone()
   grid(self, { "mix", "asc" }, 1):run(self.store, { quiet = true })
