@@ -26,6 +26,12 @@ local function new(given)
     nets = options.required, sets = options.required, sizes = options.required, regimes = options.required,
     schemes = options.required, first_seed = 420, seeds = 1, cell = {},
   })
+  if type(o.seeds) ~= "number" or o.seeds < 1 or o.seeds ~= math.floor(o.seeds) then
+    core.raise("paper.grid: seeds: expected how many, 1 or more, got %s", tostring(o.seeds))
+  end
+  for _, name in ipairs { "nets", "sets", "sizes", "regimes" } do
+    if #o[name] == 0 then core.raise("paper.grid: %s: expected one or more, got none", name) end
+  end
   local schemes = { "se" }
   for _, s in ipairs(o.schemes) do if s ~= "se" then schemes[#schemes + 1] = s end end
   local cells = {}
@@ -48,11 +54,14 @@ local function new(given)
   return setmetatable({ cells = cells }, Grid)
 end
 
+-- A cell's files in the run's folder, and the run's links to them.
 local function remove_checkpoints(s)
   if not context.folder then return end
   for _, what in ipairs { "last", "best" } do
     local path = ("%s/%s.%s.safetensors"):format(context.folder, cell.name(s), what)
     if file.kind(path) == "file" then file.remove(path) end
+    local link = ("%s/%s.safetensors"):format(context.folder, what)
+    if file.kind(link) == nil then pcall(file.remove, link) end       -- it leads nowhere now
   end
 end
 

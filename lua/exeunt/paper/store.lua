@@ -58,6 +58,7 @@ end
 
 -- open(path): the store at path; the file need not be there yet.
 local function open(path)
+  if type(path) ~= "string" or path == "" then core.raise("paper.store: expected the path of a file of results, got '%s'", tostring(path)) end
   local self = setmetatable({ path = path }, Store)
   if file.kind(path) == nil then file.make_folder(path:match "^(.*)/[^/]*$" or ".") end
   self:read()
@@ -69,7 +70,9 @@ end
 function Store:claim()
   local folder, name = self.path:match "^(.-)([^/]+)$"
   local ok, lock = pcall(file.lock, ("%s.%s.lock"):format(folder, name))
-  if not ok then core.raise("%s: another run is adding cells to it (%s)", self.path, lock) end
+  if not ok then
+    core.raise("%s", lock:find(" is locked", 1, true) and ("%s: another run is adding cells to it (%s)"):format(self.path, lock) or lock)
+  end
   self:read()
   return lock
 end

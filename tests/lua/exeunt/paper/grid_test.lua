@@ -41,6 +41,14 @@ function TestGrid:test_the_single_exit_comes_first_and_once()
   lu.assertEquals(names, { "se420", "mix420", "desc420", "se421", "mix421", "desc421" })
 end
 
+function TestGrid:test_what_is_refused()
+  for _, seeds in ipairs { 0, -1, 1.5 } do
+    lu.assertErrorMsgContains("paper.grid: seeds: expected how many, 1 or more, got " .. seeds, grid, self, { "mix" }, seeds)
+  end
+  lu.assertErrorMsgContains("paper.grid: nets: expected one or more, got none", ex.paper.grid,
+                            { nets = {}, sets = { self.set }, sizes = { 0 }, regimes = { "tr" }, schemes = {} })
+end
+
 function TestGrid:test_finished_cells_are_skipped()
   lu.assertEquals(trainings(function() grid(self, { "mix" }, 1):run(self.store, { quiet = true }) end), 2)
   lu.assertEquals(trainings(function() grid(self, { "mix" }, 1):run(ex.paper.store(self.store.path), { quiet = true }) end), 0)

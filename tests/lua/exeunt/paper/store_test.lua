@@ -92,6 +92,8 @@ function TestStore:test_one_run_at_a_time()
   mine:add(a, { top1 = 0.1 })
   claim:free()
   lu.assertNil(theirs:find(a))
+  lu.assertErrorMsgContains("cannot lock /proc/.none.lock", ex.paper.store("/proc/none").claim, ex.paper.store "/proc/none")
+  lu.assertErrorMsgContains("paper.store: expected the path of a file of results, got ''", ex.paper.store, "")
   claim = theirs:claim()
   lu.assertEquals(theirs:find(a).result.top1, 0.1)                   -- what was added before
   claim:free()

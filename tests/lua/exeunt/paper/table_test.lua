@@ -74,7 +74,8 @@ function TestTable:test_it_says_who_trained_its_cells()
   list[1].made = nil
   local t = ex.paper.table(list)
   lu.assertStrContains(t:markdown(), "Trained with avx2 kernels of version 0.1.0 (3 cells), avx2 kernels (exact) of version 0.1.0 "
-    .. "(1 cell), avx512 kernels of version 0.1.0 (1 cell), instruction sets that their records do not say (1 cell). Other instruction sets")
+    .. "(1 cell), avx512 kernels of version 0.1.0 (1 cell), instruction sets that their records do not say (1 cell). Other instruction "
+    .. "sets round otherwise")
   local made = t:document().made_by
   lu.assertEquals(made[1], { version = "0.1.0", isa = "avx2", exact = false, cells = 3 })
   lu.assertEquals({ #made, made[4].cells }, { 4, 1 })
