@@ -91,7 +91,9 @@ function Grid:train(store, quiet)
   for i, s in ipairs(missing) do
     if not quiet then self:announce(i, missing, s, took) end
     local from = C.ex_clock()
-    store:add(s, json.plain(cell(s, { quiet = quiet }):document {}))
+    local document = json.plain(cell(s, { quiet = quiet }):document {})
+    local ok, why = pcall(store.add, store, s, document)
+    if not ok then core.raise("%s%s", why, context.folder and " (the training is kept: go on with --resume)" or "") end
     remove_checkpoints(s)
     local each = took[s.net] or { seconds = 0, count = 0 }
     took[s.net] = { seconds = each.seconds + C.ex_clock() - from, count = each.count + 1 }

@@ -58,7 +58,9 @@ end
 
 -- open(path): the store at path; the file need not be there yet.
 local function open(path)
-  if type(path) ~= "string" or path == "" then core.raise("paper.store: expected the path of a file of results, got '%s'", tostring(path)) end
+  if type(path) ~= "string" or path == "" then
+    core.raise("paper.store: expected the path of a file of results, got '%s'", tostring(path))
+  end
   local self = setmetatable({ path = path }, Store)
   if file.kind(path) == nil then file.make_folder(path:match "^(.*)/[^/]*$" or ".") end
   self:read()
