@@ -147,7 +147,7 @@ static void walk_block(void *context, int32_t part, int32_t thread) {
     (void)thread;
     walk *w = context;
     int32_t block = w->first + part;
-    uint32_t *kept = (uint32_t *)w->c->sums->data + block, sum;
+    uint32_t *kept = (uint32_t *)w->c->sums->data + block, sum = 0;
     int64_t from, to;
     block_bytes(w->c, block, &from, &to);
     int error = sum_of(&sum, w->c->fd, from, to);
