@@ -68,6 +68,18 @@ function TestBare:test_odd_names()
   lu.assertErrorMsgContains("/TEST/eel: there is no such class folder in " .. path .. "/Train", data.open, path, { size = 2 })
 end
 
+-- A folder that is called as a data set.
+function TestBare:test_a_data_set_s_name_means_the_data_set()
+  self:fill("/mnist", 5, 0)
+  command.write(self.folder .. "/open.lua", [[
+    print(pcall(require("exeunt.data").open, "mnist"))
+    print(require("exeunt.data").open("./mnist", { size = 2 }))
+  ]])
+  local said = command.shell(("exe=$(realpath ${EXEUNT:-./exeunt}); cd %s && EXEUNT_DATA=/none XDG_DATA_HOME=/none $exe script open.lua")
+    :format(self.folder))
+  lu.assertStrMatches(said.out, "false\tdata set 'mnist' is not here.*\nmnist: images of %(3, 2, 2%).*")
+end
+
 function TestBare:test_refuses()
   lu.assertErrorMsgContains("is a folder of images: size: give pixels of a side", data.open, self.folder)
   lu.assertErrorMsgContains("0 class folders, expected two or more", data.open, self.folder, { size = 2 })
