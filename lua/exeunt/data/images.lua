@@ -105,11 +105,23 @@ local function decode(cache, list, o, label)
   return bad
 end
 
+-- Takes away what killed processes left of a cache at that path: files of no process here, a day old (in a folder that machines
+-- share, another one may be at work).
+local function sweep(path)
+  local folder, name = path:match "^(.*)/([^/]+)$"
+  for _, entry in ipairs(file.list(folder)) do
+    local process = entry:sub(1, #name + 2) == "." .. name .. "." and entry:match("^(%d+)%.%d+%.tmp$", #name + 3)
+    local left = folder .. "/" .. entry
+    if process and file.kind("/proc/" .. process) == nil and os.time() - select(2, file.stat(left)) > 24 * 3600 then file.remove(left) end
+  end
+end
+
 -- A cache under the first of the places that takes it.
 local function create(at, count, shape, metadata)
   local why
   for _, path in ipairs(at) do
     local ok, problem = pcall(file.make_folder, path:match "^(.*)/")
+    pcall(sweep, path)                                               -- a folder that cannot be listed may be written all the same
     local raw = ok and C.ex_cache_create(path, count, shape[1], shape[2], shape[3], metadata) or nil
     if raw ~= nil then return core.own(raw, C.ex_cache_free) end
     why = why or (ok and core.message() or problem)

@@ -120,6 +120,17 @@ function TestImages:test_an_interrupt_leaves_nothing()
   lu.assertEquals(file.list(self.pics), { "1.ppm", "2.ppm", "3.ppm" })
 end
 
+-- Of the files of processes that are gone only those that are old: another machine may write to the folder.
+function TestImages:test_what_killed_processes_left()
+  local name = ".exeunt-cache-set-3x1x2-none.safetensors."
+  local old, new, mine = name .. "999999999.0.tmp", name .. "999999998.0.tmp", name .. "1.7.tmp"
+  local other = ".exeunt-cache-set-3x1x2-bicubic.safetensors.999999999.0.tmp"
+  for _, entry in ipairs { old, new, mine, other } do command.write(self.pics .. "/" .. entry, "") end
+  command.shell(("cd %s && touch -d 2001-01-01 %s %s %s"):format(self.pics, old, mine, other))
+  self:load()
+  lu.assertEquals(file.list(self.pics), { other, mine, new, "1.ppm", "2.ppm", "3.ppm", "exeunt-cache-set-3x1x2-none.safetensors" })
+end
+
 -- A file system of its own that is too small; only root may mount one.
 function TestImages:test_a_full_disk()
   file.make_folder(self.folder .. "/small")
