@@ -196,6 +196,8 @@ static ex_status set_up(sqlite_store *s) {
     return EX_OK;
 }
 
+const char *ex_sqlite_version(void) { return sqlite3_libversion(); }
+
 ex_store *ex_sqlite_open(const char *path) {
     const char *network = ex_network_file_system(path);
     if (network) {

@@ -54,7 +54,13 @@ function TestManifest:test_names()
   lu.assertErrorMsgContains("data: no data set 'fashion-mnst'; did you mean 'fashion-mnist'? there are: " .. table.concat(NAMES, ", "),
                             manifest.find, "fashion-mnst")
   lu.assertErrorMsgContains("data: no data set 'imagenet'; there are: " .. table.concat(NAMES, ", "), manifest.find, "imagenet")
+  lu.assertErrorMsgContains("; and there is no folder of images by this name", manifest.find, "imagenet")
   lu.assertErrorMsgContains("expected the name of a data set", manifest.find, nil)
+  lu.assertErrorMsgEquals(("%s: a folder, which has no manifest; images of your own need none: ex.data.open(%q, { size = 64 })")
+                          :format(self.folder, self.folder), manifest.find, self.folder)
+  lu.assertErrorMsgContains("tests: a folder, which has no manifest", manifest.find, "tests")
+  lu.assertErrorMsgContains("Makefile: expected a data set's manifest (.yaml) or a folder of images", manifest.find, "Makefile")
+  lu.assertEquals({ manifest.known "mnist", manifest.known "tests", manifest.known "datasets/mnist.yaml" }, { true, false, false })
   lu.assertErrorMsgContains("cannot read " .. self.folder .. "/none.yaml", manifest.find, self.folder .. "/none.yaml")
   command.write(self.folder .. "/other.yaml", dataset.manifest)
   lu.assertErrorMsgContains("other.yaml: name: expected 'other', as the file is called, got 'small'", manifest.find,
