@@ -21,6 +21,8 @@ local recipe = require "exeunt.recipe"
 local samplers = require "exeunt.search.samplers"
 local Space = require "exeunt.search.space"
 
+local shown = options.shown
+
 local Study = {}
 Study.__index = Study
 
@@ -33,17 +35,17 @@ local senses = { maximize = true, minimize = true }
 
 local function objective(sense, path)
   if type(path) ~= "string" or path == "" then
-    core.raise("study: objective: %s must be a path in the run's result, as \"vote.val_top1\", got %s", sense, tostring(path))
+    core.raise("study: objective: %s must be a path in the run's result, as \"vote.val_top1\", got %s", sense, shown(path))
   end
   return { direction = sense, path = path }
 end
 
 -- { { direction, path }, ... } of { maximize =, minimize = } (maximize first) or of a list of such with one each.
 local function objectives(given)
-  if type(given) ~= "table" then core.raise("study: objective must be { maximize = \"path\" }, got %s", tostring(given)) end
+  if type(given) ~= "table" then core.raise("study: objective must be { maximize = \"path\" }, got %s", shown(given)) end
   local found = {}
   for _, part in ipairs(given[1] ~= nil and given or { given }) do
-    if type(part) ~= "table" then core.raise("study: objective: expected { maximize = \"path\" }, got %s", tostring(part)) end
+    if type(part) ~= "table" then core.raise("study: objective: expected { maximize = \"path\" }, got %s", shown(part)) end
     for key in pairs(part) do
       if not senses[key] then
         core.raise("study: objective: unknown '%s'%s", tostring(key), options.suggest(key, { "maximize", "minimize" }))
@@ -60,13 +62,13 @@ end
 local function whole(name, x, low)
   if x == nil then return nil end
   if type(x) ~= "number" or x ~= math.floor(x) or x < low then
-    core.raise("study: %s must be a whole number from %d on, got %s", name, low, tostring(x))
+    core.raise("study: %s must be a whole number from %d on, got %s", name, low, shown(x))
   end
   return x
 end
 
 local function positive(name, x)
-  if x ~= nil and (type(x) ~= "number" or not (x > 0)) then core.raise("study: %s must be a number above 0, got %s", name, tostring(x)) end
+  if x ~= nil and (type(x) ~= "number" or not (x > 0)) then core.raise("study: %s must be a number above 0, got %s", name, shown(x)) end
   return x
 end
 
@@ -132,7 +134,7 @@ end
 --      trial_seconds, retries, name }; search/study.lua's first comment and README.md say what each means.
 function study.new(given)
   local o = options.check("study", given, known)
-  if type(o.recipe) ~= "string" or o.recipe == "" then core.raise("study: recipe must be a file's path, got %s", tostring(o.recipe)) end
+  if type(o.recipe) ~= "string" or o.recipe == "" then core.raise("study: recipe must be a file's path, got %s", shown(o.recipe)) end
   local self = setmetatable({
     recipe = beside(o.recipe), space = Space.new(o.space), objectives = objectives(o.objective), watch = o.watch,
     sampler = samplers.of(o.sampler), stop = stopper_of(o.stop), trials = whole("trials", o.trials, 1),
@@ -145,7 +147,7 @@ function study.new(given)
   for i, each in ipairs(self.objectives) do self.directions[i] = each.direction end
   if not self.name then self.name = loading and loading:match "([^/]+)$":gsub("%.[^.]*$", "") or "study" end
   if type(self.name) ~= "string" or not self.name:match "^[%w_][%w_.-]*$" then
-    core.raise("study: name must be letters, digits, _ . and -, got '%s'", tostring(self.name))
+    core.raise("study: name must be letters, digits, _ . and -, got %s", shown(self.name))
   end
   if self.lag and self.stop and self.stop.options.promote then
     core.raise "study: lag waits for trials in order, and this stopper pauses them: leave one of the two out"
@@ -240,14 +242,37 @@ local parts = { { "space", "the space" }, { "objective", "the objective" }, { "s
                 { "seed", "the seed" }, { "fixed", "what is fixed" }, { "points", "the points to try first" },
                 { "constraints", "the constraints" }, { "lag", "the lag" }, { "watch", "what is watched" } }
 
--- changes(before, now): what differs of two documents, as a list of words; the recipe's change apart from that.
+-- changes(before, now): what differs of two documents, as a list of words; the recipe's change apart from that; the fields.
 function study.changes(before, now)
-  local list = {}
+  local list, fields = {}, {}
   for _, part in ipairs(parts) do
     local function text(doc) return json.encode(json.plain(json.decode(json.encode { doc[part[1]] }))) end
-    if text(before) ~= text(now) then list[#list + 1] = part[2] end
+    if text(before) ~= text(now) then list[#list + 1], fields[#fields + 1] = part[2], part[1] end
   end
-  return list, before.recipe_sha256 ~= now.recipe_sha256
+  return list, before.recipe_sha256 ~= now.recipe_sha256, fields
+end
+
+local function watched(doc) return doc.watch or select(2, next(doc.objective[1])) end
+
+-- mended(before, now, trials): the document of a study that was put right, where that changes nothing of what its trials are: what is
+-- optimised while no trial is complete, what the stopper sees while none has a step. nil where that is not so.
+function study.mended(before, now, trials)
+  local valued, stepped = false, false
+  for _, trial in ipairs(trials) do
+    valued = valued or trial.state == "complete"
+    stepped = stepped or #trial.steps > 0
+  end
+  if stepped and (watched(before) ~= watched(now) or before.directions[1] ~= now.directions[1]) then return nil end
+  local may = { objective = not valued, constraints = not valued, watch = not stepped, stop = not stepped }
+  local doc = {}
+  for key, value in pairs(before) do doc[key] = value end
+  local _, _, fields = study.changes(before, now)
+  for _, field in ipairs(fields) do
+    if not may[field] then return nil end
+    doc[field] = now[field]
+  end
+  doc.directions = now.directions
+  return doc
 end
 
 -- most(): how many trials there can be: the budget's, or a grid's points; math.huge where neither says.

@@ -3,7 +3,9 @@
 -- the first that it reports at or after it. Of the n trials with a value there the best n / reduction (rounded down) go on.
 --     stopping form (promote = false)   a trial that reaches a rung goes on if it is among them (at least one is), else stops
 --     promotion form (promote = true)   every trial pauses at a rung; before a new trial is begun, the best of the paused that is
---                                       among them is taken up again, the highest rung first
+--                                       among them is taken up again, the highest rung first. Where nothing more is to be begun, those
+--                                       that had come to their end are, and where none is complete the best of the highest rung
+-- How many steps a whole trial has is `most`, else what the longest complete one had: there is no rung from there on.
 -- A value that is no number ends the trial. It keeps no state: rungs are read off the trials' steps. Ties go to the lower number.
 
 local core = require "exeunt.core"
@@ -13,16 +15,25 @@ local history = require "exeunt.search.history"
 local Asha = {}
 Asha.__index = Asha
 
--- rung(k): the step of rung k = 0, 1, ...; nil from `most` on.
-function Asha:rung(k)
+-- rung(k, most): the step of rung k = 0, 1, ...; nil from `most` on.
+function Asha:rung(k, most)
   local step = math.ceil(self.options.first * self.options.reduction ^ k - 1e-9)
-  return (not self.options.most or step < self.options.most) and step or nil
+  return step < (most or self.options.most or math.huge) and step or nil
 end
 
 -- The last step that a trial has reported, 0 if none.
 local function reached(trial)
   local steps = trial.steps
   return steps and #steps > 0 and steps[#steps][1] or 0
+end
+
+-- The steps of a whole trial, as far as that is known.
+local function length(self, trials)
+  local most = 0
+  for _, trial in ipairs(trials) do
+    if trial.state == "complete" then most = math.max(most, reached(trial)) end
+  end
+  return self.options.most or most > 0 and most or math.huge
 end
 
 -- The loss of a trial at a rung, nil where it has not come so far; infinite where it is no number.
@@ -66,9 +77,9 @@ function Asha:decide(look)
   for _, pair in ipairs(look.trial.steps or {}) do
     if pair[1] < look.step then before = math.max(before, pair[1]) end
   end
-  local k = 0
-  while self:rung(k) and self:rung(k) <= look.step do
-    local rung = self:rung(k)
+  local k, most = 0, self.options.promote and length(self, look.trials) or nil
+  while self:rung(k, most) and self:rung(k, most) <= look.step do
+    local rung = self:rung(k, most)
     if rung > before then                   -- passed just now
       if self.options.promote then return "pause" end
       if not goes_on(self, look, rung, history.sign(look.direction) * look.value) then return "stop" end
@@ -78,9 +89,24 @@ function Asha:decide(look)
   return "go"
 end
 
--- promote(trials, direction) -> the number of the paused trial to go on with, or nil.
-function Asha:promote(trials, direction)
+-- Where nothing more is to be begun: a paused trial that had come to its end; the best of all where none is complete.
+local function last_one(self, trials, direction)
+  local sign, best, most = history.sign(direction), nil, length(self, trials)
+  for _, trial in ipairs(trials) do
+    local at = reached(trial)
+    if trial.state == "paused" and at >= most then return trial.number end
+    local loss = trial.state == "paused" and loss_at(trial, at, sign)
+    if loss and (not best or at > best.at or at == best.at and loss < best.loss) then
+      best = { at = at, loss = loss, number = trial.number }
+    end
+  end
+  return most == math.huge and best and best.number or nil
+end
+
+-- promote(trials, direction[, over]) -> the number of the paused trial to go on with, or nil. over: nothing more is to be begun.
+function Asha:promote(trials, direction, over)
   if not self.options.promote then return nil end
+  if over then return last_one(self, trials, direction) end
   local top = 0
   for _, trial in ipairs(trials) do top = math.max(top, reached(trial)) end
   local k = 0
@@ -96,12 +122,12 @@ function Asha:promote(trials, direction)
   end
 end
 
--- limit(trial) -> the step up to which it may run now; nil: no limit.
-function Asha:limit(trial)
+-- limit(trial, trials) -> the step up to which it may run now; nil: no limit.
+function Asha:limit(trial, trials)
   if not self.options.promote then return nil end
-  local k, step = 0, reached(trial)
-  while self:rung(k) and self:rung(k) <= step do k = k + 1 end
-  return self:rung(k)
+  local k, step, most = 0, reached(trial), length(self, trials)
+  while self:rung(k, most) and self:rung(k, most) <= step do k = k + 1 end
+  return self:rung(k, most)
 end
 
 -- check(where, o): the options that asha and hyperband share.

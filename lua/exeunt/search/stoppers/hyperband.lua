@@ -37,14 +37,17 @@ function Hyperband:decide(look)
                                              value = look.value, direction = look.direction }
 end
 
-function Hyperband:promote(trials, direction)
+function Hyperband:promote(trials, direction, over)
   for bracket, halving in ipairs(self.halvings) do
-    local number = halving:promote(members(self, trials, bracket - 1), direction)
+    local number = halving:promote(members(self, trials, bracket - 1), direction, over)
     if number then return number end
   end
 end
 
-function Hyperband:limit(trial) return self.halvings[self:bracket(trial.number) + 1]:limit(trial) end
+function Hyperband:limit(trial, trials)
+  local bracket = self:bracket(trial.number)
+  return self.halvings[bracket + 1]:limit(trial, members(self, trials, bracket))
+end
 
 -- new { most = steps of a whole trial, reduction = 3, first = 1, promote = false }
 function Hyperband.new(given)
