@@ -16,7 +16,7 @@ function folder.classes(path)
   for _, name in ipairs(file.list(path)) do
     if not name:find "^%." and file.kind(path .. "/" .. name) == "folder" then names[#names + 1] = name end
   end
-  if #names < 2 then core.raise("%s: %d class folders, expected two or more", path, #names) end
+  if #names < 2 then core.raise("%s: %d class folders, expected two or more (FOLDER/CLASS/*.png)", path, #names) end
   return names
 end
 

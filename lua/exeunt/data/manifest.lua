@@ -269,10 +269,12 @@ function manifest.find(name)
     path = ("%s/%s.yaml"):format(paths.datasets, name)
     if file.kind(path) ~= "file" then
       local names = manifest.names()
-      local near = options.nearest(name, names)
-      core.raise("data: no data set '%s'; %sthere are: %s", name, near and ("did you mean '%s'? "):format(near) or "",
-                 table.concat(names, ", "))
+      local near = options.nearest(name:lower(), names)
+      core.raise("data: no data set '%s'; %sthere are: %s; images of your own: give the path of their folder", name,
+                 near and ("did you mean '%s'? "):format(near) or "", table.concat(names, ", "))
     end
+  elseif not name:find "%.ya?ml$" and file.kind(name) ~= "file" then
+    core.raise("data: there is no folder %s (of images, as FOLDER/CLASS/*.png), and no manifest", name)
   end
   local m = manifest.parse(file.read(path), path)
   local stem = path:match "([^/]+)%.ya?ml$" or path:match "[^/]+$"

@@ -28,29 +28,29 @@ local function objectives(given)
 end
 
 -- The document of a study without a recipe.
-local function document_of(path, given)
-  local o = options.check(path, given, known)
+local function document_of(given)
+  local o = options.check("study", given, known)
   local sampler = samplers.of(o.sampler)
   local space = Space.new(o.space)
   for i, point in ipairs(o.points) do
     local ok, why = pcall(space.check, space, point)
-    if not ok then core.raise("%s: points[%d]: %s", path, i, tostring(why)) end
+    if not ok then core.raise("study: points[%d]: %s", i, tostring(why)) end
   end
   local list, directions = objectives(o.objective), json.list()
   for i, each in ipairs(list) do directions[i] = next(each) end
   return { format = 1, space = space:document(), objective = list, directions = directions, trials = o.trials, seed = o.seed,
            sampler = { name = sampler.name, options = sampler.options or {} }, points = json.list { unpack(o.points) },
-           lag = o.lag or sampler.lag, retries = o.retries }, o.name
+           lag = o.lag or sampler.lag, retries = o.retries, name = o.name }
 end
 
 -- A study's file -> its name and document, its sampler where that is a function.
 local function read(path)
   local name = path:match "([^/]*)$":gsub("%.[^.]*$", "")
   if path:match "%.ya?ml$" then
-    local given = require("exeunt.yaml").load(file.read(path), path)
-    if type(given) == "table" and given.recipe == nil then
-      local document, own = document_of(path, given)
-      return own or name, document
+    local document = require("exeunt.search.yamlfile").call(path, function(given) return not given.recipe and document_of(given) end)
+    if document then
+      name, document.name = document.name or name, nil
+      return name, document
     end
   end
   local study = require("exeunt.search.study").load(path)

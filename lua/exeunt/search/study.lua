@@ -72,6 +72,27 @@ local function positive(name, x)
   return x
 end
 
+-- A list of tables or of texts (kind), each as `form` says; a table with names where kind is nil.
+local function listed(name, x, kind, form)
+  local fits = type(x) == "table" and (kind ~= nil or x[1] == nil)
+  for key, item in pairs(fits and x or {}) do fits = fits and (kind == nil or type(key) == "number" and type(item) == kind) end
+  if not fits then core.raise("study: %s must be %s, got %s", name, form, type(x) == "table" and "another table" or shown(x)) end
+  return x
+end
+
+local function text(name, x, form)
+  if x ~= nil and (type(x) ~= "string" or x == "") then core.raise("study: %s must be %s, got %s", name, form, shown(x)) end
+  return x
+end
+
+-- "; did you mean 'bowl.lua'?" for a file that is not there; "" where none beside it has a name like that.
+local function like(path)
+  local folder, name = path:match "^(.-)([^/]*)$"
+  local at = folder == "" and "." or folder
+  local near = file.kind(at) == "folder" and options.nearest(name, file.list(at))
+  return near and ("; did you mean '%s%s'?"):format(folder, near) or ""
+end
+
 -- Beside the study's file, or from the current folder where there is none.
 local function beside(path)
   local folder = loading and loading:match "^(.*/)[^/]*$"
@@ -136,14 +157,17 @@ function study.new(given)
   local o = options.check("study", given, known)
   if type(o.recipe) ~= "string" or o.recipe == "" then core.raise("study: recipe must be a file's path, got %s", shown(o.recipe)) end
   local self = setmetatable({
-    recipe = beside(o.recipe), space = Space.new(o.space), objectives = objectives(o.objective), watch = o.watch,
+    recipe = beside(o.recipe), space = Space.new(o.space), objectives = objectives(o.objective),
+    watch = text("watch", o.watch, "a metric of log.jsonl, as \"vote.val_top1\""),
     sampler = samplers.of(o.sampler), stop = stopper_of(o.stop), trials = whole("trials", o.trials, 1),
     seconds = positive("seconds", o.seconds), epochs = whole("epochs", o.epochs, 1), seed = whole("seed", o.seed, 0),
-    points = o.points, fixed = o.fixed, trial_seconds = positive("trial_seconds", o.trial_seconds),
+    points = listed("points", o.points, "table", "a list of { knob = value, ... }"),
+    fixed = listed("fixed", o.fixed, nil, "{ knob = value, ... }"), trial_seconds = positive("trial_seconds", o.trial_seconds),
     retries = whole("retries", o.retries, 0), name = o.name, file = loading, constraints = {}, directions = {},
   }, Study)
   self.lag = whole("lag", o.lag or self.sampler.lag, 1)
-  for i, text in ipairs(o.constraints) do self.constraints[i] = metric.constraint(text) end
+  listed("constraints", o.constraints, "string", "a list of texts, as { \"pruned.macs <= 1e6\" }")
+  for i, each in ipairs(o.constraints) do self.constraints[i] = metric.constraint(each) end
   for i, each in ipairs(self.objectives) do self.directions[i] = each.direction end
   if not self.name then self.name = loading and loading:match "([^/]+)$":gsub("%.[^.]*$", "") or "study" end
   if type(self.name) ~= "string" or not self.name:match "^[%w_][%w_.-]*$" then
@@ -152,7 +176,7 @@ function study.new(given)
   if self.lag and self.stop and self.stop.options.promote then
     core.raise "study: lag waits for trials in order, and this stopper pauses them: leave one of the two out"
   end
-  if not file.kind(self.recipe) then core.raise("study: there is no recipe %s", self.recipe) end
+  if not file.kind(self.recipe) then core.raise("study: there is no recipe %s%s", self.recipe, like(self.recipe)) end
   self.digest = file.digest(self.recipe)
   check_against(self, recipe.load(self.recipe).declared)
   check_points(self)
@@ -161,11 +185,7 @@ function study.new(given)
 end
 
 -- A YAML study's words, as ex.study takes them: what Lua writes with ex.log(a, b) is { log = {a, b} } there, which Space takes.
-local function from_yaml(path)
-  local doc = require("exeunt.yaml").load(file.read(path), path)
-  if type(doc) ~= "table" then core.raise("%s: expected a study (recipe: ..., space: ...), got %s", path, type(doc)) end
-  return study.new(doc)
-end
+local function from_yaml(path) return require("exeunt.search.yamlfile").call(path, study.new) end
 
 local function from_lua(path)
   local chunk, wrong = load(file.read(path), "@" .. path, "t")
@@ -180,14 +200,12 @@ end
 
 -- load(path): the study in that file: YAML where it is called *.yaml or *.yml, otherwise Lua.
 function study.load(path)
-  if file.kind(path) == nil then core.raise("there is no study %s", path) end
+  if file.kind(path) == nil then core.raise("there is no study %s%s", path, like(path)) end
   local before = loading
   loading = path
-  local yaml = path:match "%.ya?ml$"
-  local ok, found = pcall(yaml and from_yaml or from_lua, path)
+  local ok, found = pcall(path:match "%.ya?ml$" and from_yaml or from_lua, path)
   loading = before
   if ok then return found end
-  if yaml and type(found) == "string" and found:sub(1, #path) ~= path then found = path .. ": " .. found end
   error(found, 0)
 end
 

@@ -175,8 +175,8 @@ local function paused_text(trials)
   end
   if #numbers == 0 then return nil end
   local last = table.remove(numbers)
-  return ("paused and not taken up again by the stopper: %s%s%s"):format(#numbers > 0 and "trials " or "trial ", table.concat(numbers, ", "),
-                                                                         #numbers > 0 and " and " .. last or last)
+  if #numbers == 0 then return ("paused and not taken up again by the stopper: trial %s"):format(last) end
+  return ("paused and not taken up again by the stopper: trials %s and %s"):format(table.concat(numbers, ", "), last)
 end
 
 -- text(study, found): the same for a person.

@@ -136,10 +136,10 @@ function Asha.check(where, o)
     local low = name == "reduction" and 2 or 1
     local x = o[name]
     if x ~= nil and (type(x) ~= "number" or not (x >= low and x < math.huge)) then
-      core.raise("%s: %s must be a number from %d on, got %s", where, name, low, tostring(x))
+      core.raise("%s: %s must be a number from %d on, got %s", where, name, low, options.shown(x))
     end
   end
-  if type(o.promote) ~= "boolean" then core.raise("%s: promote must be true or false, got %s", where, tostring(o.promote)) end
+  if type(o.promote) ~= "boolean" then core.raise("%s: promote must be true or false, got %s", where, options.shown(o.promote)) end
   if o.most and o.most <= o.first then core.raise("%s: most must be above first, got %g and %g", where, o.most, o.first) end
 end
 
