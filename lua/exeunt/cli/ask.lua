@@ -17,11 +17,16 @@ function command.main(args)
   end):argname "SECONDS"
   stored.options(p)
   local given = usage.parse("ask", p, args)
-  local store = stored.open(given.store, require("exeunt.file").kind(given.study) == "file")
+  local there = require("exeunt.file").kind(given.study)
+  if there == nil and given.study:match "%.%w+$" and not stored.is_there(given.store) then
+    error(("there is no file %s"):format(given.study), 0)
+  end
+  local store = stored.open(given.store, there == "file")
   local trial, running = require("exeunt.search.asked").ask(store, given.study, { worker = given.worker, lease = given.lease })
   store:close()
   if not trial then
-    error("the study has no more trials" .. (running and "; some are still running" or ""), 0)
+    error("the study has no more trials" .. (running > 0 and ("; %d %s still running: exeunt trials lists %s, exeunt tell ends %s"):format(
+      running, running == 1 and "is" or "are", running == 1 and "it" or "them", running == 1 and "it" or "them") or ""), 0)
   end
   if given.json then return stored.print { number = trial.number, params = trial.params } end
   local lines = { ("number=%d\n"):format(trial.number) }

@@ -14,12 +14,18 @@ end
 
 local function is_server(address) return address:match "^postgres%w*://" ~= nil end
 
+-- is_there(address): whether it is a store's, as far as one can tell without opening it.
+function stored.is_there(address)
+  address = address or require("exeunt.search.store").default
+  return is_server(address) or file.kind(address) ~= nil or file.kind(address .. ".jsonl") ~= nil
+end
+
 -- open(address[, make]): the store; unless make, a file that is not there is an error, not a new store.
 function stored.open(address, make)
   local Store = require "exeunt.search.store"
   address = address or Store.default
   require("exeunt.signals").install "now"
-  if not make and not is_server(address) and not file.kind(address) and not file.kind(address .. ".jsonl") then
+  if not make and not stored.is_there(address) then
     core.raise("there is no store %s: `exeunt search STUDY` makes one; --store says where another is", address)
   end
   return Store.open(address)
@@ -31,6 +37,10 @@ function stored.find(store, what)
   if study then return study end
   local names = {}
   for i, each in ipairs(store:studies()) do names[i] = each.name end
+  if what:find "/" or what:match "%.%w+$" then
+    core.raise("there is no file %s, and %s holds no study of that name%s", what, store.name,
+               require("exeunt.options").suggest(what:match "([^/]*)$":gsub("%.[^.]*$", ""), names))
+  end
   core.raise("%s holds no study '%s'%s", store.name, what, require("exeunt.options").suggest(what, names))
 end
 

@@ -80,26 +80,27 @@ end
 function asked.open(store, what)
   if file.kind(what) == "file" then
     local name, document, sampler = read(what)
-    local there = store:study(name)
-    local id = there and there.id or store:create(name, document)
-    if there and json.encode(json.plain(json.decode(json.encode(document.space)))) ~= json.encode(there.document.space) then
-      core.raise("%s: the study '%s' of %s has another space: give this one another name", what, name, store.name)
-    end
+    local given = { name = name, recipe = what, document = function() return document end }
+    local id = require("exeunt.search.supervisor").join(store, given, true)           -- no recipe is run
     return id, study_of(name, store:study(name).document, sampler and sampler.name == "function" and sampler or nil)
   end
   local found = require("exeunt.cli.stored").find(store, what)
   return found.id, study_of(found.name, found.document)
 end
 
--- ask(store, what, { worker, lease }) -> a trial with its point, or nil where there are no more (and whether some are running).
+-- ask(store, what, { worker, lease }) -> a trial with its point, or nil where there are no more, and how many are running.
 function asked.ask(store, what, given)
   local id, study = asked.open(store, what)
   local worker = require("exeunt.search.worker").new { store = store, id = id, study = study, name = given.worker, lease = given.lease }
   while true do
     local trial, running = worker:claim()
-    if not trial then return nil, running ~= 0 and running ~= false end
+    if not trial then return nil, running end
     if trial.params or worker:propose(trial) then return trial end
-    if not study.sampler.size then return nil, false end
+    if not study.sampler.size then
+      local count = 0
+      for _, other in ipairs(worker.trials) do count = count + (other.state == "running" and other.number ~= trial.number and 1 or 0) end
+      return nil, count
+    end
   end
 end
 

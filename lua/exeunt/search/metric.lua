@@ -85,7 +85,7 @@ end
 function metric.constraint(text)
   local path, sense, bound = tostring(text):match "^%s*(%S+)%s*([<>]=)%s*(%S+)%s*$"
   if not path or not tonumber(bound) then
-    core.raise("study: constraints are texts like \"pruned.macs <= 1e6\", got %q", tostring(text))
+    core.raise("study: constraints are texts like \"pruned.macs <= 1e6\" (<= or >=), got %q", tostring(text))
   end
   return { path = path, sense = sense, bound = tonumber(bound), text = text }
 end

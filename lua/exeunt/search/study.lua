@@ -80,7 +80,7 @@ local function listed(name, x, kind, form)
   return x
 end
 
-local function text(name, x, form)
+local function texted(name, x, form)
   if x ~= nil and (type(x) ~= "string" or x == "") then core.raise("study: %s must be %s, got %s", name, form, shown(x)) end
   return x
 end
@@ -158,7 +158,7 @@ function study.new(given)
   if type(o.recipe) ~= "string" or o.recipe == "" then core.raise("study: recipe must be a file's path, got %s", shown(o.recipe)) end
   local self = setmetatable({
     recipe = beside(o.recipe), space = Space.new(o.space), objectives = objectives(o.objective),
-    watch = text("watch", o.watch, "a metric of log.jsonl, as \"vote.val_top1\""),
+    watch = texted("watch", o.watch, "a metric of log.jsonl, as \"vote.val_top1\""),
     sampler = samplers.of(o.sampler), stop = stopper_of(o.stop), trials = whole("trials", o.trials, 1),
     seconds = positive("seconds", o.seconds), epochs = whole("epochs", o.epochs, 1), seed = whole("seed", o.seed, 0),
     points = listed("points", o.points, "table", "a list of { knob = value, ... }"),
