@@ -6,6 +6,14 @@ local usage = require "exeunt.cli.usage"
 
 local command = { about = "a point to try, for scripts in any language", usage = "STUDY" }
 
+-- Refuses the path of a file that is not there, where no store is either that could have taken it.
+local function check_path(study, address)
+  local kind = require("exeunt.file").kind
+  address = address or require("exeunt.search.store").default
+  if kind(study) or not (study:find "/" or study:match "%.%a+$") or address:match "^postgres" or kind(address) then return end
+  error(("there is no file %s"):format(study), 0)
+end
+
 function command.main(args)
   local p = usage.parser("ask", "Prints the next trial of a study: its number and params. Run it, then: exeunt tell STUDY NUMBER VALUE.")
   p:argument("study", "The study's name, or its file (Lua or YAML; YAML needs no recipe), which is taken into the store.")
@@ -17,11 +25,8 @@ function command.main(args)
   end):argname "SECONDS"
   stored.options(p)
   local given = usage.parse("ask", p, args)
-  local there = require("exeunt.file").kind(given.study)
-  if there == nil and given.study:match "%.%w+$" and not stored.is_there(given.store) then
-    error(("there is no file %s"):format(given.study), 0)
-  end
-  local store = stored.open(given.store, there == "file")
+  check_path(given.study, given.store)
+  local store = stored.open(given.store, require("exeunt.file").kind(given.study) == "file")
   local trial, running = require("exeunt.search.asked").ask(store, given.study, { worker = given.worker, lease = given.lease })
   store:close()
   if not trial then

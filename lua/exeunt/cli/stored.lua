@@ -14,18 +14,12 @@ end
 
 local function is_server(address) return address:match "^postgres%w*://" ~= nil end
 
--- is_there(address): whether it is a store's, as far as one can tell without opening it.
-function stored.is_there(address)
-  address = address or require("exeunt.search.store").default
-  return is_server(address) or file.kind(address) ~= nil or file.kind(address .. ".jsonl") ~= nil
-end
-
 -- open(address[, make]): the store; unless make, a file that is not there is an error, not a new store.
 function stored.open(address, make)
   local Store = require "exeunt.search.store"
   address = address or Store.default
   require("exeunt.signals").install "now"
-  if not make and not stored.is_there(address) then
+  if not make and not is_server(address) and not file.kind(address) and not file.kind(address .. ".jsonl") then
     core.raise("there is no store %s: `exeunt search STUDY` makes one; --store says where another is", address)
   end
   return Store.open(address)

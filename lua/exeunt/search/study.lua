@@ -281,7 +281,7 @@ function study.mended(before, now, trials)
     stepped = stepped or #trial.steps > 0
   end
   if stepped and (watched(before) ~= watched(now) or before.directions[1] ~= now.directions[1]) then return nil end
-  local may = { objective = not valued, constraints = not valued, watch = not stepped, stop = not stepped }
+  local may = { objective = not valued, constraints = not valued, watch = true, stop = not stepped }
   local doc = {}
   for key, value in pairs(before) do doc[key] = value end
   local _, _, fields = study.changes(before, now)

@@ -91,16 +91,17 @@ end
 
 -- Where nothing more is to be begun: a paused trial that had come to its end; the best of all where none is complete.
 local function last_one(self, trials, direction)
-  local sign, best, most = history.sign(direction), nil, length(self, trials)
+  local sign, best, most, complete = history.sign(direction), nil, length(self, trials), false
   for _, trial in ipairs(trials) do
     local at = reached(trial)
+    complete = complete or trial.state == "complete"
     if trial.state == "paused" and at >= most then return trial.number end
     local loss = trial.state == "paused" and loss_at(trial, at, sign)
     if loss and (not best or at > best.at or at == best.at and loss < best.loss) then
       best = { at = at, loss = loss, number = trial.number }
     end
   end
-  return most == math.huge and best and best.number or nil
+  return not complete and best and best.number or nil
 end
 
 -- promote(trials, direction[, over]) -> the number of the paused trial to go on with, or nil. over: nothing more is to be begun.

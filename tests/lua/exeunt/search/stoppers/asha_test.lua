@@ -88,6 +88,26 @@ function TestAsha.test_promotion_form_by_hand()
   lu.assertNil(asha:limit(trial(9, "running", 1, 2, 3, 4), {}))     -- most = 8: no rung after 4
 end
 
+-- How long a trial is follows from those that are complete: what is as far has come to its end.
+function TestAsha.test_promotion_without_most()
+  local asha = ex.stopper.asha { reduction = 2, promote = true }
+  local trials = { trial(0, "running", 1, 2, 3, 4) }
+  lu.assertEquals(decide(asha, trials, 0), "pause")             -- a rung, as far as one knows
+  trials[1].state = "paused"
+  trials[2], trials[3] = trial(1, "paused", 9, 9), trial(2, "failed", 9, 9, 9, 9)
+  lu.assertEquals(asha:promote(trials, "maximize", true), 0)    -- none is complete: the best of those that are farthest
+  lu.assertEquals(asha:promote({ trials[2] }, "maximize", true), 1)
+  lu.assertEquals(ex.stopper.asha({ reduction = 2, promote = true, most = 8 }):promote({ trials[2] }, "maximize", true), 1)
+  trials[4] = trial(3, "complete", 5, 5, 5, 5)
+  lu.assertEquals(asha:promote(trials, "maximize", true), 0)    -- as far as the complete one
+  trials[1].state = "running"
+  lu.assertNil(asha:promote(trials, "maximize", true))
+  lu.assertEquals(decide(asha, trials, 0), "go")                -- no rung any more
+  lu.assertNil(asha:limit(trials[1], trials))
+  lu.assertEquals(asha:limit(trial(5, "running", 1), trials), 2)
+  lu.assertNil(ex.stopper.asha({ reduction = 2 }):promote(trials, "maximize", true))
+end
+
 function TestAsha.test_the_stopping_form_pauses_nothing()
   local asha = ex.stopper.asha { reduction = 2 }
   lu.assertNil(asha:promote({ trial(0, "paused", 0.1), trial(1, "paused", 0.2) }, "maximize"))
