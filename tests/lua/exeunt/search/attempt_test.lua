@@ -77,9 +77,10 @@ end
 -- A run that is too long is asked to end, and killed where it does not.
 function TestAttempt:test_too_long()
   self.study.trial_seconds = 0.3
-  local outcome = self:run({ fault = "hang" }, { grace = 0.2 })
+  local outcome = self:run({ fault = "deaf" }, { grace = 0.2 })
   lu.assertEquals(outcome.state, "failed")
-  lu.assertStrContains(outcome.error, "longer than trial_seconds = 0.3: SIGTERM did not end it within the grace of 0.2 s, SIGKILL did; it last")
+  lu.assertStrContains(outcome.error,
+                       "longer than trial_seconds = 0.3: SIGTERM did not end it within the grace of 0.2 s, SIGKILL did; it last said: ")
   outcome = self:run({ fault = "slow" }, { grace = 60 })
   lu.assertEquals(outcome.state, "failed")
   lu.assertStrContains(outcome.error, "longer than trial_seconds = 0.3: SIGTERM ended it; it last said: ")
