@@ -192,7 +192,7 @@ function supervisor.text(study, found)
     lines[3] = "  " .. shown(best[1].params)
     lines[4] = "  " .. tostring(best[1].run_dir)
   else
-    lines[2] = ("%d trials that no other beats in everything:"):format(#best)
+    lines[2] = ("%d trial%s that no other beats in everything:"):format(#best, #best == 1 and "" or "s")
     for _, trial in ipairs(best) do
       lines[#lines + 1] = ("  trial %d  %s  %s"):format(trial.number, view.values_text(study, trial), shown(trial.params))
     end
