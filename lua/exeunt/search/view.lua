@@ -143,12 +143,13 @@ function View:block(trials, width, height)
   return lines
 end
 
--- Writes the block over the one before it.
+-- Writes the block over the one before it, line by line: nothing flickers, and what is cleared goes to no terminal's history.
 function View:draw(trials)
   local width, height, out = self.width or term.columns(2), self.height or term.rows(2), {}
-  if self.lines > 0 then out[1] = ("\27[%dA\r\27[J"):format(self.lines) end
+  if self.lines > 0 then out[1] = ("\27[%dA\r"):format(self.lines) end
   local lines = self:block(trials, width, height)
-  for _, line in ipairs(lines) do out[#out + 1] = term.cut(line, width - 1) .. "\n" end
+  for _, line in ipairs(lines) do out[#out + 1] = term.cut(line, width - 1) .. "\27[K\n" end
+  out[#out + 1] = "\27[J"
   self.lines = #lines
   self.stream:write(table.concat(out))
   self.stream:flush()

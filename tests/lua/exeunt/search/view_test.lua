@@ -37,8 +37,8 @@ function TestView.test_the_block()
     "failed  trial 1: it broke",
   })
   v:update(trials)
-  lu.assertStrContains(out:text(), "\27[3A\r\27[J")             -- over the three lines of the first drawing
-  for line in out:text():gmatch "[^\n]+" do lu.assertTrue(#line < 60 + 10, line) end
+  lu.assertStrContains(out:text(), "\27[3A\rstudy bowl")         -- over the three lines of the first drawing
+  for line in out:text():gmatch "[^\n]+" do lu.assertTrue(#line < 60 + 14, line) end
   local before = out:text()
   v:update(trials)                                              -- too soon
   lu.assertEquals(out:text(), before)
@@ -56,7 +56,7 @@ function TestView.test_a_small_terminal()
   lu.assertEquals({ #block, block[1] }, { 11, "study bowl  [===         ]  4/16 trials  0s" })
   lu.assertEquals({ block[4], block[8], block[9] }, { "worker 1  trial 11  begun  x=11", "... and 8 more",
                                                       "failed  trial 15: " .. ("ü"):rep(90) })
-  lu.assertStrContains(out:text(), "\nfailed  trial 15: " .. ("ü"):rep(39 - 18) .. "\n")
+  lu.assertStrContains(out:text(), "\nfailed  trial 15: " .. ("ü"):rep(39 - 18) .. "\27[K\n")
   many[1].worker = "worker 12 other:3"
   lu.assertEquals(v:block(many, 40, 24)[4], "worker 1 host:11  trial 11  begun  x=11")              -- of two machines
   for height = 1, 8 do lu.assertTrue(#v:block(many, 40, height) <= math.max(3, height - 1)) end
