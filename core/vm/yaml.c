@@ -18,7 +18,8 @@ enum { MAX_DEPTH = 64, MAX_BYTES = 16 << 20, LINES = 2 };     /* LINES: where th
 
 typedef struct reader {
     lua_State *L;
-    const char *source;
+    const char *source, *text;
+    size_t length;
     yaml_parser_t parser;
     yaml_event_t event;                     /* the present one; cleared when it has been taken */
     int has_event;
@@ -47,6 +48,7 @@ static void next_event(reader *r)
         lua_error(r->L);
     }
     if (p->error == YAML_MEMORY_ERROR) luaL_error(r->L, "%s: out of memory", r->source);
+    if (p->problem_mark.index < r->length && r->text[p->problem_mark.index] == '\t') fail(r, p->problem_mark, "a tab: YAML indents by spaces");
     fail(r, p->problem_mark, p->problem ? p->problem : "not readable as YAML");
 }
 
@@ -252,7 +254,7 @@ static int load(lua_State *L)
 {
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
-    reader r = { .L = L, .source = luaL_optstring(L, 2, "yaml") };
+    reader r = { .L = L, .source = luaL_optstring(L, 2, "yaml"), .text = text, .length = length };
     if (length > MAX_BYTES) {
         lua_pushfstring(L, "%s: larger than %d bytes", r.source, MAX_BYTES);
         return lua_error(L);

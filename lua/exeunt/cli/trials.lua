@@ -40,7 +40,9 @@ local compare = {
 -- "lr<=0.1" -> a function of a trial.
 local function condition(text, known)
   local name, sign, value = text:match "^([%a_][%w_.]*)%s*([<>!=]=?)%s*(.*)$"
-  if not name or not compare[sign] then usage.fail("trials: --where must be as state=complete or lr<=0.1, got '%s'", text) end
+  if not name or not compare[sign] or value:match "^[<>=!]" then
+    usage.fail("trials: --where must be as state=complete or lr<=0.1, got '%s'", text)
+  end
   local field, number = named("--where", name, known), tonumber(value)
   return function(trial)
     local x = field(trial)

@@ -38,6 +38,7 @@ local function document_of(given)
   end
   local list, directions = objectives(o.objective), json.list()
   for i, each in ipairs(list) do directions[i] = next(each) end
+  samplers.check(sampler, space, directions)
   return { format = 1, space = space:document(), objective = list, directions = directions, trials = o.trials, seed = o.seed,
            sampler = { name = sampler.name, options = sampler.options or {} }, points = json.list { unpack(o.points) },
            lag = o.lag or sampler.lag, retries = o.retries, name = o.name }

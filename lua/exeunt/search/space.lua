@@ -116,7 +116,7 @@ function Space.dist(x, where)
   where = where or "space"
   if getmetatable(x) == Dist then return x end
   if type(x) ~= "table" then
-    core.raise("%s: expected a distribution such as ex.uniform(0, 1) or ex.choice { ... }, got %s", where, options.shown(x))
+    core.raise("%s: expected a distribution, as ex.log(1e-4, 1e-1) or in YAML { log: [1e-4, 1e-1] }, got %s", where, options.shown(x))
   end
   local name
   for _, each in ipairs(written) do name = name or x[each] ~= nil and each or nil end

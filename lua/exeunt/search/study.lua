@@ -181,6 +181,7 @@ function study.new(given)
   check_against(self, recipe.load(self.recipe).declared)
   check_points(self)
   check_budget(self)
+  samplers.check(self.sampler, self.space, self.directions)
   return self
 end
 
@@ -192,8 +193,8 @@ local function from_lua(path)
   if not chunk then core.raise("%s", wrong) end
   local found = recipe.call(path, chunk)
   if getmetatable(found) ~= Study then
-    core.raise("%s: a study's file must end with `return ex.study { ... }`, this one returns %s", path,
-               found == nil and "nothing" or "something else")
+    core.raise("%s: a study's file must end with `return ex.study { ... }`, this one returns %s", path, found == nil and "nothing"
+               or recipe.is(found) and "a recipe: run it with exeunt run, or name it in a study" or "something else")
   end
   return found
 end
@@ -273,8 +274,9 @@ end
 local function watched(doc) return doc.watch or select(2, next(doc.objective[1])) end
 
 -- mended(before, now, trials): the document of a study that was put right, where that changes nothing of what its trials are: what is
--- optimised while no trial is complete, what the stopper sees while none has a step. nil where that is not so.
+-- optimised while no trial is complete, what the stopper sees while none has a step, all of it without trials. nil where that is not so.
 function study.mended(before, now, trials)
+  if #trials == 0 then return now end
   local valued, stepped = false, false
   for _, trial in ipairs(trials) do
     valued = valued or trial.state == "complete"
@@ -306,5 +308,8 @@ function Study:__tostring()
   return ("study %s: %s over %s of %s, by %s%s"):format(self.name, table.concat(goals, ", "), table.concat(self.space.names, ", "),
     self.recipe, self.sampler.name, self.stop and " with " .. self.stop.name or "")
 end
+
+-- is(x): whether it is a study.
+function study.is(x) return getmetatable(x) == Study end
 
 return setmetatable(study, { __call = function(_, given) return study.new(given) end })

@@ -40,7 +40,9 @@ function supervisor.join(store, study, changed)
   end
   local differing, edited = studies.changes(before.document, document)
   local words = table.concat(differing, ", ")
-  if #differing > 0 and not mend(store, before, document) then
+  local mended = (#differing > 0 or edited) and mend(store, before, document)
+  edited = edited and store:study(study.name).document.recipe_sha256 ~= document.recipe_sha256
+  if #differing > 0 and not mended then
     core.raise("study %s was begun with something else: %s; put it back, give the study another name (name = \"...\"), or take the old "
                .. "one away (exeunt study delete %s)", study.name, words, study.name)
   end
@@ -48,7 +50,7 @@ function supervisor.join(store, study, changed)
     core.raise("study %s: its recipe %s has changed since it was begun; put it back, give the study another name, or go on with --changed",
                study.name, study.recipe)
   end
-  return before.id, edited, #differing > 0 and words or nil
+  return before.id, edited, mended and #differing > 0 and words or nil
 end
 
 -- -- The workers -------------------------------------------------------------------------------------------------------------

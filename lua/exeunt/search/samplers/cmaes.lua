@@ -291,6 +291,9 @@ local function draw(state, ask, n)
 end
 
 function Cmaes:suggest(ask)
+  if #ask.directions > 1 then
+    core.raise("sampler.cmaes: for one objective, the study has %d; take sampler.nsga2 or sampler.tpe", #ask.directions)
+  end
   check(ask.space)
   local n = #ask.space.names
   local k = constants(n, self.options.population or 4 + floor(3 * log(n)))

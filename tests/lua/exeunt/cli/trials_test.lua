@@ -42,6 +42,7 @@ function TestTrials:test_sorting_and_filtering()
   local r = self:run "trials s --where rl=1"
   lu.assertEquals(r.code, 2)
   lu.assertStrContains(r.err, "trials: --where: there is no 'rl'; did you mean 'lr'?")
+  lu.assertEquals(self:run("trials s --where 'lr=>9'").code, 2)
   lu.assertStrContains(self:run("trials s --where lr").err, "--where must be as state=complete or lr<=0.1, got 'lr'")
   lu.assertStrContains(self:run("trials s --sort speed").err, "--sort: there is no 'speed'")
 end

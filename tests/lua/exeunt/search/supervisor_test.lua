@@ -69,7 +69,17 @@ function TestSupervisor:test_an_objective_put_right()
   lu.assertEquals(self:document().objective, { { maximize = "size" } })
 end
 
+-- Without a trial all may change, the recipe too.
+function TestSupervisor:test_a_study_without_trials()
+  require("exeunt.file").write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited\n")
+  local other = self:study { space = { y = ex.uniform(-1, 2) }, seed = 5 }
+  lu.assertEquals({ supervisor.join(self.store, other) }, { self.id, false, "the space, the seed" })
+  lu.assertEquals(self:document().recipe_sha256, other.digest)
+  lu.assertEquals({ supervisor.join(self.store, other) }, { self.id, false, nil })
+end
+
 function TestSupervisor:test_what_trials_have_gone_by_is_not_changed()
+  self:trial "failed"
   self:refused({ space = { x = ex.uniform(-1, 2) } }, "the space")
   self:refused({ seed = 7, objective = { minimize = "size" } }, "the objective, the seed")
   self:trial "complete"
@@ -101,6 +111,7 @@ function TestSupervisor:test_nothing_is_changed_under_somebodys_hands()
 end
 
 function TestSupervisor:test_an_edited_recipe()
+  self:trial "failed"
   require("exeunt.file").write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited\n")
   lu.assertErrorMsgContains("has changed since it was begun", supervisor.join, self.store, self:study())
   lu.assertEquals({ supervisor.join(self.store, self:study(), true) }, { self.id, true })
