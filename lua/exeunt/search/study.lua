@@ -271,10 +271,15 @@ function study.changes(before, now)
   return list, before.recipe_sha256 ~= now.recipe_sha256, fields
 end
 
-local function watched(doc) return doc.watch or select(2, next(doc.objective[1])) end
+-- What the stopper sees of a study, and which way is better.
+local function watched(doc)
+  local direction, path = next(doc.objective[1])
+  return direction .. " " .. (doc.watch or path)
+end
 
 -- mended(before, now, trials): the document of a study that was put right, where that changes nothing of what its trials are: what is
--- optimised while no trial is complete, what the stopper sees while none has a step, all of it without trials. nil where that is not so.
+-- optimised while no trial is complete, what the stopper sees while none has a step, all of it without trials. Otherwise, and where
+-- nothing was, nil.
 function study.mended(before, now, trials)
   if #trials == 0 then return now end
   local valued, stepped = false, false
@@ -282,11 +287,12 @@ function study.mended(before, now, trials)
     valued = valued or trial.state == "complete"
     stepped = stepped or #trial.steps > 0
   end
-  if stepped and (watched(before) ~= watched(now) or before.directions[1] ~= now.directions[1]) then return nil end
+  if stepped and watched(before) ~= watched(now) then return nil end
   local may = { objective = not valued, constraints = not valued, watch = true, stop = not stepped }
   local doc = {}
   for key, value in pairs(before) do doc[key] = value end
   local _, _, fields = study.changes(before, now)
+  if #fields == 0 then return nil end
   for _, field in ipairs(fields) do
     if not may[field] then return nil end
     doc[field] = now[field]
