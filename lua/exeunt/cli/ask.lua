@@ -26,8 +26,10 @@ function command.main(args)
   stored.options(p)
   local given = usage.parse("ask", p, args)
   check_path(given.study, given.store)
-  local store = stored.open(given.store, require("exeunt.file").kind(given.study) == "file")
-  local trial, running = require("exeunt.search.asked").ask(store, given.study, { worker = given.worker, lease = given.lease })
+  local asked = require "exeunt.search.asked"
+  local study = asked.read(given.study)     -- before a store is made
+  local store = stored.open(given.store, study ~= nil)
+  local trial, running = asked.ask(store, study or given.study, { worker = given.worker, lease = given.lease })
   store:close()
   if not trial then
     error("the study has no more trials" .. (running > 0 and ("; %d %s still running: exeunt trials lists %s, exeunt tell ends %s"):format(

@@ -68,7 +68,7 @@ function command.main(args)
   if not server and not given.file and not require("exeunt.file").kind(given.address) then
     core.raise("there is no store %s: begin a study with exeunt search STUDY --store %s", given.address, given.address)
   end
-  local store = require("exeunt.search.store").open(given.address)
+  local store = require("exeunt.search.store").open(given.address, { make = given.file ~= nil })
   local study, id = join(store, given)
   if given.trials then study.trials = given.trials end
   require("exeunt.signals").install "step"

@@ -44,8 +44,7 @@ local function document_of(given)
            lag = o.lag or sampler.lag, retries = o.retries, name = o.name }
 end
 
--- A study's file -> its name and document, its sampler where that is a function.
-local function read(path)
+local function from_file(path)
   local name = path:match "([^/]*)$":gsub("%.[^.]*$", "")
   if path:match "%.ya?ml$" then
     local document = require("exeunt.search.yamlfile").call(path, function(given) return not given.recipe and document_of(given) end)
@@ -77,11 +76,19 @@ local function study_of(name, document, sampler)
   }
 end
 
--- open(store, what) -> a study's id and what the worker's loop needs of it. what: a name, or a file, which is taken into the store.
+-- read(path) -> what a study's file says, for open and ask; nil where there is no such file. Raises where it is no study.
+function asked.read(path)
+  if file.kind(path) ~= "file" then return nil end
+  local name, document, sampler = from_file(path)
+  return { path = path, name = name, document = document, sampler = sampler }
+end
+
+-- open(store, what) -> a study's id and what the worker's loop needs of it. what: a name, or what read gave, which is taken into the
+-- store.
 function asked.open(store, what)
-  if file.kind(what) == "file" then
-    local name, document, sampler = read(what)
-    local given = { name = name, recipe = what, document = function() return document end }
+  if type(what) == "table" then
+    local name, document, sampler = what.name, what.document, what.sampler
+    local given = { name = name, recipe = what.path, document = function() return document end }
     local id = require("exeunt.search.supervisor").join(store, given, true)           -- no recipe is run
     return id, study_of(name, store:study(name).document, sampler and sampler.name == "function" and sampler or nil)
   end

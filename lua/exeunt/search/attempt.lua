@@ -3,7 +3,7 @@
 -- values. Whatever the recipe does costs this trial only. It knows no store: worker.lua keeps what it gives.
 --
 -- A trial's folder is FOLDER; a run that is there with the same recipe, knobs and seed is gone on with, and beside a foreign one
--- it is called FOLDER-2, ... What the run says on standard error is in FOLDER.err.
+-- or one that another process is just at, it is called FOLDER-2, ... What the run says on standard error is in FOLDER.err.
 
 local child = require "exeunt.child"
 local core = require "exeunt.core"
@@ -43,14 +43,34 @@ local function cleared(folder)
   return #file.list(folder) == 0
 end
 
--- place(folder, digest, settings): the folder to use, and whether to go on in it.
+-- A lock on a folder that may not be there yet; nil: another process has it; false: there are no locks where it lies.
+local function lock_of(folder)
+  local parent, name = folder:match "^(.-)([^/]*)$"
+  local ok, lock = pcall(file.lock, ("%s.%s.lock"):format(parent, name))
+  if ok then return lock end
+  if tostring(lock):find("is locked", 1, true) then return nil end
+  return false
+end
+
+-- Whether a folder can be used, and then whether to go on in it.
+local function usable(name, digest, settings)
+  if not file.kind(name) then return true, false end
+  local doc = document(name)
+  if doc then return same_run(doc, digest, settings), true end
+  return file.kind(name) == "folder" and not file.kind(name .. "/run.json") and cleared(name), false
+end
+
+-- place(folder, digest, settings): the folder to use, whether to go on in it, and its lock: two stores where one is the other's copy
+-- have the same trials and the same folders, as have two workers where the one was only thought dead.
 local function place(folder, digest, settings)
   local name, n = folder, 1
   while true do
-    if not file.kind(name) then return name, false end
-    local doc = document(name)
-    if doc and same_run(doc, digest, settings) then return name, true end
-    if not doc and file.kind(name) == "folder" and not file.kind(name .. "/run.json") and cleared(name) then return name, false end
+    local lock = lock_of(name)
+    if lock ~= nil then
+      local yes, resume = usable(name, digest, settings)
+      if yes then return name, resume, lock end
+      if lock then lock:free() end
+    end
     n = n + 1
     name = ("%s-%d"):format(folder, n)
   end
@@ -229,8 +249,8 @@ end
 -- lacks: the path of an objective or a constraint at which the finished run's result has no number.
 function attempt.run(o)
   local settings = settings_of(o.study, o.params)
-  local folder, resume = place(o.folder, o.study.digest, settings)
   file.make_folder(o.folder:match "^(.*)/[^/]*$" or ".")
+  local folder, resume, lock = place(o.folder, o.study.digest, settings)
   o.folder_err = folder .. ".err"
   local log = follow(folder .. "/log.jsonl", o.study.watch or o.study.objectives[1].path)
   log.last = o.last_step or log.last
@@ -243,6 +263,7 @@ function attempt.run(o)
     if ok and was_over(code, verdict, log) then verdict = nil end
   end
   run:free()                                -- kills what still runs
+  if lock then lock:free() end
   if not ok then error(code, 0) end
   local outcome = judge(o, code, verdict, folder)
   outcome.seconds, outcome.folder = o.before + core.C.ex_clock() - begun, folder

@@ -8,6 +8,7 @@ local file = require "exeunt.file"
 local front = require "exeunt.search.front"
 local json = require "exeunt.report.json"
 local options = require "exeunt.options"
+local place = require "exeunt.search.place"
 local signals = require "exeunt.signals"
 local studies = require "exeunt.search.study"
 local system = require "exeunt.system"
@@ -59,7 +60,7 @@ local Search = {}
 Search.__index = Search
 
 function Search:start(slot)
-  local err = ("%s/%s/worker-%d.err"):format(self.runs, self.study.name, slot)
+  local err = ("%s/worker-%d.err"):format(self.folder, slot)
   local argv = { system.program, "worker", self.address, self.study.name, "--slot", tostring(slot), "--threads",
                  tostring(math.max(1, math.floor(self.threads / self.workers))), "--lease", tostring(self.lease),
                  "--grace", tostring(self.grace), "--runs", self.runs }
@@ -137,7 +138,12 @@ function supervisor.run(given)
   self.view = view.new { study = self.study, most = self.study:most(), workers = self.workers }
   if mended then self.view:say(("study %s: goes on with %s changed"):format(self.study.name, mended)) end
   if edited then self.view:say(("study %s: goes on with a changed recipe"):format(self.study.name)) end
-  file.make_folder(self.runs .. "/" .. self.study.name)
+  local shifted
+  self.folder, shifted = place.folder(self.runs, self.store, self.id)
+  if shifted then
+    self.view:say(("study %s: %s/%s has another study's runs; its own go to %s"):format(self.study.name, self.runs, self.study.name,
+                                                                                   self.folder))
+  end
   local begun = core.C.ex_clock()
   self:refresh()
   for slot = 1, self.workers do self:start(slot) end

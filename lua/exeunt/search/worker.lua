@@ -11,6 +11,7 @@ local child = require "exeunt.child"
 local core = require "exeunt.core"
 local json = require "exeunt.report.json"
 local options = require "exeunt.options"
+local place = require "exeunt.search.place"
 local signals = require "exeunt.signals"
 
 local Worker = {}
@@ -244,9 +245,10 @@ function Worker:work(trial, promoted)
   trial.steps = trial.steps or {}
   trial.step_limit = self.study.stop and self.study.stop:limit(trial, self.trials) or nil
   self.renewed = core.C.ex_clock()
+  self.folder = self.folder or place.folder(self.runs, self.store, self.id)
   self.say(("trial %d: %s%s"):format(trial.number, shown(trial.params), trial.attempts > 1 and " (taken up again)" or ""))
   local outcome = attempt.run {
-    study = self.study, params = trial.params, folder = ("%s/%s/%04d"):format(self.runs, self.study.name, trial.number),
+    study = self.study, params = trial.params, folder = ("%s/%04d"):format(self.folder, trial.number),
     threads = self.threads, grace = self.grace, before = trial.seconds or 0, last_step = answered(trial, promoted),
     on_step = function(step, value) return self:on_step(trial, step, value) end, look = function() return self:look(trial) end,
   }

@@ -72,6 +72,11 @@ function TestAsked:test_what_ask_refuses()
   self:refused("ask q", "holds no study 'q'; there is only s")
   self:study "smapler: tpe\n"
   self:refused("ask FILE", "unknown option 'smapler'; did you mean 'sampler'?")
+  local store = self.store
+  self.store = " --store " .. command.quote(self.folder .. "/none.db")
+  self:refused("ask FILE", "unknown option 'smapler'")
+  lu.assertEquals(require("exeunt.file").list(self.folder), { "s.yaml", "x.db", "x.db.jsonl" })        -- no store was begun for it
+  self.store = store
   command.write(self.file, "space:\n  lr: { uniform: [0, 1] }\nobjective: { maximize: acc }\n")
   self:refused("ask FILE", "study s was begun with something else: the space, the sampler; put it back")
   self:refused("ask FILE --lease 0", "--lease must be a number above 0", 2)

@@ -40,6 +40,18 @@ function TestAttempt:test_a_foreign_run_stays_and_an_own_one_goes_on()
   lu.assertEquals(self:run({ x = 2 }).folder, self.path .. "/runs/0000-3")
 end
 
+-- Another process is just at it: a copy of the store, or a worker that was only thought dead.
+function TestAttempt:test_a_folder_in_use_is_left_alone()
+  file.make_folder(self.path .. "/runs/0000")
+  file.write(self.path .. "/runs/0000/lock", "1\n")      -- as where a run begins
+  local lock = file.lock(self.path .. "/runs/.0000.lock")
+  lu.assertEquals(self:run({ x = 2 }).folder, self.path .. "/runs/0000-2")
+  lu.assertEquals(file.list(self.path .. "/runs/0000"), { "lock" })
+  lock:free()
+  lu.assertEquals(self:run({ x = 2 }).folder, self.path .. "/runs/0000")
+  file.lock(self.path .. "/runs/.0000.lock"):free()       -- it is let go
+end
+
 function TestAttempt:test_what_a_killed_beginning_left_is_taken_away()
   file.make_folder(self.path .. "/runs/0000")
   file.write(self.path .. "/runs/0000/lock", "1\n")

@@ -183,6 +183,44 @@ function TestWorker:test_another_metric_than_the_objective_is_watched()
   lu.assertEquals(trials[1].steps, { { 1, 1 }, { 2, 2 }, { 3, 3 } })
 end
 
+-- Two stores that have a study of the same name, the same points and the same folder for runs: neither disturbs the other.
+function TestWorker:test_two_stores_at_once()
+  search.study(self.path, 'sampler = "grid", fixed = { steps = 20 }', "{ x = ex.choice { 0, 1, 2 } }")
+  local others = { path = self.path .. "/other" }
+  file.make_folder(others.path)
+  local both = { search.begin(self.path, "--workers 2"), search.begin(others.path, nil,
+                 "search ../study.lua --workers 2 --grace 1 --store runs/studies.db --runs ../runs") }
+  for i, process in ipairs(both) do lu.assertEquals(process:wait(120), 0, i) end
+  for _, process in ipairs(both) do process:free() end
+  local folders = {}
+  for _, path in ipairs { self.path, others.path } do
+    local trials = search.trials(path)
+    lu.assertEquals(picked(trials, "state"), { "complete", "complete", "complete" })
+    lu.assertEquals(picked(trials, "attempts"), { 1, 1, 1 })
+    folders[#folders + 1] = trials[1].run_dir:match "[^/]+/0000$"
+  end
+  table.sort(folders)
+  lu.assertEquals(folders, { "study-2/0000", "study/0000" })
+  lu.assertStrContains(file.read(self.path .. "/stderr") .. file.read(others.path .. "/stderr"), "has another study's runs; its own go to ")
+end
+
+-- A copy of a store has the same trials to run, with the same points, in the same folder.
+function TestWorker:test_a_store_and_its_copy_at_once()
+  search.study(self.path, 'sampler = "grid", fixed = { steps = 20 }', "{ x = ex.choice { 0, 1, 2, -1 } }")
+  lu.assertEquals((search.run(self.path, "--trials 1")), 0)
+  local other = self.path .. "/other"
+  os.execute(("mkdir -p '%s/runs' && cp '%s/runs/studies.db'* '%s/runs/'"):format(other, self.path, other))
+  local both = { search.begin(self.path, "--workers 2"), search.begin(other, nil,
+                 "search ../study.lua --workers 2 --grace 1 --store runs/studies.db --runs ../runs") }
+  for i, process in ipairs(both) do lu.assertEquals(process:wait(120), 0, i) end
+  for _, process in ipairs(both) do process:free() end
+  for _, path in ipairs { self.path, other } do
+    local trials = search.trials(path)
+    lu.assertEquals(picked(trials, "state"), { "complete", "complete", "complete", "complete" })
+    lu.assertEquals(picked(trials, "values"), { { 0 }, { 1 }, { 4 }, { 1 } })
+  end
+end
+
 -- -- Workers by themselves ---------------------------------------------------------------------------------------------------
 
 function TestWorker:test_a_worker_joins_a_study_by_its_document()
