@@ -64,7 +64,7 @@ function TestSupervisor:test_an_objective_put_right()
   -- and the journal knows
   self.store:close()
   os.remove(self.path .. "/s.db")
-  Store.rebuild(self.path .. "/s.db")
+  lu.assertEquals((search.run(self.path, "", "study rebuild --store s.db")), 0)
   self.store = Store.open(self.path .. "/s.db")
   lu.assertEquals(self:document().objective, { { maximize = "size" } })
 end
