@@ -11,6 +11,7 @@ local file = require "exeunt.file"
 local json = require "exeunt.report.json"
 local knobs = require "exeunt.knobs"
 local metric = require "exeunt.search.metric"
+local options = require "exeunt.options"
 local signals = require "exeunt.signals"
 local system = require "exeunt.system"
 
@@ -117,13 +118,19 @@ local function last_line(path)
   return last and last:gsub("\27%[[%d;]*%a", ""):gsub("^exeunt: ", "")
 end
 
+-- The training and the metric that `watch` names; no training: the first that has the metric.
+local function watched(watch)
+  local train, name = watch:match "^([%w_.-]+):(.+)$"
+  return train, name or watch
+end
+
 local Follower = {}
 Follower.__index = Follower
 
 -- Follows the values of a metric in a log: of the first training that has it, or of the one that "NAME:metric" names.
 local function follow(path, watch)
-  local train, name = watch:match "^([%w_.-]+):(.+)$"
-  return setmetatable({ path = path, metric = name or watch, train = train, last = -math.huge }, Follower)
+  local train, name = watched(watch)
+  return setmetatable({ path = path, metric = name, train = train, last = -math.huge }, Follower)
 end
 
 -- news(): { { step, value }, ... } beyond the last step that was given, ascending.
@@ -162,16 +169,21 @@ end
 
 -- unseen(study, folder): why a finished run showed the stopper nothing, in words that follow "trial N".
 function attempt.unseen(study, folder)
-  local watch, seen = study.watch or study.objectives[1].path, nil
-  local path = watch:match "^[%w_.-]+:(.+)$" or watch
-  local log = folder .. "/log.jsonl"
+  local train, path = watched(study.watch or study.objectives[1].path)
+  local log, seen, trains = folder .. "/log.jsonl", nil, {}
   for text in (file.kind(log) == "file" and file.read(log) or ""):gmatch "[^\n]+" do
     local ok, line = pcall(json.decode, text)
-    seen = ok and type(line) == "table" and line or seen
+    if ok and type(line) == "table" then
+      if line.train then trains[line.train] = true end
+      if not seen or line.train == train then seen = line end
+    end
   end
   if not seen then return "reported no steps (ex.train and ex.report do), so that the stopper sees nothing" end
-  return ("has no %s in its log.jsonl, so that the stopper sees nothing; `watch` says what it looks at%s"):format(path,
-                                                                                                       metric.suggest(seen, path))
+  local what, near = path, metric.suggest(seen, path)
+  if train and not trains[train] then
+    what, near = ("training '%s'"):format(train), options.suggest(train, options.sorted_keys(trains))
+  end
+  return ("has no %s in its log.jsonl, so that the stopper sees nothing; `watch` says what it looks at%s"):format(what, near)
 end
 
 local function how_it_ended(code, err)

@@ -243,7 +243,7 @@ end
 -- Runs the claimed trial and keeps its outcome.
 function Worker:work(trial, promoted)
   trial.steps = trial.steps or {}
-  trial.step_limit = self.study.stop and self.study.stop:limit(trial, self.trials) or nil
+  trial.step_limit = self.study.stop and self.study.stop:limit(trial) or nil
   self.renewed = core.C.ex_clock()
   self.folder = self.folder or place.folder(self.runs, self.store, self.id)
   self.say(("trial %d: %s%s"):format(trial.number, shown(trial.params), trial.attempts > 1 and " (taken up again)" or ""))

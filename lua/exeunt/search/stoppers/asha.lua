@@ -4,8 +4,8 @@
 --     stopping form (promote = false)   a trial that reaches a rung goes on if it is among them (at least one is), else stops
 --     promotion form (promote = true)   every trial pauses at a rung; before a new trial is begun, the best of the paused that is
 --                                       among them is taken up again, the highest rung first. Where nothing more is to be begun, those
---                                       that had come to their end are, and where none is complete the best of the highest rung
--- How many steps a whole trial has is `most`, else what the longest complete one had: there is no rung from there on.
+--                                       are that are as far as the farthest, where a complete trial is no farther (without `most` they
+--                                       were paused at their end); and where none is complete the best of the farthest
 -- A value that is no number ends the trial. It keeps no state: rungs are read off the trials' steps. Ties go to the lower number.
 
 local core = require "exeunt.core"
@@ -15,25 +15,16 @@ local history = require "exeunt.search.history"
 local Asha = {}
 Asha.__index = Asha
 
--- rung(k, most): the step of rung k = 0, 1, ...; nil from `most` on.
-function Asha:rung(k, most)
+-- rung(k): the step of rung k = 0, 1, ...; nil from `most` on.
+function Asha:rung(k)
   local step = math.ceil(self.options.first * self.options.reduction ^ k - 1e-9)
-  return step < (most or self.options.most or math.huge) and step or nil
+  return (not self.options.most or step < self.options.most) and step or nil
 end
 
 -- The last step that a trial has reported, 0 if none.
 local function reached(trial)
   local steps = trial.steps
   return steps and #steps > 0 and steps[#steps][1] or 0
-end
-
--- The steps of a whole trial, as far as that is known.
-local function length(self, trials)
-  local most = 0
-  for _, trial in ipairs(trials) do
-    if trial.state == "complete" then most = math.max(most, reached(trial)) end
-  end
-  return self.options.most or most > 0 and most or math.huge
 end
 
 -- The loss of a trial at a rung, nil where it has not come so far; infinite where it is no number.
@@ -77,9 +68,9 @@ function Asha:decide(look)
   for _, pair in ipairs(look.trial.steps or {}) do
     if pair[1] < look.step then before = math.max(before, pair[1]) end
   end
-  local k, most = 0, self.options.promote and length(self, look.trials) or nil
-  while self:rung(k, most) and self:rung(k, most) <= look.step do
-    local rung = self:rung(k, most)
+  local k = 0
+  while self:rung(k) and self:rung(k) <= look.step do
+    local rung = self:rung(k)
     if rung > before then                   -- passed just now
       if self.options.promote then return "pause" end
       if not goes_on(self, look, rung, history.sign(look.direction) * look.value) then return "stop" end
@@ -89,25 +80,29 @@ function Asha:decide(look)
   return "go"
 end
 
--- Where nothing more is to be begun: a paused trial that had come to its end; the best of all where none is complete.
-local function last_one(self, trials, direction)
-  local sign, best, most, complete = history.sign(direction), nil, length(self, trials), false
+-- Where nothing more is to be begun: the best of the paused that are as far as any trial, if one that is complete is no farther (or
+-- none is complete); else nil.
+local function last_one(trials, direction)
+  local sign, farthest, whole, best = history.sign(direction), 0, nil, nil
+  for _, trial in ipairs(trials) do
+    farthest = math.max(farthest, reached(trial))
+    if trial.state == "complete" then whole = math.max(whole or 0, reached(trial)) end
+  end
   for _, trial in ipairs(trials) do
     local at = reached(trial)
-    complete = complete or trial.state == "complete"
-    if trial.state == "paused" and at >= most then return trial.number end
     local loss = trial.state == "paused" and loss_at(trial, at, sign)
-    if loss and (not best or at > best.at or at == best.at and loss < best.loss) then
+    if loss and (whole == nil or at == farthest and at == whole)
+       and (not best or at > best.at or at == best.at and loss < best.loss) then
       best = { at = at, loss = loss, number = trial.number }
     end
   end
-  return not complete and best and best.number or nil
+  return best and best.number or nil
 end
 
 -- promote(trials, direction[, over]) -> the number of the paused trial to go on with, or nil. over: nothing more is to be begun.
 function Asha:promote(trials, direction, over)
   if not self.options.promote then return nil end
-  if over then return last_one(self, trials, direction) end
+  if over then return last_one(trials, direction) end
   local top = 0
   for _, trial in ipairs(trials) do top = math.max(top, reached(trial)) end
   local k = 0
@@ -123,12 +118,12 @@ function Asha:promote(trials, direction, over)
   end
 end
 
--- limit(trial, trials) -> the step up to which it may run now; nil: no limit.
-function Asha:limit(trial, trials)
+-- limit(trial) -> the step up to which it may run now; nil: no limit.
+function Asha:limit(trial)
   if not self.options.promote then return nil end
-  local k, step, most = 0, reached(trial), length(self, trials)
-  while self:rung(k, most) and self:rung(k, most) <= step do k = k + 1 end
-  return self:rung(k, most)
+  local k, step = 0, reached(trial)
+  while self:rung(k) and self:rung(k) <= step do k = k + 1 end
+  return self:rung(k)
 end
 
 -- check(where, o): the options that asha and hyperband share.

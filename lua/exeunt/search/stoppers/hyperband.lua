@@ -47,10 +47,7 @@ function Hyperband:promote(trials, direction, over)
   end
 end
 
-function Hyperband:limit(trial, trials)
-  local bracket = self:bracket(trial.number)
-  return self.halvings[bracket + 1]:limit(trial, members(self, trials, bracket))
-end
+function Hyperband:limit(trial) return self.halvings[self:bracket(trial.number) + 1]:limit(trial) end
 
 -- new { most = steps of a whole trial, reduction = 3, first = 1, promote = false }
 function Hyperband.new(given)

@@ -80,8 +80,12 @@ function TestAttempt:test_why_a_stopper_sees_nothing()
   self.study.watch = "loos"
   local said = "has no loos in its log.jsonl, so that the stopper sees nothing; `watch` says what it looks at; did you mean 'loss'?"
   lu.assertEquals(attempt.unseen(self.study, folder), said)
-  self.study.watch = "train2:loos"
+  file.write(folder .. "/log.jsonl", '{"train": "aep", "epoch": 1, "loss": 2}\n{"train": "base", "epoch": 1, "vote": {"acc": 2}}\n')
+  self.study.watch = "aep:loos"
   lu.assertEquals(attempt.unseen(self.study, folder), said)
+  self.study.watch = "bass:loss"
+  lu.assertStrContains(attempt.unseen(self.study, folder), "has no training 'bass' in its log.jsonl, so that the stopper sees nothing")
+  lu.assertStrContains(attempt.unseen(self.study, folder), "; did you mean 'base'?")
   lu.assertEquals(attempt.unseen(self.study, self:run({ x = 2, steps = 0 }).folder),
                   "reported no steps (ex.train and ex.report do), so that the stopper sees nothing")
 end

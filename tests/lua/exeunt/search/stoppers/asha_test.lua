@@ -68,13 +68,13 @@ end
 function TestAsha.test_promotion_form_by_hand()
   local asha = ex.stopper.asha { reduction = 2, promote = true, most = 8 }
   local trials = { trial(0, "running", 0.5) }
-  lu.assertEquals(asha:limit({ number = 0, steps = {} }, {}), 1)
+  lu.assertEquals(asha:limit({ number = 0, steps = {} }), 1)
   lu.assertEquals(decide(asha, trials, 0), "pause")
   trials[1].state = "paused"
   lu.assertNil(asha:promote(trials, "maximize"))                -- floor(1 / 2) = 0
   trials[2] = trial(1, "paused", 0.7)
   lu.assertEquals(asha:promote(trials, "maximize"), 1)          -- the best of two
-  lu.assertEquals(asha:limit(trials[2], trials), 2)
+  lu.assertEquals(asha:limit(trials[2]), 2)
   lu.assertEquals(asha:promote(trials, "minimize"), 0)
   trials[2] = trial(1, "running", 0.7)                          -- taken up: it is no candidate any more
   lu.assertNil(asha:promote(trials, "maximize"))
@@ -84,11 +84,11 @@ function TestAsha.test_promotion_form_by_hand()
   lu.assertEquals(asha:promote(trials, "maximize"), 2)          -- second of four
   trials[3] = trial(2, "paused", 0.6, 0.9)
   lu.assertEquals(asha:promote(trials, "maximize"), 2)          -- the higher rung first: the best of two at rung 2
-  lu.assertEquals(asha:limit(trials[3], trials), 4)
-  lu.assertNil(asha:limit(trial(9, "running", 1, 2, 3, 4), {}))     -- most = 8: no rung after 4
+  lu.assertEquals(asha:limit(trials[3]), 4)
+  lu.assertNil(asha:limit(trial(9, "running", 1, 2, 3, 4)))     -- most = 8: no rung after 4
 end
 
--- How long a trial is follows from those that are complete: what is as far has come to its end.
+-- Without `most` a trial is paused at its end too: what is as far as a complete one, when none is farther, has come to it.
 function TestAsha.test_promotion_without_most()
   local asha = ex.stopper.asha { reduction = 2, promote = true }
   local trials = { trial(0, "running", 1, 2, 3, 4) }
@@ -100,18 +100,17 @@ function TestAsha.test_promotion_without_most()
   lu.assertEquals(ex.stopper.asha({ reduction = 2, promote = true, most = 8 }):promote({ trials[2] }, "maximize", true), 1)
   trials[4] = trial(3, "complete", 5, 5, 5, 5)
   lu.assertEquals(asha:promote(trials, "maximize", true), 0)    -- as far as the complete one
-  trials[1].state = "running"
+  trials[5] = trial(4, "paused", 5, 5, 5, 5)
+  lu.assertEquals(asha:promote(trials, "maximize", true), 4)    -- the better one first
+  trials[3].steps[5] = { 5, 1 }                                 -- farther than the complete one, which ended early
   lu.assertNil(asha:promote(trials, "maximize", true))
-  lu.assertEquals(decide(asha, trials, 0), "go")                -- no rung any more
-  lu.assertNil(asha:limit(trials[1], trials))
-  lu.assertEquals(asha:limit(trial(5, "running", 1), trials), 2)
   lu.assertNil(ex.stopper.asha({ reduction = 2 }):promote(trials, "maximize", true))
 end
 
 function TestAsha.test_the_stopping_form_pauses_nothing()
   local asha = ex.stopper.asha { reduction = 2 }
   lu.assertNil(asha:promote({ trial(0, "paused", 0.1), trial(1, "paused", 0.2) }, "maximize"))
-  lu.assertNil(asha:limit(trial(0, "running", 0.1), {}))
+  lu.assertNil(asha:limit(trial(0, "running", 0.1)))
 end
 
 function TestAsha.test_refusals()

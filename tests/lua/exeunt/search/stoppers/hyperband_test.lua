@@ -50,8 +50,8 @@ function TestHyperband.test_promotion_and_limit()
       trials[#trials + 1] = { number = number, state = "paused", steps = { { 3, number / 100 } } }
     end
   end
-  lu.assertEquals(hyperband:limit({ number = own[1], steps = {} }, {}), 3)
-  lu.assertNil(hyperband:limit(trials[1], trials))                      -- 9 is the whole
+  lu.assertEquals(hyperband:limit({ number = own[1], steps = {} }), 3)
+  lu.assertNil(hyperband:limit(trials[1]))                      -- 9 is the whole
   lu.assertEquals(hyperband:promote(trials, "maximize"), own[#own])
   lu.assertEquals(hyperband:promote(trials, "minimize"), own[1])
   lu.assertEquals(hyperband:promote({ trials[2], trials[1] }, "maximize", true), own[2])        -- nothing more is begun: the best
