@@ -76,10 +76,28 @@ static const char *one_line(char out[TEXT], const char *text) {
     return out;
 }
 
-/* The address without what stands between ':' and '@' in its user part. */
+/* Takes password=... and sslpassword=... out of what stands behind an address's '?'. */
+static void drop_passwords(char *query) {
+    char *from = query + 1, *to = from;
+    while (*from) {
+        size_t size = strcspn(from, "&");
+        char *next = from + size + (from[size] == '&');
+        if (strncmp(from, "password=", 9) != 0 && strncmp(from, "sslpassword=", 12) != 0) {
+            if (to > query + 1) *to++ = '&';
+            memmove(to, from, size);
+            to += size;
+        }
+        from = next;
+    }
+    *(to > query + 1 ? to : query) = 0;
+}
+
+/* The address without its passwords: between ':' and '@' in its user part, and behind its '?'. */
 static char *public_name(const char *address) {
     char *name = ex_strdup(address);
     if (!name) return NULL;
+    char *query = strchr(name, '?');
+    if (query) drop_passwords(query);
     char *user = strstr(name, "://") + 3, *end = user + strcspn(user, "/?"), *at = memchr(user, '@', (size_t)(end - user));
     char *colon = at ? memchr(user, ':', (size_t)(at - user)) : NULL;
     if (colon) memmove(colon, at, strlen(at) + 1);
@@ -95,7 +113,7 @@ static ex_status failed(postgres_store *s, const PGresult *result) {
     const char *state = result ? pq.PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     one_line(text, result ? pq.PQresultErrorMessage(result) : pq.PQerrorMessage(s->connection));
     int32_t kind = EX_STORE_OTHER;          /* without a state the server did not say it: libpq found the connection gone */
-    if (!state || begins(state, "08") || begins(state, "57P")) kind = EX_STORE_LOST;
+    if (!state || (begins(state, "08") && !begins(state, "08P")) || begins(state, "57P")) kind = EX_STORE_LOST;     /* 08P: misuse */
     else if (begins(state, "40")) kind = EX_STORE_AGAIN;
     else if (begins(state, "23")) kind = EX_STORE_CONSTRAINT;
     else if (begins(state, "XX001") || begins(state, "XX002")) kind = EX_STORE_DAMAGED;

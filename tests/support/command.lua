@@ -19,6 +19,8 @@ end
 
 command.folder, command.remove = folder.make, folder.remove
 
+command.read = read
+
 function command.write(path, text)
   local file = assert(io.open(path, "w"))
   file:write(text)

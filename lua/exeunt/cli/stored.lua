@@ -2,7 +2,6 @@
 -- finding a study in it, and how a trial is shown. It is no command.
 
 local core = require "exeunt.core"
-local file = require "exeunt.file"
 local usage = require "exeunt.cli.usage"
 
 local stored = {}
@@ -12,17 +11,10 @@ function stored.options(parser, json)
   if json ~= false then parser:flag("--json", "Print JSON instead of text.") end
 end
 
-local function is_server(address) return address:match "^postgres%w*://" ~= nil end
-
--- open(address[, make]): the store; unless make, a file that is not there is an error, not a new store.
+-- open(address[, make]): the store; unless make, one that is not there is an error, not a new store.
 function stored.open(address, make)
-  local Store = require "exeunt.search.store"
-  address = address or Store.default
   require("exeunt.signals").install "now"
-  if not make and not is_server(address) and not file.kind(address) and not file.kind(address .. ".jsonl") then
-    core.raise("there is no store %s: `exeunt search STUDY` makes one; --store says where another is", address)
-  end
-  return Store.open(address)
+  return require("exeunt.search.store").open(address, { make = make or false })
 end
 
 -- find(store, what): the study of that name; the path of a study's file stands for its name.
@@ -31,6 +23,10 @@ function stored.find(store, what)
   if study then return study end
   local names = {}
   for i, each in ipairs(store:studies()) do names[i] = each.name end
+  if what:find "/" or what:match "%.%w+$" then
+    core.raise("there is no file %s, and %s holds no study of that name%s", what, store.name,
+               require("exeunt.options").suggest(what:match "([^/]*)$":gsub("%.[^.]*$", ""), names))
+  end
   core.raise("%s holds no study '%s'%s", store.name, what, require("exeunt.options").suggest(what, names))
 end
 

@@ -60,11 +60,15 @@ end
 
 function command.main(args)
   local given = usage.parse("worker", parser(), args)
+  if given.address:match "%.lua$" or given.address:match "%.ya?ml$" then
+    usage.fail("worker: the first argument is a store (a file, or postgresql://...), and %s looks like a study's file: exeunt search takes "
+               .. "those", given.address)
+  end
   local server = given.address:match "^postgres%w*://"
   if not server and not given.file and not require("exeunt.file").kind(given.address) then
     core.raise("there is no store %s: begin a study with exeunt search STUDY --store %s", given.address, given.address)
   end
-  local store = require("exeunt.search.store").open(given.address)
+  local store = require("exeunt.search.store").open(given.address, { make = given.file ~= nil })
   local study, id = join(store, given)
   if given.trials then study.trials = given.trials end
   require("exeunt.signals").install "step"

@@ -271,13 +271,15 @@ function manifest.known(name) return path_of(name) ~= name and file.kind(path_of
 local function refuse_others(name, path)
   if path ~= name and not manifest.known(name) and file.kind(name) == nil then
     local names = manifest.names()
-    local near = options.nearest(name, names)
+    local near = options.nearest(name:lower(), names)
     core.raise("data: no data set '%s'; %sthere are: %s; and there is no folder of images by this name", name,
                near and ("did you mean '%s'? "):format(near) or "", table.concat(names, ", "))
   elseif not manifest.known(name) and file.kind(name) == "folder" then
     core.raise("%s: a folder, which has no manifest; images of your own need none: ex.data.open(%q, { size = 64 })", name, name)
   elseif not manifest.known(name) and file.kind(name) == "file" and not name:find "%.ya?ml$" then
     core.raise("%s: expected a data set's manifest (.yaml) or a folder of images, got another file", name)
+  elseif path == name and file.kind(name) == nil and not name:find "%.ya?ml$" then
+    core.raise("data: there is no folder %s (of images, as FOLDER/CLASS/*.png), and no manifest", name)
   end
 end
 

@@ -11,9 +11,14 @@ Database.__index = Database
 
 local RECONNECT_SECONDS = 120
 
--- The address without what stands between ':' and '@' in its user part.
+-- The address without its passwords: between ':' and '@' in its user part, and behind its '?'.
 local function without_password(address)
-  return (address:gsub("^(%w+://[^/@:]*):[^/@]*@", "%1@"))
+  local place, query = address:gsub("^(%w+://[^/@:]*):[^/@]*@", "%1@"):match "^([^?]*)%??(.*)$"
+  local kept = {}
+  for part in query:gmatch "[^&]+" do
+    if not part:match "^password=" and not part:match "^sslpassword=" then kept[#kept + 1] = part end
+  end
+  return place .. (#kept > 0 and "?" .. table.concat(kept, "&") or "")
 end
 
 -- The C handle, or NULL. A server that is just starting or recovering is waited for; one that is not there is not.
@@ -26,8 +31,8 @@ function Database:first_connection()
   return handle
 end
 
--- open(address): "postgresql://...", or the path of an SQLite file. Raises one line.
-function Database.open(address)
+-- is_server(address): is it a server's, or a file? Raises where it is neither.
+function Database.is_server(address)
   if type(address) ~= "string" or address == "" or address:find("%z") then
     core.raise("store: expected a file or postgresql://..., got %s", type(address) == "string" and ("%q"):format(address) or type(address))
   end
@@ -35,11 +40,18 @@ function Database.open(address)
   if scheme and scheme ~= "postgresql" and scheme ~= "postgres" then
     core.raise("store: no kind of store is called '%s': expected a file or postgresql://...", scheme)
   end
-  local self = setmetatable({ address = address, name = without_password(address), server = scheme ~= nil }, Database)
+  return scheme ~= nil
+end
+
+-- open(address): "postgresql://...", or the path of an SQLite file. Raises one line.
+function Database.open(address)
+  local server = Database.is_server(address)
+  local self = setmetatable({ address = address, name = server and without_password(address) or address, server = server }, Database)
   self.handle = core.own(self:first_connection(), C.ex_store_free)
   -- seconds by the database: a clock for leases, and the time of day
   self.clock = self.server and "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)" or "ex_clock()"
   self.time = self.server and self.clock or "((julianday('now') - 2440587.5) * 86400.0)"
+  self.unique = self.server and "md5(random()::text || clock_timestamp()::text)" or "lower(hex(randomblob(8)))"     -- a text no other has
   return self
 end
 

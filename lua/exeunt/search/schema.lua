@@ -1,7 +1,7 @@
 -- search/schema.lua: the tables of a store and how an older one becomes this one. The same for SQLite and PostgreSQL. Numbers
 -- that must come back digit by digit (values, steps, seconds) are texts, lists and tables JSON. It keeps no data.
 --
--- To change the schema: append a list of statements here, never edit one; write what it is for.
+-- To change the schema: append a list of statements (or functions of the database) here, never edit one; write what it is for.
 
 local core = require "exeunt.core"
 
@@ -26,6 +26,13 @@ schema.migrations = {
     [[CREATE TABLE steps (
         study INTEGER NOT NULL, number INTEGER NOT NULL, step INTEGER NOT NULL, value TEXT,    /* NULL: not finite */
         PRIMARY KEY (study, number, step))]],
+  },
+  {                                          -- 2: what tells this store from another; ids that nobody gets twice; the journal's length
+    "ALTER TABLE exeunt_store ADD COLUMN identity TEXT",
+    "ALTER TABLE exeunt_store ADD COLUMN made INTEGER",              -- the highest id that a study has had
+    "ALTER TABLE exeunt_store ADD COLUMN journal BIGINT",            -- its bytes after the last event; NULL: not known
+    "UPDATE exeunt_store SET made = (SELECT COALESCE(MAX(id), 0) FROM studies)",
+    function(db) db:execute(("UPDATE exeunt_store SET identity = %s"):format(db.unique)) end,
   },
 }
 
@@ -59,7 +66,9 @@ function schema.prepare(db)
       db:execute "INSERT INTO exeunt_store VALUES (0, 0)"
     end
     for v = version + 1, newest do
-      for _, statement in ipairs(schema.migrations[v]) do db:execute(statement) end
+      for _, step in ipairs(schema.migrations[v]) do
+        if type(step) == "function" then step(db) else db:execute(step) end
+      end
     end
     db:execute("UPDATE exeunt_store SET version = $1", newest)
   end)

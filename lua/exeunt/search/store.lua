@@ -1,7 +1,8 @@
 -- search/store.lua: studies and their trials in a database. Every claim and every result is one transaction, so that any
 -- number of workers may be killed at any instant: nothing is lost, nothing done twice, and finished trials never change. A
 -- claim is a lease by the database's clock; who does not renew it loses the trial to the next that asks for one.
--- It runs no trial and draws no params. Beside an SQLite file FILE lies its journal FILE.jsonl (search/journal.lua).
+-- It runs no trial and draws no params. Beside an SQLite file FILE lies its journal FILE.jsonl (search/journal.lua), which it mends
+-- where lines of it are gone; from it search/rebuild.lua makes a damaged store anew.
 --
 -- A trial: { number, state = "running"|"paused"|"complete"|"stopped"|"failed", params, values, steps = { {step, value}, ... },
 -- constraints, seen, finish, worker, attempts, error, seconds, run_dir, attributes }.
@@ -20,17 +21,38 @@ Store.__index = Store
 
 Store.default = "runs/studies.db"
 
--- open(address): a file (made with its folder if need be; nil: Store.default) or postgresql://... Raises one line.
-function Store.open(address)
+-- Says a line to a person.
+function Store.say(text) io.stderr:write(text, "\n") end
+
+-- open(address[, { make = true }]): a file (made with its folder if need be; nil: Store.default) or postgresql://... Raises one line.
+-- make = false: a store that is not there is an error, and nothing is made; where it may not be written it can still be read.
+function Store.open(address, given)
+  local o = options.check("store.open", given or {}, { make = true })
   address = address or Store.default
-  local self = setmetatable({ claims = 0 }, Store)
-  if not address:match "^postgres%w*://" then
+  local self = setmetatable({ claims = 0, make = o.make }, Store)
+  if not Database.is_server(address) then
+    self.journal = Journal.new(address)
+    self:check_file(address)
     local folder = address:match "^(.*)/[^/]*$"
     if folder and folder ~= "" then file.make_folder(folder) end
-    self.journal = Journal.new(address)
   end
   self:connect(address)
   return self
+end
+
+local function no_store(address)
+  core.raise("there is no store %s: `exeunt search STUDY` makes one; --store says where another is", address)
+end
+
+-- Refuses a file that is not there, where one must be: where its journal is, and where none is to be made.
+function Store:check_file(address)
+  local kind = file.kind(address)
+  if kind == "folder" then core.raise("%s is a folder: a store is a file in one", address) end
+  self.journal:check_name()
+  if not kind and self.journal:last() then
+    core.raise("there is no store %s, but its journal is there: `exeunt study rebuild --store %s` makes it anew", address, address)
+  end
+  if not self.make and (not kind or file.stat(address) == 0 and self.journal:size() == 0) then no_store(address) end
 end
 
 -- Files that are looked through when they are opened: 20 ms for 10,000 trials.
@@ -41,19 +63,20 @@ local function small_enough(path) return (file.stat(path)) <= LOOKED_THROUGH end
 -- Opens the database, checks it against its journal and brings its schema up to date; advice where it is damaged.
 function Store:connect(address)
   local ok, message = pcall(function()
-    local tail = self.journal and self.journal:last()
     self.db = Database.open(address)
     if self.journal then
+      self.journal:follow(self.db)
+      local tail = self.journal:last()
       local said = small_enough(address) and self.db:first "PRAGMA quick_check(1)" or "ok"
       if said ~= "ok" then core.raise("%s: it is damaged (%s)", address, (said:match "[^\n]*$")) end
       self.journal:check(self.db, tail)
     end
+    if not self.make and self.db.server and schema.version(self.db) == 0 then no_store(self.db.name) end
     schema.prepare(self.db)
-  end)
-  if ok then
     self.name = self.db.name
-    return
-  end
+    if self.journal then self:mend() end
+  end)
+  if ok then return end
   if self.db then self.db:close() end
   error(self:advise(message), 0)
 end
@@ -69,6 +92,24 @@ end
 
 function Store:close() self.db:close() end
 
+-- Writes to the journal what it lacks, and says so.
+function Store:mend()
+  if self.journal:whole(self.db) then return end
+  local lacked
+  local ok, message = pcall(self.write, self, true, function(_, emit)
+    lacked = self.journal:lacks(self.db)
+    if lacked then emit(self:everything())
+    else self.db:execute("UPDATE exeunt_store SET journal = $1", self.journal:size()) end
+  end)
+  if not ok and self.make then error(message, 0) end
+  if not ok then Store.say(("its journal is not mended: %s"):format(message))
+  elseif lacked and lacked ~= "" then self:say_mended(lacked) end
+end
+
+function Store:say_mended(lacked)
+  Store.say(("%s: its journal %s %s; all that the store holds is written to it again"):format(self.name, self.journal.path, lacked))
+end
+
 function Store:__tostring() return ("store %s"):format(self.name) end
 
 -- A write transaction: work(again, emit); emit(event), at most once, makes a line of the journal. durable: it is on the disk when this
@@ -76,17 +117,21 @@ function Store:__tostring() return ("store %s"):format(self.name) end
 function Store:write(durable, work)
   local db = self.db
   local full = durable and not db.server
+  local cut = false
   local ok, a, b = pcall(function()
     if full then db:execute "PRAGMA synchronous = FULL" end
     return db:transact(function(again)
       local event
       local first, second = work(again, function(made) event = made end)
-      if event and self.journal then self.journal:add(db, event, durable) end
+      if event and self.journal then
+        cut = self.journal:add(db, event, durable, function() return self:everything() end) and event.event ~= "store"
+      end
       return first, second
     end)
   end)
   if full and db.handle then pcall(db.execute, db, "PRAGMA synchronous = NORMAL") end
   if not ok then error(self:advise(a), 0) end
+  if cut then self:say_mended "was removed or cut short" end
   return a, b
 end
 
@@ -124,11 +169,20 @@ function Store:study(name)
   return row and study_of(row)
 end
 
--- Within a transaction: the id for a new study, which nobody else gets.
-function Store:new_id()
-  if self.db.server then self.db:execute "SELECT version FROM exeunt_store FOR UPDATE" end
-  return tonumber((self.db:first "SELECT COALESCE(MAX(id), 0) + 1 FROM studies"))
+function Store:no_study(id) core.raise("%s: there is no study with the id %s: was it deleted?", self.name, tostring(id)) end
+
+-- study_by_id(id) -> one of them. Raises where it is not there.
+function Store:study_by_id(id)
+  local row = self:read(STUDY .. "WHERE id = $1", id)[1]
+  if not row then self:no_study(id) end
+  return study_of(row)
 end
+
+-- identity() -> a text that no other store has.
+function Store:identity() return self:read("SELECT identity FROM exeunt_store")[1][1] end
+
+-- Within a transaction: the id for a new study, which none ever had: a worker of one that was deleted must not meet another.
+function Store:new_id() return tonumber((self.db:first "UPDATE exeunt_store SET made = made + 1 RETURNING made")) end
 
 -- create(name, document) -> the new study's id. One that is there with the same document is as good as new; with another
 -- document it is an error.
@@ -136,10 +190,11 @@ function Store:create(name, document)
   if type(name) ~= "string" or name == "" or name:find "%c" then core.raise("store: a study's name must be a text in one line") end
   local text = json.encode(json.checked(document, "study " .. name), nil, "study " .. name)
   return self:write(true, function(_, emit)
-    local id = self:new_id()
+    if self.db.server then self.db:execute "SELECT version FROM exeunt_store FOR UPDATE" end      -- one at a time
     local old, there = self.db:first("SELECT id, document FROM studies WHERE name = $1", name)
     if old and there == text then return tonumber(old) end
     if old then core.raise("%s: there is a study '%s' already, and it is another one", self.name, name) end
+    local id = self:new_id()
     local created = self.db:first(("INSERT INTO studies VALUES ($1, $2, $3, %s, 0, 0, 0) RETURNING created"):format(self.db.time),
                                   id, name, text)
     emit { event = "study", study = id, name = name, document = document, created = tonumber(created) }
@@ -147,15 +202,33 @@ function Store:create(name, document)
   end)
 end
 
+-- amend(id, change, document) -> true, or false where a trial has changed since the counter `change` (of trials()). Gives a study
+-- another document; refused while somebody works on a trial of it.
+function Store:amend(id, change, document)
+  local text = json.encode(json.checked(document, "study"), nil, "study")
+  return self:write(true, function(_, emit)
+    local _, _, now = self:hold(id)
+    if now ~= change + 1 then return false end
+    local busy = self.db:first(("SELECT number FROM trials WHERE study = $1 AND state = 'running' AND lease > %s LIMIT 1"):format(
+      self.db.clock), id)
+    if busy then core.raise("%s: somebody works on its trial %s, or did a moment ago: end that first", self.name, busy) end
+    self.db:execute("UPDATE studies SET document = $2 WHERE id = $1", id, text)
+    emit { event = "amend", study = id, document = document }
+    return true
+  end)
+end
+
 -- -- Trials: reading ------------------------------------------------------------------------------------------------
 
-local COLUMNS = 'number, state, params, "values", constraints, seen, finish, worker, attempts, error, seconds, run_dir, attributes'
+local COLUMNS = 'number, state, params, "values", constraints, seen, finish, worker, attempts, error, seconds, run_dir, attributes, '
+  .. "point, lease, lease_length"
 
 local function trial_of(study, row)
   return {
     study = study, number = tonumber(row[1]), state = row[2], params = decoded(row[3]), values = decoded(row[4]), steps = {},
     constraints = decoded(row[5]), seen = tonumber(row[6]), finish = tonumber(row[7]), worker = row[8], attempts = tonumber(row[9]),
-    error = row[10], seconds = tonumber(row[11]), run_dir = row[12], attributes = decoded(row[13]),
+    error = row[10], seconds = tonumber(row[11]), run_dir = row[12], attributes = decoded(row[13]), point = row[14],
+    lease = tonumber(row[15]), lease_length = tonumber(row[16]),
   }
 end
 
@@ -164,7 +237,7 @@ end
 function Store:trials(id, after)
   after = after or -1
   local change = self:read("SELECT change FROM studies WHERE id = $1", id)[1]
-  if not change then core.raise("%s: there is no study with the id %s", self.name, tostring(id)) end
+  if not change then self:no_study(id) end
   local list, by_number = {}, {}
   for i, row in ipairs(self:read("SELECT " .. COLUMNS .. " FROM trials WHERE study = $1 AND change > $2 ORDER BY number", id, after)) do
     list[i] = trial_of(id, row)
@@ -197,14 +270,13 @@ end
 function Store:hold(id)
   local next_number, finished, change = self.db:first("UPDATE studies SET change = change + 1 WHERE id = $1 "
     .. "RETURNING next, finished, change", id)
-  if not next_number then core.raise("%s: there is no study with the id %s", self.name, tostring(id)) end
+  if not next_number then self:no_study(id) end
   return tonumber(next_number), tonumber(finished), tonumber(change)
 end
 
 -- What names a claim: no two are the same, in any process.
 function Store:new_claim()
-  self.base = self.base or self.db:first(self.db.server and "SELECT md5(random()::text || clock_timestamp()::text)"
-                                                        or "SELECT lower(hex(randomblob(8)))")
+  self.base = self.base or self.db:first("SELECT " .. self.db.unique)
   self.claims = self.claims + 1
   return ("%s-%d"):format(self.base, self.claims)
 end
@@ -220,10 +292,11 @@ end
 -- Within a transaction: a new trial, claimed.
 function Store:append(id, number, finished, change, claim, o)
   self.db:execute("UPDATE studies SET next = $2 WHERE id = $1", id, number + 1)
-  self.db:execute(("INSERT INTO trials (study, number, state, seen, worker, attempts, change, claim, lease, lease_length) VALUES "
-    .. "($1, $2, 'running', $3, $4, 1, $5, $6, %s + CAST($7 AS DOUBLE PRECISION), $7)"):format(self.db.clock), id, number, finished,
-    o.worker, change, claim, o.lease)
-  return { study = id, number = number, state = "running", seen = finished, worker = o.worker, attempts = 1, steps = {} }
+  local lease = self.db:first(("INSERT INTO trials (study, number, state, seen, worker, attempts, change, claim, lease, lease_length) "
+    .. "VALUES ($1, $2, 'running', $3, $4, 1, $5, $6, %s + CAST($7 AS DOUBLE PRECISION), $7) RETURNING lease"):format(self.db.clock), id,
+    number, finished, o.worker, change, claim, o.lease)
+  return { study = id, number = number, state = "running", seen = finished, worker = o.worker, attempts = 1, steps = {},
+           lease = tonumber(lease), lease_length = tonumber(o.lease) }
 end
 
 -- Within a transaction: a trial that is there already, claimed.
@@ -257,7 +330,7 @@ function Store:try_claim(id, claim, o, again, emit)
   local trial = number and self:take(id, number, attempts, change, claim, o)
     or self:append(id, next_number, finished, change, claim, o)
   emit { event = "claim", study = id, number = trial.number, state = "running", seen = trial.seen, worker = trial.worker,
-         attempts = trial.attempts }
+         attempts = trial.attempts, lease = trial.lease, lease_length = trial.lease_length }
   return trial
 end
 
@@ -391,7 +464,7 @@ function Store:release(trial)
     if not self:holds(trial) then return false end
     local attempts = self.db:first(("UPDATE trials SET claim = NULL, lease = %s, lease_length = 0, attempts = attempts - 1, change = $3 "
       .. "WHERE study = $1 AND number = $2 RETURNING attempts"):format(self.db.clock), trial.study, trial.number, change)
-    emit { event = "release", study = trial.study, number = trial.number, attempts = tonumber(attempts) }
+    emit { event = "release", study = trial.study, number = trial.number, attempts = tonumber(attempts), lease = 0, lease_length = 0 }
     return true
   end)
 end
@@ -413,83 +486,78 @@ function Store:withdraw(trial)
   end)
 end
 
+-- -- Deleting -----------------------------------------------------------------------------------------------------------
+
+-- Within a transaction: refuses a study that somebody works on.
+function Store:check_idle(id, name)
+  local clock = self.db.clock
+  local number, worker, left = self.db:first(("SELECT number, worker, lease - %s FROM trials WHERE study = $1 AND state = 'running' AND "
+    .. "lease > %s AND lease <= %s + lease_length ORDER BY lease DESC LIMIT 1"):format(clock, clock, clock), id)
+  if not number then return end
+  core.raise("study '%s' is being worked on: trial %s is %s's for another %.0f s; end that first, or delete it with --force", name, number,
+             worker or "somebody", tonumber(left))
+end
+
+-- delete(id[, force]) -> how many trials went with it. Takes a study away with all its trials; unless `force`, not while a worker's
+-- lease lives. Runs' folders stay. Its id is never given again.
+function Store:delete(id, force)
+  return self:write(true, function(again, emit)
+    local name = self.db:first("UPDATE studies SET change = change + 1 WHERE id = $1 RETURNING name", id)
+    if not name and again then return 0 end          -- done, but we did not hear it
+    if not name then self:no_study(id) end
+    if not force then self:check_idle(id, name) end
+    self.db:execute("DELETE FROM steps WHERE study = $1", id)
+    local trials = #self.db:execute("DELETE FROM trials WHERE study = $1 RETURNING number", id)
+    self.db:execute("DELETE FROM studies WHERE id = $1", id)
+    emit { event = "delete", study = id, name = name }
+    return trials
+  end)
+end
+
 -- -- Exports ------------------------------------------------------------------------------------------------------------
 
 -- export(id) -> list of lines of JSON (search/events.lua says of what kind): the study and all its trials.
 function Store:export(id)
-  local row = self:read(STUDY .. "WHERE id = $1", id)[1]
-  if not row then core.raise("%s: there is no study with the id %s", self.name, tostring(id)) end
   local lines = {}
-  for i, event in ipairs(events.of(study_of(row), (self:trials(id)))) do lines[i] = Journal.encode(event):sub(1, -2) end
+  for i, event in ipairs(events.of(self:study_by_id(id), (self:trials(id)))) do lines[i] = Journal.encode(event):sub(1, -2) end
   return lines
 end
 
--- import(lines[, name[, where]]) -> the new study's id. lines: what export gave; name: another one for it.
-function Store:import(lines, name, where)
+-- Within a transaction: the event "store".
+function Store:everything()
+  local identity, made = self.db:first "SELECT identity, made FROM exeunt_store"
+  local event = { event = "store", identity = identity, made = tonumber(made), studies = json.list() }
+  for i, study in ipairs(self:studies()) do
+    event.studies[i] = { study = study.id, lines = events.of(study, self:trials(study.id), true) }
+  end
+  return event
+end
+
+-- exported(lines[, where]) -> the study that lines hold, which are what export gave. Raises where they are no such.
+function Store.exported(lines, where)
   where = where or "import"
-  local studies, unread = events.read(lines, where)
+  local studies, about = events.read(lines, where)
   local ids = events.ids(studies)
-  if unread > 0 then core.raise("%s: %d of its lines cannot be read as JSON: the file is damaged, or no export", where, unread) end
+  if about.unread > 0 then
+    core.raise("%s: %d of its lines cannot be read as JSON: the file is damaged, or no export", where, about.unread)
+  end
   if #ids ~= 1 then core.raise("%s: it holds %d studies: an export has one", where, #ids) end
-  local study = studies[ids[1]]
+  return studies[ids[1]]
+end
+
+-- import(study[, name]) -> the new study's id. study: what exported gave; name: another one for it.
+function Store:import(study, name)
   study.name = name or study.name
   return self:write(true, function(_, emit)
-    local id = self:new_id()
+    if self.db.server then self.db:execute "SELECT version FROM exeunt_store FOR UPDATE" end      -- one at a time
     if self.db:first("SELECT id FROM studies WHERE name = $1", study.name) then
       core.raise("%s: there is a study '%s' already: import it under another name (--as NAME)", self.name, study.name)
     end
+    local id = self:new_id()
     events.write(self.db, id, study)
     emit { event = "import", study = id, name = study.name, lines = events.of(study, study.trials) }
     return id
   end)
-end
-
--- rebuild(path) -> { studies, trials, unread, kept }: makes the SQLite file anew from its journal. What was there is kept under
--- the name PATH.damaged. Refuses where the file is whole.
-function Store.rebuild(path)
-  local journal = Journal.new(path)
-  local studies, unread, last = events.read(journal:lines(), journal.path)
-  local lock = file.lock(path .. ".rebuilt.lock")
-  local ok, result = pcall(function()
-    if Store.whole(path) then core.raise("%s: it is whole: there is nothing to rebuild", path) end
-    local rebuilt, trials = path .. ".rebuilt", 0
-    for _, ending in ipairs { "", "-wal", "-shm" } do
-      if file.kind(rebuilt .. ending) then file.remove(rebuilt .. ending) end
-    end
-    local db = Database.open(rebuilt)
-    schema.prepare(db)
-    db:transact(function()
-      for _, id in ipairs(events.ids(studies)) do
-        events.write(db, id, studies[id])
-        trials = trials + #studies[id].trials
-      end
-      db:execute("UPDATE exeunt_store SET events = $1", last)
-    end)
-    db:execute "PRAGMA wal_checkpoint(TRUNCATE)"
-    db:close()
-    local kept = file.kind(path) and path .. ".damaged" or nil
-    for _, ending in ipairs { "-wal", "-shm", "" } do            -- the file last: its log must not meet the new one
-      if file.kind(path .. ending) then assert(os.rename(path .. ending, path .. ".damaged" .. ending)) end
-    end
-    assert(os.rename(rebuilt, path))
-    return { studies = #events.ids(studies), trials = trials, unread = unread, kept = kept }
-  end)
-  lock:free()
-  os.remove(path .. ".rebuilt.lock")
-  if not ok then error(result, 0) end
-  return result
-end
-
--- whole(path): is there a store in this file that has all of its journal, without damage?
-function Store.whole(path)
-  if not file.kind(path) then return false end
-  local ok, answer = pcall(function()
-    local store = Store.open(path)
-    local said = store.db:first "PRAGMA integrity_check(1)"
-    store:close()
-    return said == "ok"
-  end)
-  return ok and answer
 end
 
 return Store

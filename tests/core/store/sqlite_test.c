@@ -107,6 +107,7 @@ static void waits(void **state) {
     (void)state;
     ex_store *s = fresh("busy.db");
     must(s, "CREATE TABLE t (a INTEGER)");
+    ex_store_free(s);                       /* no connection is open where the process forks */
     int held[2], go[2];
     char byte;
     assert_int_equal(pipe(held), 0);
@@ -120,8 +121,13 @@ static void waits(void **state) {
         ex_rows_free(rows);
         rows = run(other, "INSERT INTO t VALUES (1)");
         ex_rows *end = run(other, "COMMIT");
-        _exit(rows && end ? 0 : 2);
+        int done = rows && end;
+        ex_rows_free(rows);
+        ex_rows_free(end);
+        ex_store_free(other);
+        _exit(done ? 0 : 2);
     }
+    s = fresh("busy.db");
     assert_int_equal(read(held[0], &byte, 1), 1);
     assert_int_equal(write(go[1], "y", 1), 1);
     must(s, "BEGIN IMMEDIATE");

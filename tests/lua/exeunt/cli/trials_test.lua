@@ -1,8 +1,9 @@
--- studies, trials, best and study on the command line.
+-- studies, trials, best and study on the command line, and what all that only read make: nothing.
 
 local lu = require "luaunit"
 local command = dofile "tests/support/command.lua"
 local support = dofile "tests/support/search_store.lua"
+local file = require "exeunt.file"
 local json = require "exeunt.report.json"
 
 TestTrials = {}
@@ -42,8 +43,31 @@ function TestTrials:test_sorting_and_filtering()
   local r = self:run "trials s --where rl=1"
   lu.assertEquals(r.code, 2)
   lu.assertStrContains(r.err, "trials: --where: there is no 'rl'; did you mean 'lr'?")
+  lu.assertEquals(self:run("trials s --where 'lr=>9'").code, 2)
   lu.assertStrContains(self:run("trials s --where lr").err, "--where must be as state=complete or lr<=0.1, got 'lr'")
   lu.assertStrContains(self:run("trials s --sort speed").err, "--sort: there is no 'speed'")
+end
+
+-- What the table shows is what --sort and --where know.
+function TestTrials:test_every_column_sorts()
+  for name in (self:run("trials s").out:match "^[^\n]+"):gmatch "%S+" do
+    lu.assertEquals(#self:numbers("--sort " .. name), 4, name)
+  end
+  lu.assertEquals(self:numbers "--sort acc", { 0, 2, 1, 3 })
+  lu.assertEquals(self:numbers "--sort -acc", { 1, 2, 0, 3 })
+  lu.assertEquals(self:numbers "--where 'acc>=0.7'", { 1, 2 })
+  self.it.store:create("p", { objective = { { maximize = "vote.val_top1" }, { minimize = "full.macs" } } })
+  local trial = self.it.store:claim(2, { worker = "w" })
+  self.it.store:finish(trial, { state = "complete", values = { 0.5, 7 } })
+  local function found(condition) return self:run("trials p --csv --where " .. condition).out:match "\n(%d)" end
+  lu.assertEquals({ found "'full.macs=7'", found "'value2=7'", found "'vote.val_top1=0.5'", found "'full.macs=8'" }, { "0", "0", "0", nil })
+  lu.assertStrContains(self:run("trials p --sort colour").err, "there is no 'colour'; there are attempts, error, finish, full.macs, "
+    .. "number, run_dir, seconds, state, value, value2, vote.val_top1 and worker")
+end
+
+function TestTrials:test_an_error_of_several_lines()
+  self.it.store:finish(self.it.store:claim(self.it.id, { worker = "w" }), { state = "failed", error = "it\nbroke" })
+  lu.assertStrContains(self:run("trials s").out, "  it broke\n")
 end
 
 function TestTrials:test_forms()
@@ -92,6 +116,65 @@ function TestTrials:test_export_and_import()
   lu.assertEquals(self:run("study exprot s").code, 2)
   lu.assertStrContains(self:run("study exprot s").err, "did you mean 'export'?")
   lu.assertStrContains(self:run("study export").err, "study: export: which study?")
+end
+
+function TestTrials:test_a_refused_import_makes_no_store()
+  local path, other = self.it.folder .. "/bad.jsonl", self.it.folder .. "/none/y.db"
+  for text, message in pairs { ["{"] = "bad.jsonl: 1 of its lines cannot be read", ["7"] = "bad.jsonl: line 1: it is no event",
+                               [""] = "bad.jsonl: it holds 0 studies" } do
+    command.write(path, text .. "\n")
+    local r = command.run(("study import %s --store %s"):format(command.quote(path), command.quote(other)))
+    lu.assertEquals({ r.code, r.out }, { 1, "" })
+    lu.assertStrContains(r.err, message)
+  end
+  lu.assertNil(file.kind(self.it.folder .. "/none"))
+end
+
+local READERS = { "studies", "trials s", "best s", "importance s", "report s", "study export s", "study delete s", "ask s", "tell s 0 1" }
+
+-- Commands that only read make nothing where there is no store, or but its journal.
+function TestTrials:test_who_reads_makes_nothing()
+  local other = self.it.folder .. "/none"
+  for _, line in ipairs(READERS) do
+    local r = command.run(line .. " --store " .. command.quote(other .. "/y.db"))
+    lu.assertTrue(r.code > 0, line)
+    lu.assertStrContains(r.err, "no store " .. other .. "/y.db")
+    lu.assertNil(file.kind(other), line)
+  end
+  self.it.store:close()
+  os.remove(self.it.path)
+  local before = file.list(self.it.folder)
+  for _, line in ipairs(READERS) do
+    local r = self:run(line)
+    lu.assertEquals({ r.code, r.out, r.err }, { 1, "", ("exeunt: there is no store %s, but its journal is there: `exeunt study rebuild "
+      .. "--store %s` makes it anew\n"):format(self.it.path, self.it.path) }, line)
+    lu.assertEquals(file.list(self.it.folder), before)
+  end
+  lu.assertEquals(self:run("study rebuild").code, 0)
+  lu.assertEquals(#json.decode(self:run("trials s --json").out), 4)
+end
+
+function TestTrials:test_delete()
+  local store = self.it.store
+  local trial = store:claim(self.it.id, { worker = "worker 1 here:5" })
+  store:propose(trial, { lr = 1 })
+  local runs = self.it.folder .. "/runs/s"
+  file.make_folder(runs)
+  lu.assertEquals(self:run("study delete S").code, 1)
+  local r = self:run "study delete s"
+  lu.assertEquals({ r.code, r.out }, { 1, "" })
+  lu.assertStrMatches(r.err, "exeunt: study 's' is being worked on: trial 4 is worker 1 here:5's for another [56]%d s; end that first, or "
+    .. "delete it with %-%-force\n")
+  store:finish(trial, { state = "complete", values = { 1 }, run_dir = runs .. "/0004" })
+  r = self:run "study delete s"
+  lu.assertEquals({ r.code, r.err }, { 0, "" })
+  lu.assertEquals(r.out, ("study 's' with 5 trials is deleted from %s; the runs stay in %s\n"):format(self.it.path, runs))
+  lu.assertEquals(file.kind(runs), "folder")
+  lu.assertStrContains(self:run("trials s").err, "holds no study 's'")
+  local id = store:create("t", {})
+  store:claim(id, { worker = "w" })
+  lu.assertEquals(self:run("study delete t --json --force").out, '{"study": "t", "trials": 1, "runs": []}\n')
+  lu.assertStrContains(self:run("study delete").err, "study: delete: which study?")
 end
 
 os.exit(lu.LuaUnit.run())

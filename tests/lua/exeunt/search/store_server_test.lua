@@ -56,7 +56,7 @@ function TestServer:test_a_trials_life()
   lu.assertEquals(store:trials(self.id, change), {})
   local new = store:claim(self.id, { worker = "u" })
   lu.assertTrue(store:withdraw(new))
-  local id = store:import(store:export(self.id), "copy" .. self.count)
+  local id = store:import(Store.exported(store:export(self.id)), "copy" .. self.count)
   lu.assertEquals({ unpack(store:export(id), 2) }, { unpack(store:export(self.id), 2) })
 end
 
@@ -75,11 +75,13 @@ local function eight(self, limit, meanwhile)
     .. "for p in $pids; do wait $p || code=1; done; exit $code)"):format(program, script, limit, meanwhile or ""))
 end
 
+-- EXEUNT_EMPTY_TRIALS: how many (400; the full form is 10000).
 function TestServer:test_eight_processes()
-  local result = eight(self, 400)
+  local n = tonumber(os.getenv "EXEUNT_EMPTY_TRIALS" or "400")
+  local result = eight(self, n)
   lu.assertEquals({ result.code, result.err }, { 0, "" })
   local trials = self.store:trials(self.id)
-  lu.assertNil(support.fault(trials, 400))
+  lu.assertNil(support.fault(trials, n))
   for _, trial in ipairs(trials) do lu.assertEquals(trial.attempts, 1) end
 end
 
@@ -104,6 +106,72 @@ function TestServer:test_the_schema_is_made_once()
   lu.assertEquals({ result.code, result.err }, { 0, "" })
 end
 
+-- Another database of the server, with nothing in it.
+function TestServer:database(name)
+  self.store.db:execute("CREATE DATABASE " .. name .. self.count)
+  return (server.address:gsub("/postgres%?", "/" .. name .. self.count .. "?"))
+end
+
+-- A lease is by the server's clock: what happens where that was set an hour on, and then back again.
+function TestServer:test_a_clock_that_jumps()
+  local store = self.store
+  local function claim(o)
+    return store:claim(self.id, { worker = "w", lease = o and o.lease or 60, limit = o and o.limit, retries = 9 })
+  end
+  local trial = claim()
+  lu.assertEquals({ trial.number, claim().number }, { 0, 1 })
+  local clock = store.db.clock
+  store.db.clock = ("(%s + 3600)"):format(clock)       -- an hour ahead: both leases are over
+  local taken = claim()
+  lu.assertEquals({ taken.number, taken.attempts }, { 0, 2 })
+  lu.assertFalse(store:renew(trial, 60))               -- whoever had it notices, and disturbs nobody
+  lu.assertFalse(store:finish(trial, { state = "complete", values = { 1 } }))
+  lu.assertEquals(claim().number, 1)
+  store.db.clock = clock                               -- set back: leases that end an hour from now are nobody's
+  local third = claim()
+  lu.assertEquals({ third.number, third.attempts }, { 0, 3 })
+  lu.assertTrue(store:finish(third, { state = "complete", values = { 1 } }))
+  local fourth = claim()
+  lu.assertEquals({ fourth.number, fourth.attempts }, { 1, 3 })
+  lu.assertTrue(store:renew(fourth, 60))
+  local none, running = claim { limit = 2 }            -- and those of now hold
+  lu.assertEquals({ none, running }, { nil, 1 })
+end
+
+function TestServer:test_deleting()
+  local store = self.store
+  support.complete(self, 2)
+  local trial = store:claim(self.id, { worker = "w" })
+  lu.assertErrorMsgContains("is being worked on: trial 2 is w's for another 60 s", store.delete, store, self.id)
+  lu.assertEquals(store:delete(self.id, true), 3)
+  lu.assertErrorMsgContains("there is no study with the id", store.report, store, trial, 1, 1)
+  lu.assertEquals(store:create("s" .. self.count, { seed = 1 }) > self.id, true)
+end
+
+function TestServer:test_who_only_reads_makes_nothing()
+  local address = self:database "bare"
+  lu.assertErrorMsgContains("there is no store " .. address, Store.open, address, { make = false })
+  local result = command.run("studies --store " .. command.quote(address))
+  lu.assertEquals({ result.code, result.out }, { 1, "" })
+  local db = require("exeunt.search.database").open(address)
+  lu.assertEquals(db:first "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema()", "0")
+  db:close()
+end
+
+function TestServer:test_a_store_of_an_earlier_version()
+  local address = self:database "old"
+  local schema = require "exeunt.search.schema"
+  local latest = table.remove(schema.migrations)
+  local db = require("exeunt.search.database").open(address)
+  schema.prepare(db)
+  table.insert(schema.migrations, latest)
+  db:execute "INSERT INTO studies VALUES (4, 's', '{}', 5.5, 0, 0, 0)"
+  db:close()
+  local store = Store.open(address)
+  lu.assertEquals({ store:create("t", {}), #store:identity() }, { 5, 32 })
+  store:close()
+end
+
 function TestServer:test_a_newer_schema()
   local name = "newer" .. self.count
   self.store.db:execute("CREATE DATABASE " .. name)
@@ -117,11 +185,14 @@ end
 TestNoServer = {}
 
 function TestNoServer.test_no_server_and_no_password_in_the_message()
-  local ok, message = pcall(Store.open, "postgresql://me:secret@localhost:1/db")
-  lu.assertFalse(ok)
-  lu.assertStrContains(message, "postgresql://me@localhost:1/db: ")
-  lu.assertNil(message:find "secret")
-  lu.assertNil(message:find "\n")
+  for address, said in pairs { ["postgresql://me:secret@localhost:1/db"] = "postgresql://me@localhost:1/db: ",
+                               ["postgresql://localhost:1/db?password=secret&user=me"] = "postgresql://localhost:1/db?user=me: " } do
+    local ok, message = pcall(Store.open, address)
+    lu.assertFalse(ok)
+    lu.assertStrContains(message, said)
+    lu.assertNil(message:find "secret")
+    lu.assertNil(message:find "\n")
+  end
 end
 
 function TestNoServer.test_rebuild_is_for_files()

@@ -1,6 +1,7 @@
 -- Stores of studies: claims, results, leases, what is refused; the same on PostgreSQL in store_server_test.lua.
 
 local lu = require "luaunit"
+local file = require "exeunt.file"
 local Store = require "exeunt.search.store"
 local support = dofile "tests/support/search_store.lua"
 
@@ -173,6 +174,22 @@ function TestStore:test_a_newer_schema()
   lu.assertErrorMsgContains("its schema has version 99, this exeunt knows versions up to", Store.open, self.it.path)
 end
 
+-- Another document, if no trial has changed since, and nobody is at work.
+function TestStore:test_amend()
+  local store, id = self.it.store, self.it.id
+  local _, counter = store:trials(id)
+  lu.assertTrue(store:amend(id, counter, { seed = 2 }))
+  lu.assertEquals(store:study("s").document, { seed = 2 })
+  lu.assertFalse(store:amend(id, counter, { seed = 3 }))
+  local trial = self:claim { lease = 60 }
+  _, counter = store:trials(id)
+  lu.assertErrorMsgContains("somebody works on its trial 0, or did a moment ago: end that first", store.amend, store, id, counter, {})
+  store:release(trial)
+  _, counter = store:trials(id)
+  lu.assertTrue(store:amend(id, counter, { seed = 4 }))
+  lu.assertEquals(store:study("s").document, { seed = 4 })
+end
+
 function TestStore:test_export_and_import()
   local store = self.it.store
   support.complete(self.it, 5)
@@ -180,16 +197,61 @@ function TestStore:test_export_and_import()
   store:report(trial, 3, 0 / 0)
   local lines = store:export(self.it.id)
   lu.assertEquals(#lines, 7)
-  lu.assertErrorMsgContains("there is a study 's' already: import it under another name", store.import, store, lines)
-  local id = store:import(lines, "t")
+  lu.assertErrorMsgContains("there is a study 's' already: import it under another name", store.import, store, Store.exported(lines))
+  local id = store:import(Store.exported(lines), "t")
   local copy = store:export(id)
   lu.assertEquals({ unpack(copy, 2) }, { unpack(lines, 2) })
   lu.assertEquals(store:study("t").document, store:study("s").document)
   local taken = store:claim(id, { worker = "w" })   -- nobody runs what ran where it came from
   lu.assertEquals({ taken.number, taken.attempts }, { 5, 2 })
-  lu.assertErrorMsgContains("1 of its lines cannot be read as JSON", store.import, store, { lines[1], "{" }, "u")
-  lu.assertErrorMsgContains("it holds 0 studies", store.import, store, {}, "u")
-  lu.assertErrorMsgContains("f: line 2: an unknown event, fly", store.import, store, { lines[1], '{"event": "fly"}' }, "u", "f")
+  lu.assertErrorMsgContains("1 of its lines cannot be read as JSON", Store.exported, { lines[1], "{" })
+  lu.assertErrorMsgContains("it holds 0 studies", Store.exported, {})
+  lu.assertErrorMsgContains("f: line 2: an unknown event, fly", Store.exported, { lines[1], '{"event": "fly"}' }, "f")
+end
+
+-- Somebody who only reads makes nothing: no store, no folder, no tables in a file that is another's.
+function TestStore:test_nothing_is_made_where_one_reads()
+  local path = self.it.folder .. "/none/s.db"
+  lu.assertErrorMsgContains(("there is no store %s: `exeunt search STUDY` makes one"):format(path), Store.open, path, { make = false })
+  lu.assertNil(file.kind(self.it.folder .. "/none"))
+  path = self.it.folder .. "/empty.db"
+  file.write(path, "")
+  lu.assertErrorMsgContains("there is no store", Store.open, path, { make = false })
+  lu.assertEquals(file.stat(path), 0)
+  lu.assertErrorMsgContains("is a folder: a store is a file in one", Store.open, self.it.folder)
+  lu.assertErrorMsgContains("s.db.jsonl is a journal or an export, no store: name " .. self.it.path, Store.open, self.it.path .. ".jsonl")
+  lu.assertErrorMsgContains("no kind of store is called 'posgresql'", Store.open, "posgresql://h/x")
+  lu.assertNil(file.kind "posgresql:")
+  local store = Store.open(self.it.path, { make = false })
+  lu.assertEquals(#store:studies(), 1)
+  store:close()
+end
+
+-- -- Deleting ---------------------------------------------------------------------------------------------------------------
+
+function TestStore:test_a_study_is_deleted_whole()
+  local store = self.it.store
+  store:create("t", { seed = 2 })
+  support.complete(self.it, 3)
+  local trial = self:claim()
+  store:report(trial, 1, 5)
+  lu.assertErrorMsgMatches(".*study 's' is being worked on: trial 3 is w's for another %d+ s; end that first, or delete it with %-%-force",
+                           store.delete, store, self.it.id)
+  lu.assertEquals(#store:trials(self.it.id), 4)
+  lu.assertEquals(store:delete(self.it.id, true), 4)
+  lu.assertNil(store:study "s")
+  lu.assertEquals({ store.db:first "SELECT (SELECT COUNT(*) FROM trials), (SELECT COUNT(*) FROM steps)" }, { "0", "0" })
+  lu.assertErrorMsgContains("there is no study with the id 1", store.delete, store, self.it.id)
+  lu.assertErrorMsgContains("there is no study with the id 1", store.report, store, trial, 2, 5)      -- whoever still works on it ends
+  lu.assertEquals(store:delete(2), 0)
+  lu.assertEquals(store:create("s", { seed = 1 }), 3)            -- its id is another's never
+end
+
+function TestStore:test_leases_that_are_over_do_not_keep_a_study()
+  self:claim { lease = 60 }
+  self:claim { lease = 0 }
+  self.it.store.db:execute "UPDATE trials SET lease = lease + 3600 WHERE number = 0"    -- a clock that was set back
+  lu.assertEquals(self.it.store:delete(self.it.id), 2)
 end
 
 os.exit(lu.LuaUnit.run())

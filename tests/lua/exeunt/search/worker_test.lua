@@ -147,14 +147,78 @@ function TestWorker:test_a_paused_trial_goes_on_from_its_checkpoint()
   lu.assertStrContains(self.out, "paused")
 end
 
-function TestWorker:test_a_stopper_that_sees_nothing_is_said()
-  self:search('sampler = "grid", stop = "median", watch = "loos"', "{ x = ex.choice { 0, 2 } }")
-  lu.assertStrContains(self.err, "the stopper sees nothing: the log.jsonl of trial 0 has no loos")
+function TestWorker:test_a_stopper_that_sees_nothing_ends_the_search()
+  search.study(self.path, 'sampler = "grid", stop = "median", watch = "loos"', "{ x = ex.choice { 0, 2 } }")
+  local code, _, err = search.run(self.path)
+  lu.assertEquals(code, 1)
+  lu.assertStrContains(err, "exeunt: study study: trial 0 has no loos in its log.jsonl, so that the stopper sees nothing; `watch` says "
+    .. "what it looks at; did you mean 'loss'? put it right in study.lua and give the same command again")
+  lu.assertEquals(picked(search.trials(self.path), "state"), { "complete" })
+  local trials = self:search('sampler = "grid", stop = "median", watch = "loss"', "{ x = ex.choice { 0, 2 } }")
+  lu.assertEquals(picked(trials, "state"), { "complete", "complete" })
+  lu.assertEquals(#trials[2].steps, 3)
+end
+
+-- Without `most` nobody knows at first how long a trial is; in the end those that came to their end are complete.
+function TestWorker:test_promotion_without_a_known_end()
+  local trials = self:search('sampler = "grid", fixed = { steps = 4 }, stop = { asha = { reduction = 2, promote = true } }',
+                             "{ x = ex.choice { 2, 0, 1, -1 } }")
+  lu.assertEquals({ trials[2].state, trials[2].values, #trials[2].steps }, { "complete", { 0 }, 4 })
+  for _, trial in ipairs(trials) do
+    local last = trial.steps[#trial.steps][1]
+    lu.assertEquals(trial.state, last == 4 and "complete" or "paused", "trial " .. trial.number)
+  end
+  lu.assertStrContains(self.out, "paused and not taken up again by the stopper: trials 0, 2 and 3\n")
+end
+
+-- Of too few trials for a promotion the best goes on all the same.
+function TestWorker:test_one_trial_in_the_promotion_form_is_complete()
+  local trials = self:search('sampler = "random", trials = 1, stop = { asha = { promote = true } }, fixed = { steps = 9 }')
+  lu.assertEquals(picked(trials, "state"), { "complete" })
+  lu.assertEquals(#trials[1].steps, 9)
 end
 
 function TestWorker:test_another_metric_than_the_objective_is_watched()
   local trials = self:search('sampler = "grid", constraints = { "size <= 9" }, watch = "step"', "{ x = ex.choice { 0 } }")
   lu.assertEquals(trials[1].steps, { { 1, 1 }, { 2, 2 }, { 3, 3 } })
+end
+
+-- Two stores that have a study of the same name, the same points and the same folder for runs: neither disturbs the other.
+function TestWorker:test_two_stores_at_once()
+  search.study(self.path, 'sampler = "grid", fixed = { steps = 20 }', "{ x = ex.choice { 0, 1, 2 } }")
+  local others = { path = self.path .. "/other" }
+  file.make_folder(others.path)
+  local both = { search.begin(self.path, "--workers 2"), search.begin(others.path, nil,
+                 "search ../study.lua --workers 2 --grace 1 --store runs/studies.db --runs ../runs") }
+  for i, process in ipairs(both) do lu.assertEquals(process:wait(120), 0, i) end
+  for _, process in ipairs(both) do process:free() end
+  local folders = {}
+  for _, path in ipairs { self.path, others.path } do
+    local trials = search.trials(path)
+    lu.assertEquals(picked(trials, "state"), { "complete", "complete", "complete" })
+    lu.assertEquals(picked(trials, "attempts"), { 1, 1, 1 })
+    folders[#folders + 1] = trials[1].run_dir:match "[^/]+/0000$"
+  end
+  table.sort(folders)
+  lu.assertEquals(folders, { "study-2/0000", "study/0000" })
+  lu.assertStrContains(file.read(self.path .. "/stderr") .. file.read(others.path .. "/stderr"), "has another study's runs; its own go to ")
+end
+
+-- A copy of a store has the same trials to run, with the same points, in the same folder.
+function TestWorker:test_a_store_and_its_copy_at_once()
+  search.study(self.path, 'sampler = "grid", fixed = { steps = 20 }', "{ x = ex.choice { 0, 1, 2, -1 } }")
+  lu.assertEquals((search.run(self.path, "--trials 1")), 0)
+  local other = self.path .. "/other"
+  os.execute(("mkdir -p '%s/runs' && cp '%s/runs/studies.db'* '%s/runs/'"):format(other, self.path, other))
+  local both = { search.begin(self.path, "--workers 2"), search.begin(other, nil,
+                 "search ../study.lua --workers 2 --grace 1 --store runs/studies.db --runs ../runs") }
+  for i, process in ipairs(both) do lu.assertEquals(process:wait(120), 0, i) end
+  for _, process in ipairs(both) do process:free() end
+  for _, path in ipairs { self.path, other } do
+    local trials = search.trials(path)
+    lu.assertEquals(picked(trials, "state"), { "complete", "complete", "complete", "complete" })
+    lu.assertEquals(picked(trials, "values"), { { 0 }, { 1 }, { 4 }, { 1 } })
+  end
 end
 
 -- -- Workers by themselves ---------------------------------------------------------------------------------------------------
