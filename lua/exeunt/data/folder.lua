@@ -26,8 +26,8 @@ end
 function folder.classes(path)
   local names, loose = folders_in(path)
   if #names < 2 then
-    core.raise("%s: %d class folder%s, expected two or more (FOLDER/CLASS/*.png)%s", path, #names, #names == 1 and "" or "s", loose == 0 and "" or
-               ("; %d images lie in it: each class needs a folder of its own"):format(loose))
+    local beside = loose == 0 and "" or ("; %d images lie in it: each class needs a folder of its own"):format(loose)
+    core.raise("%s: %d class folder%s, expected two or more (FOLDER/CLASS/*.png)%s", path, #names, #names == 1 and "" or "s", beside)
   end
   return names
 end
