@@ -48,7 +48,13 @@ const char *ex_isa_name(void);              /* the kernel set in use */
 const char *ex_isa_available(void);         /* those this CPU can run, best first: "avx512 avx2 portable" */
 const char *ex_cpu_model(void);
 const char *ex_blis_kernels(void);          /* the name of the kernels BLIS was told to use */
-const char *ex_library_versions(void);      /* "BLIS 0.9.0, zlib 1.2.13, ..." of what is linked in core */
+/* Versions of what is linked, as "2.1.5"; of libpq, which is loaded: NULL and a message where it cannot be. */
+const char *ex_blis_version(void);
+const char *ex_jpeg_version(void);          /* libjpeg-turbo's, as it was compiled against: the library says none */
+const char *ex_libc_version(void);
+const char *ex_libpq_version(void);
+const char *ex_sqlite_version(void);
+const char *ex_zlib_version(void);
 int32_t ex_cpu_count(void);                 /* CPUs that affinity and cgroup quota leave to this process */
 
 double ex_memory_bytes(void);               /* native bytes held now through the engine's allocator */
@@ -297,15 +303,18 @@ ex_status ex_images_wait(ex_images *d, double seconds, ex_images_progress *progr
 const char *ex_images_problem(ex_images *d, int32_t i, int32_t *index);
 void ex_images_free(ex_images *d);          /* ends the workers, too */
 
-/* A cache file: safetensors with labels int32 (N) and images uint8 (N, C, H, W), mapped into memory. */
+/* A cache file: safetensors with labels int32 (N), images uint8 (N, C, H, W) and their checksums, mapped into memory. */
 typedef struct ex_cache ex_cache;
 /* One to be filled in, under a temporary name; all its disk space is taken at once. metadata: a JSON object of strings. */
 ex_cache *ex_cache_create(const char *path, int32_t count, int32_t channels, int32_t height, int32_t width, const char *metadata);
-ex_cache *ex_cache_open(const char *path);  /* checked; what is written to its tensors stays in memory */
+ex_cache *ex_cache_open(const char *path);  /* its form is checked; what is written to its tensors stays in memory */
+int32_t ex_cache_blocks(const ex_cache *c); /* that have a checksum each; of 1 MiB, but for the first and the last */
+ex_status ex_cache_check(ex_cache *c, int32_t first, int32_t count, ex_team *team);  /* reads these blocks of its file */
 ex_tensor *ex_cache_images(ex_cache *c);    /* new views, which keep the mapping: free them */
 ex_tensor *ex_cache_labels(ex_cache *c);
 const char *ex_cache_metadata(ex_cache *c); /* the JSON object, keys sorted */
-ex_status ex_cache_finish(ex_cache *c);     /* flushed, then the file has its name; the tensors are as ex_cache_open's */
+/* Summed, flushed, then the file has its name; the tensors are as ex_cache_open's. */
+ex_status ex_cache_finish(ex_cache *c, ex_team *team);
 void ex_cache_free(ex_cache *c);            /* unfinished: nothing stays */
 
 ex_status ex_file_write(const char *path, const char *bytes, double size);  /* temporary, flush, rename, flush folder */

@@ -1,11 +1,13 @@
 /* memory.c: blocks with a 64-byte header that knows their size, so that bytes held can be counted.
  *     [ header 64 bytes | the caller's bytes ... ]
- * From LARGE on, a block is a mapping of its own, of whole huge pages: a tail of small ones would cost more at its
- * first touch than all the rest. */
+ * From LARGE on, a block is a mapping of its own, of huge pages. Its end is a whole huge page too where that wastes little: the
+ * first touches of a tail of small ones cost more than those of all the rest, but network parameters are of many blocks that
+ * are a little larger than some huge pages. */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include "memory.h"
 #include "error.h"
 
@@ -23,7 +25,16 @@ static atomic_llong bytes_held, calls;
 
 static header *header_of(void *block) { return (header *)((char *)block - HEADER); }
 
-/* Maps `length` bytes (whole huge pages) at a multiple of LARGE: maps more, and gives back both ends. */
+static size_t round_to(size_t bytes, size_t page) { return (bytes + page - 1) / page * page; }
+
+/* Bytes to map for `length`: whole huge pages if they waste at most a sixteenth, else whole pages. */
+static size_t mapped_length(size_t length)
+{
+    const size_t huge = round_to(length, LARGE);
+    return huge - length <= length / 16 ? huge : round_to(length, (size_t)sysconf(_SC_PAGESIZE));
+}
+
+/* Maps `length` bytes (whole pages) at a multiple of LARGE: maps more, and gives back both ends. */
 static void *map_large(size_t length)
 {
     char *wide = mmap(NULL, length + LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -42,10 +53,10 @@ static void *allocate(size_t bytes, int zero)
     if (bytes <= (size_t)PTRDIFF_MAX - 2 * LARGE) {
         size_t length = HEADER + bytes;
         if (length >= LARGE) {
-            mapped = (length + LARGE - 1) / LARGE * LARGE;
+            mapped = mapped_length(length);
             h = map_large(mapped);          /* the kernel gives zeros */
         } else {
-            h = aligned_alloc(HEADER, (length + HEADER - 1) / HEADER * HEADER);
+            h = aligned_alloc(HEADER, round_to(length, HEADER));
             if (h && zero) memset(h, 0, length);
         }
     }

@@ -1,5 +1,6 @@
 /* process.c: what belongs to the process as a whole: its version, its clock, and the flag that an interrupt sets.
  * It installs no signal handler: that is the program's choice. */
+#include <gnu/libc-version.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -7,6 +8,8 @@
 #include "../exeunt.h"
 
 const char *ex_version(void) { return "0.1.0"; }
+
+const char *ex_libc_version(void) { return gnu_get_libc_version(); }
 
 double ex_clock(void)
 {

@@ -12,6 +12,11 @@
 #include "../base/error.h"
 #include "image.h"
 
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+
+const char *ex_jpeg_version(void) { return TEXT(LIBJPEG_TURBO_VERSION); }
+
 typedef struct decoder {
     struct jpeg_decompress_struct j;
     struct jpeg_error_mgr errors;

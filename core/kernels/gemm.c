@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <blis.h>
-#include <zlib.h>
 #include "gemm.h"
 #include "../base/cpu.h"
 #include "../base/team.h"
@@ -35,12 +34,7 @@ const char *ex_blis_kernels(void)
     return bli_arch_string(bli_arch_query_id());
 }
 
-const char *ex_library_versions(void)
-{
-    static char text[96];
-    snprintf(text, sizeof text, "BLIS %s, zlib %s", bli_info_get_version_str(), zlibVersion());
-    return text;
-}
+const char *ex_blis_version(void) { return bli_info_get_version_str(); }
 
 /* -- The product --------------------------------------------------------------------------------------------- */
 

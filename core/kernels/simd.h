@@ -36,10 +36,21 @@ static inline vmask vf_first(int32_t n) { return (vmask)((1u << n) - 1); }
 static inline vf vf_load_part(const float *p, vmask m) { return (vf)_mm512_maskz_loadu_ps(m, p); }
 static inline void vf_store_part(float *p, vf v, vmask m) { _mm512_mask_storeu_ps(p, m, (__m512)v); }
 #elif defined(__AVX2__)
-typedef vi vmask;
-static inline vmask vf_first(int32_t n) { return (vi){0, 1, 2, 3, 4, 5, 6, 7} < n; }
-static inline vf vf_load_part(const float *p, vmask m) { return (vf)_mm256_maskload_ps(p, (__m256i)m); }
-static inline void vf_store_part(float *p, vf v, vmask m) { _mm256_maskstore_ps(p, (__m256i)m, (__m256)v); }
+typedef struct vmask { vi lanes; int32_t count; } vmask;     /* all or none: not masked, which costs some CPUs many times a plain load */
+static inline vmask vf_first(int32_t n) { return (vmask){ (vi){0, 1, 2, 3, 4, 5, 6, 7} < n, n }; }
+static inline vf vf_load_part(const float *p, vmask m)
+{
+    vf v = {0};
+    if (__builtin_expect(m.count >= VL, 1)) v = vf_load(p);
+    else if (m.count > 0) v = (vf)_mm256_maskload_ps(p, (__m256i)m.lanes);
+    __asm__("" : "+x"(v));              /* arithmetic stays behind the branches: in them it would round otherwise */
+    return v;
+}
+static inline void vf_store_part(float *p, vf v, vmask m)
+{
+    if (__builtin_expect(m.count >= VL, 1)) vf_store(p, v);
+    else _mm256_maskstore_ps(p, (__m256i)m.lanes, (__m256)v);
+}
 #else
 typedef int32_t vmask;
 static inline vmask vf_first(int32_t n) { return n; }

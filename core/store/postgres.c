@@ -19,7 +19,7 @@ enum { TEXT = 700, NAP = 100000 };
 
 #define FUNCTIONS(f) f(PQconnectdbParams) f(PQreset) f(PQfinish) f(PQstatus) f(PQerrorMessage) f(PQexecParams) f(PQresultStatus) \
     f(PQresultErrorMessage) f(PQresultErrorField) f(PQntuples) f(PQnfields) f(PQgetvalue) f(PQgetisnull) f(PQgetlength) f(PQclear) \
-    f(PQsetNoticeProcessor)
+    f(PQsetNoticeProcessor) f(PQlibVersion)
 
 static struct {
     void *library;
@@ -35,6 +35,20 @@ static void load(void) {
 #define FIND(name) if (!(pq.name = (__typeof__(&name))dlsym(library, #name))) return;     /* NOLINT(bugprone-macro-parentheses) */
     FUNCTIONS(FIND)
     pq.library = library;
+}
+
+static ex_status need_library(void) {
+    pthread_once(&once, load);
+    return pq.library ? EX_OK : ex_fail("PostgreSQL needs the library libpq, which is not here: apt-get install libpq5");
+}
+
+/* 150020 -> "15.20": two numbers since version 10. */
+const char *ex_libpq_version(void) {
+    static _Thread_local char text[24];
+    if (need_library() != EX_OK) return NULL;
+    int version = pq.PQlibVersion();
+    snprintf(text, sizeof text, "%d.%d", version / 10000, version % 10000);
+    return text;
 }
 
 /* -- Messages ---------------------------------------------------------------------------------------------------- */
@@ -151,11 +165,7 @@ static void postgres_close(ex_store *base) {
 ex_store *ex_postgres_open(const char *address) {
     static const char *const keyword[] = { "connect_timeout", "client_encoding", "fallback_application_name", "dbname", NULL };
     const char *const value[] = { "10", "UTF8", "exeunt", address, NULL };
-    pthread_once(&once, load);
-    if (!pq.library) {
-        ex_fail("PostgreSQL needs the library libpq, which is not here: apt-get install libpq5");
-        return NULL;
-    }
+    if (need_library() != EX_OK) return NULL;
     postgres_store *s = ex_alloc_zero(sizeof *s);
     if (!s) return NULL;
     s->base = (ex_store){ .execute = postgres_execute, .reconnect = postgres_reconnect, .close = postgres_close };

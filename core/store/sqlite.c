@@ -197,6 +197,8 @@ static ex_status set_up(sqlite_store *s) {
     return EX_OK;
 }
 
+const char *ex_sqlite_version(void) { return sqlite3_libversion(); }
+
 /* Is what a log may hold in the file itself? Only then the file alone is all there is. */
 static int has_no_log(const char *path) {
     char log[PATH_MAX];

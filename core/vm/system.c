@@ -1,5 +1,5 @@
 /* system.c: what Lua asks about the process itself, as the module "exeunt.system": where the program lies, whether a
- * stream is a terminal and how wide, and the versions of the libraries that only this room links. */
+ * stream is a terminal and of what size, and the versions of the libraries that only this room links. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,6 +87,15 @@ static int columns(lua_State *L)
     return 1;
 }
 
+/* rows(fd): the height of a terminal, or nil. */
+static int rows(lua_State *L)
+{
+    struct winsize size;
+    if (ioctl(luaL_checkint(L, 1), TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return 0;
+    lua_pushinteger(L, size.ws_row);
+    return 1;
+}
+
 /* folder(): the current folder. */
 static int current_folder(lua_State *L)
 {
@@ -99,7 +108,7 @@ static int current_folder(lua_State *L)
 int ex_open_system(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        { "tty", is_tty }, { "columns", columns }, { "folder", current_folder }, { NULL, NULL },
+        { "tty", is_tty }, { "columns", columns }, { "rows", rows }, { "folder", current_folder }, { NULL, NULL },
     };
     lua_newtable(L);
     luaL_register(L, NULL, functions);

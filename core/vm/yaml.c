@@ -1,6 +1,7 @@
 /* yaml.c: YAML text to Lua values through libyaml's events, as the module "exeunt.yaml".
  *
- *     yaml.load(text, source) -> value        source names the text in errors: "source:line:column: what"
+ *     yaml.load(text, source) -> value, lines source names the text in errors: "source:line:column: what"; lines: for each map
+ *                                             and list of the value, the lines of its keys: lines[map][key]
  *     yaml.null                               stands for null (the same value as cjson.null)
  *
  * The core schema of YAML 1.2: null, booleans, decimal, octal (0o) and hexadecimal integers, floats; everything else,
@@ -13,11 +14,12 @@
 #include <yaml.h>
 #include "vm.h"
 
-enum { MAX_DEPTH = 64, MAX_BYTES = 16 << 20 };
+enum { MAX_DEPTH = 64, MAX_BYTES = 16 << 20, LINES = 2 };     /* LINES: where the table of lines is on the stack */
 
 typedef struct reader {
     lua_State *L;
-    const char *source;
+    const char *source, *text;
+    size_t length;
     yaml_parser_t parser;
     yaml_event_t event;                     /* the present one; cleared when it has been taken */
     int has_event;
@@ -46,6 +48,7 @@ static void next_event(reader *r)
         lua_error(r->L);
     }
     if (p->error == YAML_MEMORY_ERROR) luaL_error(r->L, "%s: out of memory", r->source);
+    if (p->problem_mark.index < r->length && r->text[p->problem_mark.index] == '\t') fail(r, p->problem_mark, "a tab: YAML indents by spaces");
     fail(r, p->problem_mark, p->problem ? p->problem : "not readable as YAML");
 }
 
@@ -139,15 +142,38 @@ static void push_scalar(reader *r)
 
 static void push_value(reader *r, int depth);
 
+/* A new map or list, and in LINES the table for its lines. */
+static void push_table(reader *r)
+{
+    lua_newtable(r->L);
+    lua_pushvalue(r->L, -1);
+    lua_newtable(r->L);
+    lua_rawset(r->L, LINES);
+}
+
+/* Keeps the line of the key on top of the stack, whose map or list is below it. */
+static void keep_line(reader *r, yaml_mark_t mark)
+{
+    lua_State *L = r->L;
+    lua_pushvalue(L, -2);
+    lua_rawget(L, LINES);
+    lua_pushvalue(L, -2);
+    lua_pushinteger(L, (lua_Integer)mark.line + 1);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
 static void push_sequence(reader *r, int depth)
 {
     check_tag(r, r->event.data.sequence_start.anchor, r->event.data.sequence_start.tag, 0);
-    lua_newtable(r->L);
+    push_table(r);
     for (int i = 1;; i++) {
         next_event(r);
         if (r->event.type == YAML_SEQUENCE_END_EVENT) return;
+        lua_pushinteger(r->L, i);
+        keep_line(r, r->event.start_mark);
         push_value(r, depth + 1);
-        lua_rawseti(r->L, -2, i);
+        lua_rawset(r->L, -3);
     }
 }
 
@@ -172,12 +198,13 @@ static void push_key(reader *r)
         fail(r, mark, lua_pushfstring(L, "key %s is here twice", lua_tostring(L, -1)));
     }
     lua_pop(L, 1);
+    keep_line(r, mark);
 }
 
 static void push_mapping(reader *r, int depth)
 {
     check_tag(r, r->event.data.mapping_start.anchor, r->event.data.mapping_start.tag, 0);
-    lua_newtable(r->L);
+    push_table(r);
     for (;;) {
         next_event(r);
         if (r->event.type == YAML_MAPPING_END_EVENT) return;
@@ -206,25 +233,28 @@ static void push_value(reader *r, int depth)
 static int read_document(lua_State *L)
 {
     reader *r = lua_touserdata(L, 1);
+    lua_newtable(L);                        /* at LINES */
     next_event(r);                          /* the stream's start */
     next_event(r);                          /* the document's, or the stream's end */
     if (r->event.type == YAML_STREAM_END_EVENT) {
         lua_pushlightuserdata(L, NULL);
-        return 1;
+        lua_pushvalue(L, LINES);
+        return 2;
     }
     next_event(r);
     push_value(r, 1);
     next_event(r);                          /* the document's end */
     next_event(r);
     if (r->event.type != YAML_STREAM_END_EVENT) fail(r, r->event.start_mark, "a second document is not allowed");
-    return 1;
+    lua_pushvalue(L, LINES);
+    return 2;
 }
 
 static int load(lua_State *L)
 {
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
-    reader r = { .L = L, .source = luaL_optstring(L, 2, "yaml") };
+    reader r = { .L = L, .source = luaL_optstring(L, 2, "yaml"), .text = text, .length = length };
     if (length > MAX_BYTES) {
         lua_pushfstring(L, "%s: larger than %d bytes", r.source, MAX_BYTES);
         return lua_error(L);
@@ -234,10 +264,10 @@ static int load(lua_State *L)
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, length);
     lua_pushcfunction(L, read_document);
     lua_pushlightuserdata(L, &r);
-    int status = lua_pcall(L, 1, 1, 0);
+    int status = lua_pcall(L, 1, 2, 0);
     if (r.has_event) yaml_event_delete(&r.event);
     yaml_parser_delete(&r.parser);
-    return status ? lua_error(L) : 1;
+    return status ? lua_error(L) : 2;
 }
 
 int ex_open_yaml(lua_State *L)

@@ -19,6 +19,12 @@ function options.nearest(name, names)
   return found ~= nil and ffi.string(found) or nil
 end
 
+-- shown(x): a value as a message shows it: texts in quotes, so that "20" is told from 20.
+function options.shown(x)
+  if type(x) == "string" then return '"' .. x .. '"' end
+  return type(x) == "table" and "a table" or type(x) == "userdata" and "nothing" or tostring(x)
+end
+
 -- suggest(name, names) -> "; did you mean 'x'?", or "; there are a, b and c" where none is near, to end a message.
 function options.suggest(name, names)
   local near = options.nearest(tostring(name), names)

@@ -41,11 +41,14 @@ function recipe.load(path)
   if not chunk then core.raise("%s", wrong) end
   local found = recipe.call(path, chunk)
   if getmetatable(found) ~= Recipe then
-    core.raise("%s: a recipe file must end with `return ex.recipe { ... }`, this one returns %s", path,
-               found == nil and "nothing" or "a " .. type(found))
+    core.raise("%s: a recipe file must end with `return ex.recipe { ... }`, this one returns %s", path, found == nil and "nothing"
+               or require("exeunt.search.study").is(found) and "a study: exeunt search takes those" or "a " .. type(found))
   end
   return found, text
 end
+
+-- is(x): whether it is a recipe.
+function recipe.is(x) return getmetatable(x) == Recipe end
 
 -- The line of `return something(...)` in the function or file f: such a call takes the place of its line on the stack, as in
 -- `return ex.result { ... }`. A file has it last; in a function that has several nobody can tell which it was.

@@ -11,6 +11,7 @@
 
 local core = require "exeunt.core"
 local context = require "exeunt.context"
+local environment = require "exeunt.environment"
 local ex = require "exeunt"
 local file = require "exeunt.file"
 local json = require "exeunt.report.json"
@@ -21,9 +22,6 @@ local Plan = require "exeunt.plan"
 local recipe = require "exeunt.recipe"
 local result = require "exeunt.result"
 local signals = require "exeunt.signals"
-local system = require "exeunt.system"
-
-local C, ffi = core.C, core.ffi
 
 local run = {}
 
@@ -104,12 +102,6 @@ local function check_recipe(path, before, digest, folder)
   if before.recipe_sha256 ~= digest then
     usage_error("run: the recipe %s has changed since %s was begun (its own copy: %s/recipe.lua)", path, folder, folder)
   end
-end
-
-local function environment()
-  return { version = ffi.string(C.ex_version()), luajit = system.luajit, libraries = ffi.string(C.ex_library_versions()),
-           cpu = ffi.string(C.ex_cpu_model()), isa = ffi.string(C.ex_isa_name()), threads = Plan.threads(),
-           exact = Plan.exact() }
 end
 
 local function knobs_document(declared, values)

@@ -6,6 +6,14 @@ local usage = require "exeunt.cli.usage"
 
 local command = { about = "a point to try, for scripts in any language", usage = "STUDY" }
 
+-- Refuses the path of a file that is not there, where no store is either that could have taken it.
+local function check_path(study, address)
+  local kind = require("exeunt.file").kind
+  address = address or require("exeunt.search.store").default
+  if kind(study) or not (study:find "/" or study:match "%.%a+$") or address:match "^postgres" or kind(address) then return end
+  error(("there is no file %s"):format(study), 0)
+end
+
 function command.main(args)
   local p = usage.parser("ask", "Prints the next trial of a study: its number and params. Run it, then: exeunt tell STUDY NUMBER VALUE.")
   p:argument("study", "The study's name, or its file (Lua or YAML; YAML needs no recipe), which is taken into the store.")
@@ -17,13 +25,15 @@ function command.main(args)
   end):argname "SECONDS"
   stored.options(p)
   local given = usage.parse("ask", p, args)
+  check_path(given.study, given.store)
   local asked = require "exeunt.search.asked"
   local study = asked.read(given.study)     -- before a store is made
   local store = stored.open(given.store, study ~= nil)
   local trial, running = asked.ask(store, study or given.study, { worker = given.worker, lease = given.lease })
   store:close()
   if not trial then
-    error("the study has no more trials" .. (running and "; some are still running" or ""), 0)
+    error("the study has no more trials" .. (running > 0 and ("; %d %s still running: exeunt trials lists %s, exeunt tell ends %s"):format(
+      running, running == 1 and "is" or "are", running == 1 and "it" or "them", running == 1 and "it" or "them") or ""), 0)
   end
   if given.json then return stored.print { number = trial.number, params = trial.params } end
   local lines = { ("number=%d\n"):format(trial.number) }

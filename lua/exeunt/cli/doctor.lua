@@ -1,7 +1,8 @@
 -- cli/doctor.lua: `exeunt doctor [--json]`: the machine as the engine sees it, what it chose, the versions of all that is
--- linked, and what is missing, with how to get it. It changes nothing. Exit code 1 where something needed is missing.
+-- linked or loaded, and what is missing, with how to get it. It changes nothing. Exit code 1 where something needed is missing.
 
 local core = require "exeunt.core"
+local libraries = require "exeunt.libraries"
 local paths = require "exeunt.paths"
 local system = require "exeunt.system"
 local tables = require "exeunt.report.table"
@@ -71,10 +72,9 @@ end
 -- -- Versions and what is missing ----------------------------------------------------------------------------
 
 local function versions()
-  local list = { { "exeunt", text(C.ex_version()) }, { "LuaJIT", (system.luajit:gsub("^LuaJIT ", "")) } }
-  for name, version in text(C.ex_library_versions()):gmatch "([%w%.%-_]+) ([^,]+)" do list[#list + 1] = { name, version } end
-  list[#list + 1] = { "libyaml", require("exeunt.yaml").version }
-  list[#list + 1] = { "libedit", (require("exeunt.line").version) }
+  local list = { { "exeunt", text(C.ex_version()) } }
+  for _, l in ipairs(libraries.linked()) do list[#list + 1] = l end
+  list[#list + 1] = { "libpq", libraries.libpq() or "not found" }
   for _, module in ipairs { "argparse", "cjson", "inspect" } do
     local ok, loaded = pcall(require, module)
     if ok then list[#list + 1] = { module, tostring(loaded.version or loaded._VERSION):gsub("^[%a.]+ ", "") .. "" } end
@@ -104,6 +104,10 @@ local function parts()
   module("cjson", "lua-cjson", "JSON", true)
   module("inspect", "lua-inspect", "the prompt", true)
   module("luaunit", "lua-unit", "tests", false)
+  list[#list + 1] = { name = "library libpq", get = "apt-get install libpq5", use = "studies on a PostgreSQL server", needed = false,
+                      found = libraries.libpq() ~= nil }
+  program("curl", "curl", "exeunt data fetch")
+  program("unzip", "unzip", "exeunt data fetch")
   header("cmocka.h", "libcmocka-dev", "tests")
   program("gnuplot", require("exeunt.report.gnuplot").package, "reports and ex.plot")
   program("chromium", "chromium", "tests of reports")

@@ -19,12 +19,14 @@ local function place(objectives, path)
 end
 
 local BAR = 30                              -- characters of a share of one
+local FEW = 50                              -- below so many trials chance moves the shares by tens of per cent
 
 local function text(study, path, direction, count, list)
   local rows = {}
   for i, pair in ipairs(list) do rows[i] = { pair[1], ("%.1f %%"):format(100 * pair[2]), ("#"):rep(math.floor(BAR * pair[2] + 0.5)) } end
   return ("study %s, %d trials: what decides who is best at %s (%s)\n\n"):format(study.name, count, path, direction)
          .. require("exeunt.report.table").render({ "knob", "share", "" }, rows)
+         .. (count < FEW and ("\nOf fewer than %d trials these shares are rough: chance can change their order.\n"):format(FEW) or "")
 end
 
 function command.main(args)

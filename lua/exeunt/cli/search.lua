@@ -20,7 +20,8 @@ function command.options(p)
   p:option("--trials", "At most so many trials in all, whatever the study says.", nil, usage.whole("--trials", 1, 2 ^ 53)):argname "N"
   p:option("--lease", "Seconds after which the trial of a worker that is gone is another's; 30 if not given.", nil,
            positive "--lease"):argname "SECONDS"
-  p:option("--grace", "Seconds that a run has to end after it was asked to; 10 if not given.", nil, positive "--grace"):argname "SECONDS"
+  p:option("--grace", "Seconds that a run has to end after it was asked to (by SIGTERM, also past the study's trial_seconds) before "
+           .. "SIGKILL ends it; 10 if not given.", nil, positive "--grace"):argname "SECONDS"
   p:flag("--changed", "Go on although the recipe has changed since the study was begun.")
 end
 

@@ -23,6 +23,10 @@ function stored.find(store, what)
   if study then return study end
   local names = {}
   for i, each in ipairs(store:studies()) do names[i] = each.name end
+  if what:find "/" or what:match "%.%w+$" then
+    core.raise("there is no file %s, and %s holds no study of that name%s", what, store.name,
+               require("exeunt.options").suggest(what:match "([^/]*)$":gsub("%.[^.]*$", ""), names))
+  end
   core.raise("%s holds no study '%s'%s", store.name, what, require("exeunt.options").suggest(what, names))
 end
 

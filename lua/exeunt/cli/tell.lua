@@ -44,10 +44,8 @@ local function outcome(given, study)
 end
 
 function command.main(args)
-  -- a value below 0 is no option
-  local list = {}
-  for i, arg in ipairs(args) do list[i] = arg:match "^%-[%d.]" and " " .. arg or arg:match "^%-inf$" and " -inf" or arg end
-  local given = usage.parse("tell", parser(), list)
+  local p = parser()
+  local given = usage.parse("tell", p, usage.numbers_last(p, args))
   if given.failed and #given.value > 0 then usage.fail "tell: a value or --failed, not both" end
   if given.step and #given.value ~= 1 then usage.fail("tell: --step takes one value, got %d", #given.value) end
   local store = stored.open(given.store)

@@ -1,5 +1,5 @@
 -- cli/trials.lua: `exeunt trials STUDY` lists a study's trials, sorted and filtered, as a table, as CSV or as JSON. What --sort and
--- --where name is a param, `value`, `value2`, ... or number, state, seconds, finish, attempts, worker. It changes nothing.
+-- --where name is a column of the table (an objective or a param among them), `value`, `value2`, ... or a field below. It changes nothing.
 
 local stored = require "exeunt.cli.stored"
 local usage = require "exeunt.cli.usage"
@@ -8,29 +8,27 @@ local command = { about = "the trials of a study", usage = "STUDY [--sort NAME] 
 
 local FIELDS = { number = true, state = true, seconds = true, finish = true, attempts = true, worker = true, error = true, run_dir = true }
 
--- What `name` is of a trial.
-local function field(trial, name)
-  if FIELDS[name] then return trial[name] end
-  local index = name:match "^value(%d*)$"
-  if index then return trial.values and trial.values[tonumber(index) or 1] end
-  return trial.params and stored.shown(trial.params[name])
-end
-
--- All names that --sort and --where may have.
+-- All names that --sort and --where may have -> a function of a trial. Where two things have one name, the first of: a field, a value,
+-- an objective, a param.
 local function names_of(trials, objectives)
   local known = {}
-  for name in pairs(FIELDS) do known[name] = true end
-  for i = 1, math.max(#objectives, 1) do known[i == 1 and "value" or "value" .. i] = true end
   for _, trial in ipairs(trials) do
-    for name in pairs(trial.params or {}) do known[name] = true end
+    for name in pairs(trial.params or {}) do
+      known[name] = function(t) return t.params and stored.shown(t.params[name]) end
+    end
   end
+  for i = math.max(#objectives, 1), 1, -1 do
+    local function value(t) return t.values and t.values[i] end
+    known[stored.title(objectives, i)], known[i == 1 and "value" or "value" .. i] = value, value
+  end
+  for name in pairs(FIELDS) do known[name] = function(t) return t[name] end end
   return known
 end
 
-local function check_name(option, name, known)
-  if known[name] then return end
-  usage.fail("trials: %s: there is no '%s'%s", option, name,
-             require("exeunt.options").suggest(name, require("exeunt.options").sorted_keys(known)))
+-- The function of a name.
+local function named(option, name, known)
+  return known[name] or usage.fail("trials: %s: there is no '%s'%s", option, name,
+                                   require("exeunt.options").suggest(name, require("exeunt.options").sorted_keys(known)))
 end
 
 local compare = {
@@ -41,12 +39,13 @@ local compare = {
 
 -- "lr<=0.1" -> a function of a trial.
 local function condition(text, known)
-  local name, sign, value = text:match "^([%a_][%w_]*)%s*([<>!=]=?)%s*(.*)$"
-  if not name or not compare[sign] then usage.fail("trials: --where must be as state=complete or lr<=0.1, got '%s'", text) end
-  check_name("--where", name, known)
-  local number = tonumber(value)
+  local name, sign, value = text:match "^([%a_][%w_.]*)%s*([<>!=]=?)%s*(.*)$"
+  if not name or not compare[sign] or value:match "^[<>=!]" then
+    usage.fail("trials: --where must be as state=complete or lr<=0.1, got '%s'", text)
+  end
+  local field, number = named("--where", name, known), tonumber(value)
   return function(trial)
-    local x = field(trial, name)
+    local x = field(trial)
     if x == nil then return false end
     if type(x) == "number" and number then return compare[sign](x, number) end
     return compare[sign](tostring(x), value)
@@ -63,10 +62,10 @@ local function filtered(trials, conditions)
   return list
 end
 
--- Sorted by a name, upwards or (-name) downwards; trials that lack it come last, equal ones in order of number.
-local function sort(trials, name, down)
+-- Sorted by a field, upwards or (-name) downwards; trials that lack it come last, equal ones in order of number.
+local function sort(trials, field, down)
   local function before(a, b)
-    local x, y = field(a, name), field(b, name)
+    local x, y = field(a), field(b)
     if x == y then return a.number < b.number end
     if x == nil or y == nil then return y == nil end
     if type(x) ~= type(y) then x, y = tostring(x), tostring(y) end
@@ -108,8 +107,8 @@ local function laid_out(trials, objectives, csv)
 end
 
 local function parser()
-  local p = usage.parser("trials", "Lists the trials of a study. Names for --sort and --where: the params, value (value2, ... of further "
-    .. "objectives), number, state, seconds, finish, attempts, worker.")
+  local p = usage.parser("trials", "Lists the trials of a study. Names for --sort and --where: the columns that it shows, value (value2, "
+    .. "... of further objectives), and finish (the order in which they ended), attempts, worker, run_dir.")
   p:argument("study", "The study's name, or its file.")
   p:option("--sort", "Sort by this, upwards; --sort=-NAME: downwards."):argname "NAME"
   p:option("--where", "Only trials for which this holds, as state=complete or 'lr<=0.1'; may be given again."):count "*":argname "CONDITION"
@@ -119,8 +118,17 @@ local function parser()
   return p
 end
 
+-- "--sort -NAME" as "--sort=-NAME": it is no option.
+local function join_sort(args)
+  local joined = {}
+  for _, arg in ipairs(args) do
+    if joined[#joined] == "--sort" and arg:match "^%-[^-]" then joined[#joined] = "--sort=" .. arg else joined[#joined + 1] = arg end
+  end
+  return joined
+end
+
 function command.main(args)
-  local given = usage.parse("trials", parser(), args)
+  local given = usage.parse("trials", parser(), join_sort(args))
   if given.csv and given.json then usage.fail("trials: --csv or --json, not both") end
   local store = stored.open(given.store)
   local study = stored.find(store, given.study)
@@ -131,8 +139,7 @@ function command.main(args)
   trials = filtered(trials, conditions)
   if given.sort then
     local sign, name = given.sort:match "^(%-?)(.*)$"
-    check_name("--sort", name, known)
-    sort(trials, name, sign == "-")
+    sort(trials, named("--sort", name, known), sign == "-")
   end
   if given.first then trials = { unpack(trials, 1, math.min(given.first, #trials)) } end
   if given.json then

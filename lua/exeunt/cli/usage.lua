@@ -73,6 +73,33 @@ local function join_numbers(args)
   return joined
 end
 
+-- The options that a parser knows: by name, whether it takes a value.
+local function known_options(parser)
+  local known = {}
+  for _, option in ipairs(parser._options) do
+    for _, alias in ipairs(option._aliases) do known[alias] = option._maxargs > 0 end
+  end
+  return known
+end
+
+-- numbers_last(parser, args): the arguments with options first, then "--" and the others, so that numbers below 0 are none of the
+-- options; options are found after a "--" of the user's too.
+function usage.numbers_last(parser, args)
+  local known, before, after, wants, ended = known_options(parser), {}, {}, false, false
+  for _, arg in ipairs(args) do
+    local option = arg:match "^(%-%-?[%a][%w-]*)"
+    if wants then before[#before], wants = before[#before] .. "=" .. arg, false
+    elseif arg == "--" and not ended then ended = true
+    elseif option and known[option] ~= nil then
+      before[#before + 1], wants = arg, known[option] and not arg:find("=", 1, true)
+    elseif arg:match "^%-[^%d.]" and not tonumber(arg) and not ended then before[#before + 1] = arg          -- unknown: the parser says so
+    else after[#after + 1] = arg end
+  end
+  before[#before + 1] = "--"
+  for _, arg in ipairs(after) do before[#before + 1] = arg end
+  return before
+end
+
 -- parser:parse(args) for the command `name`, with argparse's errors as one line; --help ends with the parser's text.
 function usage.parse(name, parser, args)
   for _, arg in ipairs(args) do

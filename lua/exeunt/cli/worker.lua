@@ -60,6 +60,10 @@ end
 
 function command.main(args)
   local given = usage.parse("worker", parser(), args)
+  if given.address:match "%.lua$" or given.address:match "%.ya?ml$" then
+    usage.fail("worker: the first argument is a store (a file, or postgresql://...), and %s looks like a study's file: exeunt search takes "
+               .. "those", given.address)
+  end
   local server = given.address:match "^postgres%w*://"
   if not server and not given.file and not require("exeunt.file").kind(given.address) then
     core.raise("there is no store %s: begin a study with exeunt search STUDY --store %s", given.address, given.address)

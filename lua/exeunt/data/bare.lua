@@ -2,8 +2,8 @@
 -- from the options. It decodes nothing.
 --
 --   FOLDER/CLASS/*.png                            class folders: the test images are drawn from them by the seed, a fifth
---   FOLDER/train/CLASS/*.png, test, validation    folders of their own (also val or valid; where only they are there and no
---                                                 test, they are the test, as in ImageNet)
+--   FOLDER/train/CLASS/*.png, test, validation    folders of their own (also val or valid, and in capitals; where only they
+--                                                 are there and no test, they are the test, as in ImageNet)
 
 local core = require "exeunt.core"
 local file = require "exeunt.file"
@@ -12,18 +12,16 @@ local folder = require "exeunt.data.folder"
 local bare = {}
 
 -- is(name): whether it is the path of a folder.
-function bare.is(name) return type(name) == "string" and file.kind(name) == "folder" end
-
-local function first(path, names)
-  for _, name in ipairs(names) do
-    if file.kind(path .. "/" .. name) == "folder" then return name end
-  end
-end
+function bare.is(name) return type(name) == "string" and name ~= "" and file.kind(name) == "folder" end
 
 -- The folders by part.
 local function parts_of(path)
-  if not first(path, { "train" }) then return { all = "." } end
-  local parts = { train = "train", test = first(path, { "test" }), validation = first(path, { "validation", "valid", "val" }) }
+  local at = {}
+  for _, name in ipairs(file.list(path)) do
+    if not at[name:lower()] and file.kind(path .. "/" .. name) == "folder" then at[name:lower()] = name end
+  end
+  if not at.train then return { all = "." } end
+  local parts = { train = at.train, test = at.test, validation = at.validation or at.valid or at.val }
   if not parts.test then parts.test, parts.validation = parts.validation, nil end
   return parts
 end

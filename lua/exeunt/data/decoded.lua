@@ -49,11 +49,18 @@ end
 
 decoded.gathered = gathered
 
+-- The same; none at all is an error.
+local function some(m, part)
+  local places = usable(part)
+  if places.shape[1] == 0 then core.raise("%s: none of %d images can be decoded", m.path, part.labels.shape[1]) end
+  return places
+end
+
 -- places(m, source, seed) -> train, test: { images, labels, places }.
 function decoded.places(m, source, seed)
   local function of(part, places) return { images = part.images, labels = part.labels, places = places } end
-  local all = usable(source.train)
-  if source.test then return of(source.train, all), of(source.test, usable(source.test)) end
+  local all = some(m, source.train)
+  if source.test then return of(source.train, all), of(source.test, some(m, source.test)) end
   local order = tensor.zeros({ all.shape[1] }, "int32")
   core.check(C.ex_tensor_permutation(order.handle, seed, "split.drawn"))
   local drawn, rest = gathered(all, order), all.shape[1] - m.test

@@ -37,9 +37,10 @@ local function by_csv(csv, path, classes)
   return out
 end
 
--- list(m, parts) -> nil (the manifest names the classes), { train = { paths, labels }, test = { paths, labels } }.
+-- list(m, parts) -> class names (for a manifest without them: the folders', else the labels), { train = { paths, labels },
+-- test = { paths, labels } }.
 function gtsrb.list(m, parts)
-  local out = {}
+  local out, classes = {}, nil
   for _, part in ipairs { "train", "test" } do
     local csv = parts[part .. "_csv"]
     if csv then out[part] = by_csv(csv, parts[part], m.classes)
@@ -47,9 +48,14 @@ function gtsrb.list(m, parts)
       local names = folder.classes(parts[part])
       if #names ~= m.classes then core.raise("%s: %d class folders, expected %d", parts[part], #names, m.classes) end
       out[part] = folder.collect(parts[part], names)
+      classes = classes or names
     end
   end
-  return nil, out
+  if not classes then
+    classes = {}
+    for k = 1, m.classes do classes[k] = tostring(k - 1) end
+  end
+  return classes, out
 end
 
 return gtsrb

@@ -79,7 +79,7 @@ local function size_of(given)
     local v = size[i]
     if type(v) ~= "number" or v ~= math.floor(v) or v < 1 or v > 65500 or #size ~= 2 then
       core.raise("data.open: size: expected pixels of a side or { height, width }, got %s",
-                 type(given) == "table" and "a list" or tostring(given))
+                 type(given) == "table" and "a list" or type(given) == "string" and ("'%s'"):format(given) or tostring(given))
     end
   end
   return size
@@ -166,6 +166,7 @@ Data.__index = Data
 --   checksum (hexadecimal, of all files), seed, train, validation, test }
 -- A split: { name, images (uint8 (N, C, H, W)), labels (int32 (N)), index (int32 (count): its places in images), count,
 -- mean, std, augment, :loader{ batch, augment } }.
+-- The name of a data set means that set, even where a folder has it too: that one is ./NAME.
 -- Options:
 --   validation = 0      images taken from the training files for validation; "usual": as many as the manifest says
 --   size                pixels of a side, or { height, width }: the images are made that size, by `resize`, "bicubic" (the
@@ -179,7 +180,7 @@ Data.__index = Data
 --                       same images held back
 function data.open(name, given)
   local o = check(given)
-  local m = bare.is(name) and bare.manifest(name, o) or manifest.find(name)
+  local m = bare.is(name) and not manifest.known(name) and bare.manifest(name, o) or manifest.find(name)
   held_back(m, o)
   local source, sum, folder, shape, names = load(m, o)
   local mean, std, weights = complete(m, source, shape[1], o)

@@ -259,21 +259,37 @@ function manifest.names()
   return names
 end
 
--- find(name or path): the checked manifest. A path has a "/" or ends in .yaml.
+-- The path of the manifest that a name or a path means. A path has a "/" or ends in .yaml.
+local function path_of(name)
+  return (name:find "/" or name:find "%.ya?ml$") and name or ("%s/%s.yaml"):format(paths.datasets, name)
+end
+
+-- known(name): whether it is the name of a data set, which then means that set even where a folder has the same name.
+function manifest.known(name) return path_of(name) ~= name and file.kind(path_of(name)) == "file" end
+
+-- Raises the line for a path or a name that is no manifest, where that can be told without reading it.
+local function refuse_others(name, path)
+  if path ~= name and not manifest.known(name) and file.kind(name) == nil then
+    local names = manifest.names()
+    local near = options.nearest(name:lower(), names)
+    core.raise("data: no data set '%s'; %sthere are: %s; and there is no folder of images by this name", name,
+               near and ("did you mean '%s'? "):format(near) or "", table.concat(names, ", "))
+  elseif not manifest.known(name) and file.kind(name) == "folder" then
+    core.raise("%s: a folder, which has no manifest; images of your own need none: ex.data.open(%q, { size = 64 })", name, name)
+  elseif not manifest.known(name) and file.kind(name) == "file" and not name:find "%.ya?ml$" then
+    core.raise("%s: expected a data set's manifest (.yaml) or a folder of images, got another file", name)
+  elseif path == name and file.kind(name) == nil and not name:find "%.ya?ml$" then
+    core.raise("data: there is no folder %s (of images, as FOLDER/CLASS/*.png), and no manifest", name)
+  end
+end
+
+-- find(name or path): the checked manifest.
 function manifest.find(name)
-  if type(name) ~= "string" then
-    core.raise("data: expected the name of a data set or the path of its manifest, got %s", type(name))
+  if type(name) ~= "string" or name == "" then
+    core.raise("data: expected the name of a data set or the path of its manifest, got %s", name == "" and "''" or type(name))
   end
-  local path = name
-  if not name:find "/" and not name:find "%.ya?ml$" then
-    path = ("%s/%s.yaml"):format(paths.datasets, name)
-    if file.kind(path) ~= "file" then
-      local names = manifest.names()
-      local near = options.nearest(name, names)
-      core.raise("data: no data set '%s'; %sthere are: %s", name, near and ("did you mean '%s'? "):format(near) or "",
-                 table.concat(names, ", "))
-    end
-  end
+  local path = path_of(name)
+  refuse_others(name, path)
   local m = manifest.parse(file.read(path), path)
   local stem = path:match "([^/]+)%.ya?ml$" or path:match "[^/]+$"
   if m.name ~= stem then core.raise("%s: name: expected '%s', as the file is called, got '%s'", path, stem, m.name) end

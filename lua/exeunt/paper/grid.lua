@@ -1,7 +1,8 @@
 -- paper/grid.lua: the cells of a grid, seed by seed, so that a table can be read early: each scheme's single exit first. Those that a
--- store has are skipped; a cell is trained through paper/cell.lua, added to the store, and its checkpoints are removed, since
--- its result says all that the table needs. At the end latencies are measured again, side by side (paper/latency.lua), since cells
--- may have been finished on other machines. It prints how far it has come to standard error.
+-- store has are skipped; it is claimed while the others are trained, so that two runs cannot train the same. A cell is trained through
+-- paper/cell.lua, added to the store, and its checkpoints are removed, since its result says all that the table needs. At the end
+-- latencies are measured again, side by side (paper/latency.lua), since cells may have been finished on other machines. It prints how
+-- far it has come to standard error.
 
 local context = require "exeunt.context"
 local core = require "exeunt.core"
@@ -25,6 +26,12 @@ local function new(given)
     nets = options.required, sets = options.required, sizes = options.required, regimes = options.required,
     schemes = options.required, first_seed = 420, seeds = 1, cell = {},
   })
+  if type(o.seeds) ~= "number" or o.seeds < 1 or o.seeds ~= math.floor(o.seeds) then
+    core.raise("paper.grid: seeds: expected how many, 1 or more, got %s", tostring(o.seeds))
+  end
+  for _, name in ipairs { "nets", "sets", "sizes", "regimes" } do
+    if #o[name] == 0 then core.raise("paper.grid: %s: expected one or more, got none", name) end
+  end
   local schemes = { "se" }
   for _, s in ipairs(o.schemes) do if s ~= "se" then schemes[#schemes + 1] = s end end
   local cells = {}
@@ -47,11 +54,14 @@ local function new(given)
   return setmetatable({ cells = cells }, Grid)
 end
 
+-- A cell's files in the run's folder, and the run's links to them.
 local function remove_checkpoints(s)
   if not context.folder then return end
   for _, what in ipairs { "last", "best" } do
     local path = ("%s/%s.%s.safetensors"):format(context.folder, cell.name(s), what)
     if file.kind(path) == "file" then file.remove(path) end
+    local link = ("%s/%s.safetensors"):format(context.folder, what)
+    if file.kind(link) == nil then pcall(file.remove, link) end       -- it leads nowhere now
   end
 end
 
@@ -66,6 +76,31 @@ function Grid:announce(i, missing, s, took)
                                                    known and "; about " .. progress.duration(left) .. " left" or ""))
 end
 
+-- missing(store): the settings of the cells that a store has not, in order.
+function Grid:missing(store)
+  local out = {}
+  for _, s in ipairs(self.cells) do if not store:find(s) then out[#out + 1] = s end end
+  return out
+end
+
+-- Trains what the store lacks.
+function Grid:train(store, quiet)
+  if #self:missing(store) == 0 then return end
+  local claim = store:claim()
+  local missing, took = self:missing(store), {}
+  for i, s in ipairs(missing) do
+    if not quiet then self:announce(i, missing, s, took) end
+    local from = C.ex_clock()
+    local document = json.plain(cell(s, { quiet = quiet }):document {})
+    local ok, why = pcall(store.add, store, s, document)
+    if not ok then core.raise("%s%s", why, context.folder and " (the training is kept: go on with --resume)" or "") end
+    remove_checkpoints(s)
+    local each = took[s.net] or { seconds = 0, count = 0 }
+    took[s.net] = { seconds = each.seconds + C.ex_clock() - from, count = each.count + 1 }
+  end
+  claim:free()
+end
+
 local function write_tables(report)
   if not context.folder then return end
   file.write(context.folder .. "/table.md", report:markdown())
@@ -75,19 +110,11 @@ end
 -- run(store[, { quiet = false }]) -> the table (paper/table.lua) of the grid's cells, all finished.
 function Grid:run(store, how)
   local quiet = options.check("paper.grid", how or {}, { quiet = false }).quiet
-  local missing, took = {}, {}
-  for _, s in ipairs(self.cells) do if not store:find(s) then missing[#missing + 1] = s end end
-  if #missing < #self.cells and not quiet then
-    io.stderr:write(("%d of %d cells are finished already, in %s\n"):format(#self.cells - #missing, #self.cells, store.path))
+  local finished = #self.cells - #self:missing(store)
+  if finished > 0 and not quiet then
+    io.stderr:write(("%d of %d cells are finished already, in %s\n"):format(finished, #self.cells, store.path))
   end
-  for i, s in ipairs(missing) do
-    if not quiet then self:announce(i, missing, s, took) end
-    local from = C.ex_clock()
-    store:add(s, json.plain(cell(s, { quiet = quiet }):document {}))
-    remove_checkpoints(s)
-    local each = took[s.net] or { seconds = 0, count = 0 }
-    took[s.net] = { seconds = each.seconds + C.ex_clock() - from, count = each.count + 1 }
-  end
+  self:train(store, quiet)
   local records = {}
   for i, s in ipairs(self.cells) do records[i] = store:find(s) end
   if not quiet then io.stderr:write "measuring latencies, the networks side by side\n" end

@@ -44,7 +44,7 @@ return function(records, how)
     for k, v in pairs(r.result[what]) do entry[k] = v end
     entry.latency_ms = places[i].group.latencies[places[i].at].median_ms
     result[what] = entry
-    out[i] = { cell = r.cell, result = result }
+    out[i] = { cell = r.cell, made = r.made, result = result }
   end
   return out
 end

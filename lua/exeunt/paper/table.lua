@@ -1,7 +1,8 @@
 -- paper/table.lua: the paper's table of finished cells: for each regime, size and scheme the change against the single exit (se)
 -- of the same network, data and seed, in test accuracy, parameters, MACs and latency of the pruned network, relative, as the mean
 -- over networks and data sets. Beside it what the paper leaves out: the seeds of each cell, 95 % intervals (Student's t), a paired
--- test of the accuracy in each cell, the subsets chosen, the tie rule, and how many cells are in each mean.
+-- test of the accuracy in each cell, the subsets chosen, the tie rule, how many cells are in each mean, and by which versions of
+-- the engine and with which instruction sets they were trained.
 --
 --     change of a cell  = mean over seeds of (scheme / se - 1)        change of a row = mean over its cells
 --
@@ -114,10 +115,27 @@ local function rows_of(cells)
   return rows
 end
 
+-- How many trainings were made by which engine: a list of { what, version, isa, count }, the unknown ones (lines of older
+-- versions) last, without version and isa.
+local function makers_of(records)
+  local out, by_key = {}, {}
+  for _, r in ipairs(records) do
+    local key = r.made and ("%s %s%s"):format(r.made.version, r.made.isa, r.made.exact and " exact" or "") or "~"
+    if not by_key[key] then
+      local made = r.made or {}
+      by_key[key] = { key = key, version = made.version, isa = made.isa, exact = made.exact, count = 0 }
+      out[#out + 1] = by_key[key]
+    end
+    by_key[key].count = by_key[key].count + 1
+  end
+  table.sort(out, function(a, b) return a.key < b.key end)
+  return out
+end
+
 -- ex.paper.table(records): the table of a store's records (paper/store.lua).
 local function new(records)
   local cells, alone = cells_of(records)
-  return setmetatable({ cells = cells, rows = rows_of(cells), alone = alone }, Table)
+  return setmetatable({ cells = cells, rows = rows_of(cells), alone = alone, makers = makers_of(records) }, Table)
 end
 
 -- -- Shown ----------------------------------------------------------------------------------------------------------
@@ -162,9 +180,22 @@ local NOTES = {
   "Latency: of one image, the median of runs in which the networks take turns on one machine.",
 }
 
+-- "Trained with avx2 kernels of version 0.1.0 (3 cells), ..." in words.
+local function trained_with(makers)
+  local parts = {}
+  for i, m in ipairs(makers) do
+    local cells = ("%d cell%s"):format(m.count, m.count == 1 and "" or "s")
+    parts[i] = m.isa and ("%s kernels%s of version %s (%s)"):format(m.isa, m.exact and " (exact)" or "", m.version, cells)
+                      or ("instruction sets that their records do not say (%s)"):format(cells)
+  end
+  return ("Trained with %s.%s"):format(table.concat(parts, ", "), #makers > 1 and " Other instruction sets round otherwise: "
+    .. "the same settings and seed give other last digits there." or "")
+end
+
 function Table:notes()
   local out = { unpack(NOTES) }
   if self.alone > 0 then out[#out + 1] = ("%d finished cells are left out: their single exit is not there yet."):format(self.alone) end
+  if #self.makers > 0 then out[#out + 1] = trained_with(self.makers) end
   return out
 end
 
@@ -196,7 +227,12 @@ function Table:document()
                  exits = json.list(c.subsets), change = c.mean, difference = c.paired.mean, half95 = c.paired.half or json.null,
                  p = c.paired.p or json.null }
   end
-  return { table = rows, table_cells = cells, left_out = self.alone }
+  local makers = json.list()
+  for i, m in ipairs(self.makers) do
+    makers[i] = { version = m.version or json.null, isa = m.isa or json.null, cells = m.count }
+    if m.exact ~= nil then makers[i].exact = m.exact end
+  end
+  return { table = rows, table_cells = cells, left_out = self.alone, made_by = makers }
 end
 
 return new

@@ -1,5 +1,6 @@
 -- report/table.lua: plain text tables for a terminal: a header, a rule, rows; columns aligned, numbers to the right, no
--- boxes. It does not cut or wrap: a row is a line. The same as Markdown, as CSV and as HTML.
+-- boxes. It does not cut or wrap: a row is a line (a line end in a text is shown as a space). The same as Markdown, as CSV and
+-- as HTML.
 --
 --   table.render({ "name", { title = "top-1", format = "%.4f" } }, { { "exit1", 0.87 }, { "vote", 0.91 } })
 
@@ -39,8 +40,11 @@ local function cell(column, value)
   return tostring(value)
 end
 
--- A column: its texts, its width and whether its values are numbers.
-local function lay_out(spec, index, rows)
+-- What would end a row or move the cursor is a space.
+local function one_line(text) return (text:gsub("%c+", " ")) end
+
+-- A column: its texts (each of one line unless `whole`), its width and whether its values are numbers.
+local function lay_out(spec, index, rows, whole)
   local column = type(spec) == "table" and spec or { title = spec }
   local laid = { title = column.title or column[1] or "", texts = {} }
   laid.width = width(laid.title)
@@ -49,7 +53,7 @@ local function lay_out(spec, index, rows)
   for r, row in ipairs(rows) do
     local value = row[index]
     if type(value) == "number" then numbers = numbers + 1 elseif value ~= nil then others = others + 1 end
-    laid.texts[r] = cell(column, value)
+    laid.texts[r] = whole and cell(column, value) or one_line(cell(column, value))
     laid.width = math.max(laid.width, width(laid.texts[r]))
   end
   if not column.align then laid.right = numbers > 0 and others == 0 end
@@ -95,7 +99,7 @@ end
 -- csv(columns, rows): the same with commas (RFC 4180, lines ended by \n): fields with a comma, quote or line end are quoted.
 function tables.csv(columns, rows)
   local lines, laid = {}, {}
-  for i, spec in ipairs(columns) do laid[i] = lay_out(spec, i, rows) end
+  for i, spec in ipairs(columns) do laid[i] = lay_out(spec, i, rows, true) end
   for r = 0, #rows do
     local parts = {}
     for i, column in ipairs(laid) do
@@ -110,7 +114,7 @@ end
 -- html(columns, rows[, caption]): the same as a table of HTML, texts escaped; numbers stand to the right (class "n").
 function tables.html(columns, rows, caption)
   local laid, out = {}, { "<table>\n" }
-  for i, spec in ipairs(columns) do laid[i] = lay_out(spec, i, rows) end
+  for i, spec in ipairs(columns) do laid[i] = lay_out(spec, i, rows, true) end
   if caption then out[2] = ("<caption>%s</caption>\n"):format(html.escape(caption)) end
   for r = 0, #rows do
     local parts = {}

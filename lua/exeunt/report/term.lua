@@ -17,6 +17,21 @@ function term.columns(fd)
   return system.columns(fd) or 80
 end
 
+-- Its height in rows; 24 where it does not say.
+function term.rows(fd)
+  return system.rows(fd) or 24
+end
+
+-- The first `width` columns of a UTF-8 text (a code point each), no character cut.
+function term.cut(text, width)
+  local n = 0
+  for place in text:gmatch "()[^\128-\191][\128-\191]*" do
+    n = n + 1
+    if n > width then return text:sub(1, place - 1) end
+  end
+  return text
+end
+
 function term.colours(fd)
   local no_color = os.getenv "NO_COLOR"
   return system.tty(fd) and (no_color == nil or no_color == "") and os.getenv "TERM" ~= "dumb"

@@ -28,28 +28,29 @@ local function objectives(given)
 end
 
 -- The document of a study without a recipe.
-local function document_of(path, given)
-  local o = options.check(path, given, known)
+local function document_of(given)
+  local o = options.check("study", given, known)
   local sampler = samplers.of(o.sampler)
   local space = Space.new(o.space)
   for i, point in ipairs(o.points) do
     local ok, why = pcall(space.check, space, point)
-    if not ok then core.raise("%s: points[%d]: %s", path, i, tostring(why)) end
+    if not ok then core.raise("study: points[%d]: %s", i, tostring(why)) end
   end
   local list, directions = objectives(o.objective), json.list()
   for i, each in ipairs(list) do directions[i] = next(each) end
+  samplers.check(sampler, space, directions)
   return { format = 1, space = space:document(), objective = list, directions = directions, trials = o.trials, seed = o.seed,
            sampler = { name = sampler.name, options = sampler.options or {} }, points = json.list { unpack(o.points) },
-           lag = o.lag or sampler.lag, retries = o.retries }, o.name
+           lag = o.lag or sampler.lag, retries = o.retries, name = o.name }
 end
 
 local function from_file(path)
   local name = path:match "([^/]*)$":gsub("%.[^.]*$", "")
   if path:match "%.ya?ml$" then
-    local given = require("exeunt.yaml").load(file.read(path), path)
-    if type(given) == "table" and given.recipe == nil then
-      local document, own = document_of(path, given)
-      return own or name, document
+    local document = require("exeunt.search.yamlfile").call(path, function(given) return not given.recipe and document_of(given) end)
+    if document then
+      name, document.name = document.name or name, nil
+      return name, document
     end
   end
   local study = require("exeunt.search.study").load(path)
@@ -87,26 +88,27 @@ end
 function asked.open(store, what)
   if type(what) == "table" then
     local name, document, sampler = what.name, what.document, what.sampler
-    local there = store:study(name)
-    local id = there and there.id or store:create(name, document)
-    if there and json.encode(json.plain(json.decode(json.encode(document.space)))) ~= json.encode(there.document.space) then
-      core.raise("%s: the study '%s' of %s has another space: give this one another name", what.path, name, store.name)
-    end
+    local given = { name = name, recipe = what.path, document = function() return document end }
+    local id = require("exeunt.search.supervisor").join(store, given, true)           -- no recipe is run
     return id, study_of(name, store:study(name).document, sampler and sampler.name == "function" and sampler or nil)
   end
   local found = require("exeunt.cli.stored").find(store, what)
   return found.id, study_of(found.name, found.document)
 end
 
--- ask(store, what, { worker, lease }) -> a trial with its point, or nil where there are no more (and whether some are running).
+-- ask(store, what, { worker, lease }) -> a trial with its point, or nil where there are no more, and how many are running.
 function asked.ask(store, what, given)
   local id, study = asked.open(store, what)
   local worker = require("exeunt.search.worker").new { store = store, id = id, study = study, name = given.worker, lease = given.lease }
   while true do
     local trial, running = worker:claim()
-    if not trial then return nil, running ~= 0 and running ~= false end
+    if not trial then return nil, running end
     if trial.params or worker:propose(trial) then return trial end
-    if not study.sampler.size then return nil, false end
+    if not study.sampler.size then
+      local count = 0
+      for _, other in ipairs(worker.trials) do count = count + (other.state == "running" and other.number ~= trial.number and 1 or 0) end
+      return nil, count
+    end
   end
 end
 

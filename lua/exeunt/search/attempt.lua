@@ -1,5 +1,5 @@
 -- attempt.lua: one trial's run: an `exeunt run` of its own, from its folder to what came of it. It follows the run's log, asks at
--- each step whether to go on, ends it (SIGTERM, so that it keeps a checkpoint; SIGKILL where it does not end) and reads its
+-- each step whether to go on, ends it (SIGTERM, so that it keeps a checkpoint; SIGKILL where it does not end in time) and reads its
 -- values. Whatever the recipe does costs this trial only. It knows no store: worker.lua keeps what it gives.
 --
 -- A trial's folder is FOLDER; a run that is there with the same recipe, knobs and seed is gone on with, and beside a foreign one
@@ -11,6 +11,7 @@ local file = require "exeunt.file"
 local json = require "exeunt.report.json"
 local knobs = require "exeunt.knobs"
 local metric = require "exeunt.search.metric"
+local options = require "exeunt.options"
 local signals = require "exeunt.signals"
 local system = require "exeunt.system"
 
@@ -117,13 +118,19 @@ local function last_line(path)
   return last and last:gsub("\27%[[%d;]*%a", ""):gsub("^exeunt: ", "")
 end
 
+-- The training and the metric that `watch` names; no training: the first that has the metric.
+local function watched(watch)
+  local train, name = watch:match "^([%w_.-]+):(.+)$"
+  return train, name or watch
+end
+
 local Follower = {}
 Follower.__index = Follower
 
 -- Follows the values of a metric in a log: of the first training that has it, or of the one that "NAME:metric" names.
 local function follow(path, watch)
-  local train, name = watch:match "^([%w_.-]+):(.+)$"
-  return setmetatable({ path = path, metric = name or watch, train = train, last = -math.huge }, Follower)
+  local train, name = watched(watch)
+  return setmetatable({ path = path, metric = name, train = train, last = -math.huge }, Follower)
 end
 
 -- news(): { { step, value }, ... } beyond the last step that was given, ascending.
@@ -145,22 +152,38 @@ function Follower:news()
   return found
 end
 
--- The values and constraints of a finished run; nil and why not.
+-- The values and constraints of a finished run; nil, why not, and the path that is at fault where the result has no such number.
 local function results(study, folder)
   local doc = document(folder)
   if not doc then return nil, "its folder holds no run.json" end
   local values, constraints = {}, {}
-  for i, each in ipairs(study.objectives) do
-    local x, why = metric.get(doc, each.path)
-    if not x then return nil, "its result " .. why end
-    values[i] = x
-  end
-  for i, each in ipairs(study.constraints) do
-    local x, why = metric.get(doc, each.path)
-    if not x then return nil, "its result " .. why end
-    constraints[i] = metric.excess(each, x)
+  for _, list in ipairs { study.objectives, study.constraints } do
+    for i, each in ipairs(list) do
+      local x, why, none = metric.get(doc, each.path)
+      if not x then return nil, "its result " .. why .. (none and metric.suggest(doc, each.path) or ""), none and each.path or nil end
+      if list == study.objectives then values[i] = x else constraints[i] = metric.excess(each, x) end
+    end
   end
   return values, constraints
+end
+
+-- unseen(study, folder): why a finished run showed the stopper nothing, in words that follow "trial N".
+function attempt.unseen(study, folder)
+  local train, path = watched(study.watch or study.objectives[1].path)
+  local log, seen, trains = folder .. "/log.jsonl", nil, {}
+  for text in (file.kind(log) == "file" and file.read(log) or ""):gmatch "[^\n]+" do
+    local ok, line = pcall(json.decode, text)
+    if ok and type(line) == "table" then
+      if line.train then trains[line.train] = true end
+      if not seen or line.train == train then seen = line end
+    end
+  end
+  if not seen then return "reported no steps (ex.train and ex.report do), so that the stopper sees nothing" end
+  local what, near = path, metric.suggest(seen, path)
+  if train and not trains[train] then
+    what, near = ("training '%s'"):format(train), options.suggest(train, options.sorted_keys(trains))
+  end
+  return ("has no %s in its log.jsonl, so that the stopper sees nothing; `watch` says what it looks at%s"):format(what, near)
 end
 
 local function how_it_ended(code, err)
@@ -178,8 +201,18 @@ end
 local function steps(o, log)
   for _, pair in ipairs(log:news()) do
     local verdict = o.on_step(pair[1], pair[2])
-    if verdict then return verdict end
+    if verdict then
+      log.judged = pair[1]
+      return verdict
+    end
   end
+end
+
+-- Whether a run that was to end had come to its end: it ended well, and a paused one has no step beyond the one that it paused at.
+local function was_over(code, verdict, log)
+  if code ~= 0 then return false end
+  if verdict == "late" then return true end
+  return verdict == "paused" and #log:news() == 0 and log.last == log.judged
 end
 
 -- Looks at the run until it ends or is to be ended: its code or nil, and what it is to be.
@@ -203,24 +236,29 @@ local function signalled(code)
   return false
 end
 
+-- What became of a run that took too long: code is what it ended with.
+local function too_late(o, code)
+  local said = last_line(o.folder_err)
+  local how = code == 137 and ("SIGTERM did not end it within the grace of %g s, SIGKILL did"):format(o.grace) or "SIGTERM ended it"
+  return { state = "failed", error = ("longer than trial_seconds = %g: %s%s"):format(o.study.trial_seconds, how,
+                                      said and "; it last said: " .. said or "") }
+end
+
 local function judge(o, code, verdict, folder)
-  if verdict == "late" then
-    local said = last_line(o.folder_err)
-    return { state = "failed", error = ("longer than trial_seconds = %g%s"):format(o.study.trial_seconds,
-                                        said and "; it last said: " .. said or "") }
-  end
+  if verdict == "late" then return too_late(o, code) end
   if verdict then return { state = verdict } end
   if signalled(code) then return { state = "interrupted" } end
   if code ~= 0 then return { state = "failed", error = how_it_ended(code, o.folder_err) } end
-  local values, constraints = results(o.study, folder)
-  if not values then return { state = "failed", error = constraints } end
+  local values, constraints, lacks = results(o.study, folder)
+  if not values then return { state = "failed", error = constraints, lacks = lacks } end
   return { state = "complete", values = values, constraints = #constraints > 0 and constraints or nil }
 end
 
 -- run{ study, params, folder, threads, grace, before, last_step, on_step, look }: runs the trial.
 --   before     seconds that earlier attempts took;  last_step   the step up to which on_step has answered already, or nil
 --   on_step(step, value) -> nil to go on, "stopped" or "paused";  look() -> nil, "interrupted" or "lost", asked ten times a second
--- Gives { state = "complete"|"failed"|"stopped"|"paused"|"interrupted"|"lost", values, constraints, error, seconds, folder }.
+-- Gives { state = "complete"|"failed"|"stopped"|"paused"|"interrupted"|"lost", values, constraints, error, seconds, folder, lacks }:
+-- lacks: the path of an objective or a constraint at which the finished run's result has no number.
 function attempt.run(o)
   local settings = settings_of(o.study, o.params)
   file.make_folder(o.folder:match "^(.*)/[^/]*$" or ".")
@@ -234,6 +272,7 @@ function attempt.run(o)
   if not ok or verdict and verdict ~= "lost" then
     local ended = run:finish(o.grace)
     if ok then code = code or ended end
+    if ok and was_over(code, verdict, log) then verdict = nil end
   end
   run:free()                                -- kills what still runs
   if lock then lock:free() end

@@ -1,6 +1,7 @@
 -- search/events.lua: studies from the lines of a journal or an export, and back. A line is an event in JSON:
 --
 --   { event = "study", study = id, name, document, created }        a study was made
+--   { event = "amend", study, document }                            it has another document
 --   { event = "claim" | "propose" | "finish" | "pause" | "release", study, number, fields of the trial that it sets ... }
 --   { event = "report", study, number, step, value }                null: not finite
 --   { event = "withdraw", study, number }                           the trial is gone
@@ -73,6 +74,11 @@ function changes.claim(study, event, fail) set_fields(trial_of(study, event, fai
 changes.propose, changes.finish, changes.pause, changes.release = changes.claim, changes.claim, changes.claim, changes.claim
 
 function changes.report(study, event, fail) add_step(trial_of(study, event, fail), event.step, event.value, fail) end
+
+function changes.amend(study, event, fail)
+  if type(event.document) ~= "table" then fail "it has no document" end
+  study.document = event.document
+end
 
 function changes.withdraw(study, event)
   study.trials[event.number or -1], study.withdrawn[event.number or -1] = nil, true

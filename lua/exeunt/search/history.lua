@@ -7,6 +7,7 @@
 -- It knows nothing of spaces.
 
 local core = require "exeunt.core"
+local options = require "exeunt.options"
 
 local history = {}
 
@@ -64,7 +65,7 @@ end
 -- lag(where, x): x if it may be a sampler's lag: nil, or a whole number of trials from 1 on.
 function history.lag(where, x)
   if x ~= nil and (type(x) ~= "number" or x ~= math.floor(x) or x < 1) then
-    core.raise("%s: lag must be a whole number from 1 on, got %s", where, tostring(x))
+    core.raise("%s: lag must be a whole number from 1 on, got %s", where, options.shown(x))
   end
   return x
 end

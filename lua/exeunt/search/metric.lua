@@ -4,6 +4,7 @@
 
 local core = require "exeunt.core"
 local json = require "exeunt.report.json"
+local options = require "exeunt.options"
 
 local metric = {}
 
@@ -24,21 +25,67 @@ local function lookup(t, path)
   end
 end
 
--- get(doc, path): a finite number; or nil and why not, in words that follow "its result" or "the line".
+-- get(doc, path): a finite number; or nil, why not, in words that follow "its result" or "the line", and whether no number is meant
+-- to be there (NaN is a number that failed).
 function metric.get(doc, path)
   local x = lookup(doc.values, path)
   if x == nil then x = lookup(doc, path) end
   if type(x) == "number" and x == x and math.abs(x) < math.huge then return x end
-  if x == nil then return nil, ("has no %s"):format(path) end
-  if x == json.null then return nil, ("has %s = NaN"):format(path) end
-  return nil, ("has at %s no number but a %s"):format(path, type(x))
+  if x == nil then return nil, ("has no %s"):format(path), true end
+  if x == json.null or type(x) == "number" then return nil, ("has %s = NaN"):format(path), false end
+  return nil, ("has at %s no number but a %s"):format(path, type(x)), true
+end
+
+-- What a document says of itself, not of how good it is.
+local aside = { seed = true, knobs = true, environment = true, subsets = true, cells = true, step = true, epoch = true }
+
+local function collect(t, prefix, list)
+  for key, x in pairs(t) do
+    local path = prefix .. tostring(key)
+    if type(x) == "number" then list[#list + 1] = path
+    elseif type(x) == "table" then collect(x, path .. ".", list) end
+  end
+end
+
+-- names(doc): the paths of its numbers, sorted.
+function metric.names(doc)
+  local list = {}
+  for key, x in pairs(doc) do
+    if not aside[key] then collect({ [key] = x }, "", list) end
+  end
+  for i, path in ipairs(list) do list[i] = path:match "^values%.(.+)$" or path end
+  table.sort(list)
+  return list
+end
+
+local SHOWN = 8                             -- names in a message
+
+local function quoted(list)
+  for i, name in ipairs(list) do list[i] = "'" .. name .. "'" end
+  return (#list > 1 and table.concat(list, ", ", 1, #list - 1) .. " or " or "") .. list[#list]
+end
+
+-- suggest(doc, path): "; did you mean 'vote.val_top1'?" for a path that leads to no number of doc, or what numbers it has.
+function metric.suggest(doc, path)
+  local names, related, plain = metric.names(doc), {}, {}
+  local near = options.nearest(path, names)
+  if near then return ("; did you mean '%s'?"):format(near) end
+  for _, name in ipairs(names) do
+    local listed = name:find "%.%d"
+    if not listed then plain[#plain + 1] = name end
+    if not listed and ("." .. name .. "."):find("." .. path .. ".", 1, true) then related[#related + 1] = name end
+  end
+  if #related > 0 and #related <= SHOWN then return ("; did you mean %s?"):format(quoted(related)) end
+  if #plain == 0 then return "; there is no number in it" end
+  local more = #plain - SHOWN
+  return ("; it has %s%s"):format(table.concat(plain, ", ", 1, math.min(#plain, SHOWN)), more > 0 and (" and %d more"):format(more) or "")
 end
 
 -- constraint(text): { path, sense, bound, text }.
 function metric.constraint(text)
   local path, sense, bound = tostring(text):match "^%s*(%S+)%s*([<>]=)%s*(%S+)%s*$"
   if not path or not tonumber(bound) then
-    core.raise("study: constraints are texts like \"pruned.macs <= 1e6\", got %q", tostring(text))
+    core.raise("study: constraints are texts like \"pruned.macs <= 1e6\" (<= or >=), got %q", tostring(text))
   end
   return { path = path, sense = sense, bound = tonumber(bound), text = text }
 end

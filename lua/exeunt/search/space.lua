@@ -24,7 +24,7 @@ local function finite(x) return type(x) == "number" and x == x and math.abs(x) <
 
 local function range(what, low, high)
   if not finite(low) or not finite(high) then
-    core.raise("%s: expected two numbers, got %s and %s", what, tostring(low), tostring(high))
+    core.raise("%s: expected two numbers, got %s and %s", what, options.shown(low), options.shown(high))
   end
   if low >= high then core.raise("%s: low must be below high, got %g and %g", what, low, high) end
 end
@@ -32,7 +32,7 @@ end
 local function stepped(what, step, low, high)
   if step == nil then return end
   if not finite(step) or step <= 0 or step > high - low then
-    core.raise("%s: step must be above 0 and at most high - low (%g), got %s", what, high - low, tostring(step))
+    core.raise("%s: step must be above 0 and at most high - low (%g), got %s", what, high - low, options.shown(step))
   end
 end
 
@@ -100,29 +100,41 @@ end
 
 local written = { "int", "choice", "uniform", "log" }       -- int first: it may have log = true beside it
 
+-- Raises what is wrong with a distribution without a known name.
+local function unknown_dist(where, x)
+  for _, key in ipairs(options.sorted_keys(x)) do
+    if key ~= "only" and key ~= "step" then
+      core.raise("%s: there is no distribution '%s'%s", where, key, options.suggest(key, { "choice", "int", "log", "uniform" }))
+    end
+  end
+  core.raise("%s: expected one of choice, int, log and uniform with its list of values, as { log = { 1e-4, 1e-1 } }", where)
+end
+
 -- dist(x[, where]): x if it is a distribution; or what a YAML file says in its place: { log = {1e-4, 1e-1} },
 -- { int = {32, 256}, step = 32 }, { choice = {...}, only = {...} }.
 function Space.dist(x, where)
   where = where or "space"
   if getmetatable(x) == Dist then return x end
   if type(x) ~= "table" then
-    core.raise("%s: expected a distribution such as ex.uniform(0, 1) or ex.choice { ... }, got %s", where, tostring(x))
+    core.raise("%s: expected a distribution, as ex.log(1e-4, 1e-1) or in YAML { log: [1e-4, 1e-1] }, got %s", where, options.shown(x))
   end
   local name
   for _, each in ipairs(written) do name = name or x[each] ~= nil and each or nil end
-  if not name then core.raise("%s: expected one of choice, int, log and uniform with its list of values", where) end
+  if not name then unknown_dist(where, x) end
   local values, rest = x[name], {}
   for key, value in pairs(x) do
     if key ~= name and key ~= "only" then rest[key] = value end
   end
-  if type(values) ~= "table" then core.raise("%s: %s: expected a list, got %s", where, name, tostring(values)) end
+  if type(values) ~= "table" then core.raise("%s: %s: expected a list, got %s", where, name, options.shown(values)) end
   local dist
   if name == "choice" or name == "log" then options.check(where .. ": " .. name, rest, {}) end
   if name == "choice" then
     dist = Space.choice(values)
   else
     if #values ~= 2 then core.raise("%s: %s: expected [low, high], got %d values", where, name, #values) end
-    dist = Space[name](values[1], values[2], rest)
+    local ok, made = pcall(Space[name], values[1], values[2], rest)
+    if not ok then core.raise("%s: %s", where, made) end
+    dist = made
   end
   return x.only and Space.only(dist, x.only) or dist
 end
@@ -238,7 +250,7 @@ end
 
 -- new { name = distribution, ... }
 function Space.new(given)
-  if type(given) ~= "table" then core.raise("space: expected { knob = distribution, ... }, got %s", tostring(given)) end
+  if type(given) ~= "table" then core.raise("space: expected { knob = distribution, ... }, got %s", options.shown(given)) end
   if getmetatable(given) == Space then return given end
   local dists = {}
   for name, dist in pairs(given) do

@@ -1,6 +1,7 @@
 -- step.lua: `ex.report { step = n, name = value, ... }`: what a recipe that trains in its own way says of a step. In a run it is
 -- a line of log.jsonl (a step that is said again, as after --resume, takes the place of its line) and one on standard error; a
--- search's stopper looks at it. It is also where a run that was asked to stop, stops. Outside a run it only checks.
+-- search's stopper looks at it. It is also where a run that was asked to stop, stops. Outside a run it only checks. It refuses
+-- values that are no numbers, and steps that go back.
 
 local context = require "exeunt.context"
 local core = require "exeunt.core"
@@ -8,13 +9,14 @@ local json = require "exeunt.report.json"
 local options = require "exeunt.options"
 local signals = require "exeunt.signals"
 
--- A value that a line may hold: a number (NaN becomes null), a text, a truth, or a table of such.
+-- A value that a line may hold: a number (NaN becomes null) or a table of such.
 local function checked(name, value)
   local kind = type(value)
   if kind == "table" then
     for k, v in pairs(value) do checked(name .. "." .. tostring(k), v) end
-  elseif kind ~= "number" and kind ~= "string" and kind ~= "boolean" then
-    core.raise("report: %s must be a number, a text or a table of such, got a %s", name, kind)
+  elseif kind ~= "number" then
+    core.raise("report: %s must be a number or a table of numbers, got %s", name,
+               kind == "string" and options.shown(value) or "a " .. kind)
   end
 end
 
@@ -27,12 +29,14 @@ local function shown(line)
   return ("step %d  %s\n"):format(line.step, table.concat(parts, "  "))
 end
 
+local reported = setmetatable({}, { __mode = "k" })              -- the last step of each run's log in this process
+
 -- report{ step = a whole number from 0 on, name = value, ... }
 return function(line)
   if type(line) ~= "table" then core.raise("report: expected { step = n, name = value, ... }, got %s", type(line)) end
   local step = line.step
   if type(step) ~= "number" or step < 0 or step ~= math.floor(step) or step > 2 ^ 53 then
-    core.raise("report: step must be a whole number from 0 on, got %s", tostring(step))
+    core.raise("report: step must be a whole number from 0 on, got %s", options.shown(step))
   end
   local named = 0
   for name, value in pairs(line) do
@@ -43,6 +47,9 @@ return function(line)
   end
   if named < 2 then core.raise "report: nothing is reported beside the step: add name = value" end
   if context.log then
+    local last = reported[context.log]
+    if last and step < last then core.raise("report: step %d comes after step %d: steps of a run go up", step, last) end
+    reported[context.log] = step
     context.log:step(json.decode(json.encode(line)))
     io.stderr:write(shown(line))
   end

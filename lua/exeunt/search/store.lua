@@ -202,6 +202,22 @@ function Store:create(name, document)
   end)
 end
 
+-- amend(id, change, document) -> true, or false where a trial has changed since the counter `change` (of trials()). Gives a study
+-- another document; refused while somebody works on a trial of it.
+function Store:amend(id, change, document)
+  local text = json.encode(json.checked(document, "study"), nil, "study")
+  return self:write(true, function(_, emit)
+    local _, _, now = self:hold(id)
+    if now ~= change + 1 then return false end
+    local busy = self.db:first(("SELECT number FROM trials WHERE study = $1 AND state = 'running' AND lease > %s LIMIT 1"):format(
+      self.db.clock), id)
+    if busy then core.raise("%s: somebody works on its trial %s, or did a moment ago: end that first", self.name, busy) end
+    self.db:execute("UPDATE studies SET document = $2 WHERE id = $1", id, text)
+    emit { event = "amend", study = id, document = document }
+    return true
+  end)
+end
+
 -- -- Trials: reading ------------------------------------------------------------------------------------------------
 
 local COLUMNS = 'number, state, params, "values", constraints, seen, finish, worker, attempts, error, seconds, run_dir, attributes, '

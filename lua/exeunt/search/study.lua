@@ -21,6 +21,8 @@ local recipe = require "exeunt.recipe"
 local samplers = require "exeunt.search.samplers"
 local Space = require "exeunt.search.space"
 
+local shown = options.shown
+
 local Study = {}
 Study.__index = Study
 
@@ -33,17 +35,17 @@ local senses = { maximize = true, minimize = true }
 
 local function objective(sense, path)
   if type(path) ~= "string" or path == "" then
-    core.raise("study: objective: %s must be a path in the run's result, as \"vote.val_top1\", got %s", sense, tostring(path))
+    core.raise("study: objective: %s must be a path in the run's result, as \"vote.val_top1\", got %s", sense, shown(path))
   end
   return { direction = sense, path = path }
 end
 
 -- { { direction, path }, ... } of { maximize =, minimize = } (maximize first) or of a list of such with one each.
 local function objectives(given)
-  if type(given) ~= "table" then core.raise("study: objective must be { maximize = \"path\" }, got %s", tostring(given)) end
+  if type(given) ~= "table" then core.raise("study: objective must be { maximize = \"path\" }, got %s", shown(given)) end
   local found = {}
   for _, part in ipairs(given[1] ~= nil and given or { given }) do
-    if type(part) ~= "table" then core.raise("study: objective: expected { maximize = \"path\" }, got %s", tostring(part)) end
+    if type(part) ~= "table" then core.raise("study: objective: expected { maximize = \"path\" }, got %s", shown(part)) end
     for key in pairs(part) do
       if not senses[key] then
         core.raise("study: objective: unknown '%s'%s", tostring(key), options.suggest(key, { "maximize", "minimize" }))
@@ -60,14 +62,35 @@ end
 local function whole(name, x, low)
   if x == nil then return nil end
   if type(x) ~= "number" or x ~= math.floor(x) or x < low then
-    core.raise("study: %s must be a whole number from %d on, got %s", name, low, tostring(x))
+    core.raise("study: %s must be a whole number from %d on, got %s", name, low, shown(x))
   end
   return x
 end
 
 local function positive(name, x)
-  if x ~= nil and (type(x) ~= "number" or not (x > 0)) then core.raise("study: %s must be a number above 0, got %s", name, tostring(x)) end
+  if x ~= nil and (type(x) ~= "number" or not (x > 0)) then core.raise("study: %s must be a number above 0, got %s", name, shown(x)) end
   return x
+end
+
+-- A list of tables or of texts (kind), each as `form` says; a table with names where kind is nil.
+local function listed(name, x, kind, form)
+  local fits = type(x) == "table" and (kind ~= nil or x[1] == nil)
+  for key, item in pairs(fits and x or {}) do fits = fits and (kind == nil or type(key) == "number" and type(item) == kind) end
+  if not fits then core.raise("study: %s must be %s, got %s", name, form, type(x) == "table" and "another table" or shown(x)) end
+  return x
+end
+
+local function texted(name, x, form)
+  if x ~= nil and (type(x) ~= "string" or x == "") then core.raise("study: %s must be %s, got %s", name, form, shown(x)) end
+  return x
+end
+
+-- "; did you mean 'bowl.lua'?" for a file that is not there; "" where none beside it has a name like that.
+local function like(path)
+  local folder, name = path:match "^(.-)([^/]*)$"
+  local at = folder == "" and "." or folder
+  local near = file.kind(at) == "folder" and options.nearest(name, file.list(at))
+  return near and ("; did you mean '%s%s'?"):format(folder, near) or ""
 end
 
 -- Beside the study's file, or from the current folder where there is none.
@@ -132,60 +155,58 @@ end
 --      trial_seconds, retries, name }; search/study.lua's first comment and README.md say what each means.
 function study.new(given)
   local o = options.check("study", given, known)
-  if type(o.recipe) ~= "string" or o.recipe == "" then core.raise("study: recipe must be a file's path, got %s", tostring(o.recipe)) end
+  if type(o.recipe) ~= "string" or o.recipe == "" then core.raise("study: recipe must be a file's path, got %s", shown(o.recipe)) end
   local self = setmetatable({
-    recipe = beside(o.recipe), space = Space.new(o.space), objectives = objectives(o.objective), watch = o.watch,
+    recipe = beside(o.recipe), space = Space.new(o.space), objectives = objectives(o.objective),
+    watch = texted("watch", o.watch, "a metric of log.jsonl, as \"vote.val_top1\""),
     sampler = samplers.of(o.sampler), stop = stopper_of(o.stop), trials = whole("trials", o.trials, 1),
     seconds = positive("seconds", o.seconds), epochs = whole("epochs", o.epochs, 1), seed = whole("seed", o.seed, 0),
-    points = o.points, fixed = o.fixed, trial_seconds = positive("trial_seconds", o.trial_seconds),
+    points = listed("points", o.points, "table", "a list of { knob = value, ... }"),
+    fixed = listed("fixed", o.fixed, nil, "{ knob = value, ... }"), trial_seconds = positive("trial_seconds", o.trial_seconds),
     retries = whole("retries", o.retries, 0), name = o.name, file = loading, constraints = {}, directions = {},
   }, Study)
   self.lag = whole("lag", o.lag or self.sampler.lag, 1)
-  for i, text in ipairs(o.constraints) do self.constraints[i] = metric.constraint(text) end
+  listed("constraints", o.constraints, "string", "a list of texts, as { \"pruned.macs <= 1e6\" }")
+  for i, each in ipairs(o.constraints) do self.constraints[i] = metric.constraint(each) end
   for i, each in ipairs(self.objectives) do self.directions[i] = each.direction end
   if not self.name then self.name = loading and loading:match "([^/]+)$":gsub("%.[^.]*$", "") or "study" end
   if type(self.name) ~= "string" or not self.name:match "^[%w_][%w_.-]*$" then
-    core.raise("study: name must be letters, digits, _ . and -, got '%s'", tostring(self.name))
+    core.raise("study: name must be letters, digits, _ . and -, got %s", shown(self.name))
   end
   if self.lag and self.stop and self.stop.options.promote then
     core.raise "study: lag waits for trials in order, and this stopper pauses them: leave one of the two out"
   end
-  if not file.kind(self.recipe) then core.raise("study: there is no recipe %s", self.recipe) end
+  if not file.kind(self.recipe) then core.raise("study: there is no recipe %s%s", self.recipe, like(self.recipe)) end
   self.digest = file.digest(self.recipe)
   check_against(self, recipe.load(self.recipe).declared)
   check_points(self)
   check_budget(self)
+  samplers.check(self.sampler, self.space, self.directions)
   return self
 end
 
 -- A YAML study's words, as ex.study takes them: what Lua writes with ex.log(a, b) is { log = {a, b} } there, which Space takes.
-local function from_yaml(path)
-  local doc = require("exeunt.yaml").load(file.read(path), path)
-  if type(doc) ~= "table" then core.raise("%s: expected a study (recipe: ..., space: ...), got %s", path, type(doc)) end
-  return study.new(doc)
-end
+local function from_yaml(path) return require("exeunt.search.yamlfile").call(path, study.new) end
 
 local function from_lua(path)
   local chunk, wrong = load(file.read(path), "@" .. path, "t")
   if not chunk then core.raise("%s", wrong) end
   local found = recipe.call(path, chunk)
   if getmetatable(found) ~= Study then
-    core.raise("%s: a study's file must end with `return ex.study { ... }`, this one returns %s", path,
-               found == nil and "nothing" or "something else")
+    core.raise("%s: a study's file must end with `return ex.study { ... }`, this one returns %s", path, found == nil and "nothing"
+               or recipe.is(found) and "a recipe: run it with exeunt run, or name it in a study" or "something else")
   end
   return found
 end
 
 -- load(path): the study in that file: YAML where it is called *.yaml or *.yml, otherwise Lua.
 function study.load(path)
-  if file.kind(path) == nil then core.raise("there is no study %s", path) end
+  if file.kind(path) == nil then core.raise("there is no study %s%s", path, like(path)) end
   local before = loading
   loading = path
-  local yaml = path:match "%.ya?ml$"
-  local ok, found = pcall(yaml and from_yaml or from_lua, path)
+  local ok, found = pcall(path:match "%.ya?ml$" and from_yaml or from_lua, path)
   loading = before
   if ok then return found end
-  if yaml and type(found) == "string" and found:sub(1, #path) ~= path then found = path .. ": " .. found end
   error(found, 0)
 end
 
@@ -240,14 +261,44 @@ local parts = { { "space", "the space" }, { "objective", "the objective" }, { "s
                 { "seed", "the seed" }, { "fixed", "what is fixed" }, { "points", "the points to try first" },
                 { "constraints", "the constraints" }, { "lag", "the lag" }, { "watch", "what is watched" } }
 
--- changes(before, now): what differs of two documents, as a list of words; the recipe's change apart from that.
+-- changes(before, now): what differs of two documents, as a list of words; the recipe's change apart from that; the fields.
 function study.changes(before, now)
-  local list = {}
+  local list, fields = {}, {}
   for _, part in ipairs(parts) do
     local function text(doc) return json.encode(json.plain(json.decode(json.encode { doc[part[1]] }))) end
-    if text(before) ~= text(now) then list[#list + 1] = part[2] end
+    if text(before) ~= text(now) then list[#list + 1], fields[#fields + 1] = part[2], part[1] end
   end
-  return list, before.recipe_sha256 ~= now.recipe_sha256
+  return list, before.recipe_sha256 ~= now.recipe_sha256, fields
+end
+
+-- What the stopper sees of a study, and which way is better.
+local function watched(doc)
+  local direction, path = next(doc.objective[1])
+  return direction .. " " .. (doc.watch or path)
+end
+
+-- mended(before, now, trials): the document of a study that was put right, where that changes nothing of what its trials are: what is
+-- optimised while no trial is complete, what the stopper sees while none has a step, all of it without trials. Otherwise, and where
+-- nothing was, nil.
+function study.mended(before, now, trials)
+  if #trials == 0 then return now end
+  local valued, stepped = false, false
+  for _, trial in ipairs(trials) do
+    valued = valued or trial.state == "complete"
+    stepped = stepped or #trial.steps > 0
+  end
+  if stepped and watched(before) ~= watched(now) then return nil end
+  local may = { objective = not valued, constraints = not valued, watch = true, stop = not stepped }
+  local doc = {}
+  for key, value in pairs(before) do doc[key] = value end
+  local _, _, fields = study.changes(before, now)
+  if #fields == 0 then return nil end
+  for _, field in ipairs(fields) do
+    if not may[field] then return nil end
+    doc[field] = now[field]
+  end
+  doc.directions = now.directions
+  return doc
 end
 
 -- most(): how many trials there can be: the budget's, or a grid's points; math.huge where neither says.
@@ -263,5 +314,8 @@ function Study:__tostring()
   return ("study %s: %s over %s of %s, by %s%s"):format(self.name, table.concat(goals, ", "), table.concat(self.space.names, ", "),
     self.recipe, self.sampler.name, self.stop and " with " .. self.stop.name or "")
 end
+
+-- is(x): whether it is a study.
+function study.is(x) return getmetatable(x) == Study end
 
 return setmetatable(study, { __call = function(_, given) return study.new(given) end })

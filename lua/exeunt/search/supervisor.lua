@@ -19,8 +19,18 @@ local supervisor = {}
 local LOOK = 0.2                            -- seconds between two looks
 local RESTARTS = 20                         -- of killed workers, in all
 
--- join(store, study, changed): the study's id in the store, where it is made if need be. One that is there with another space or
--- objective is refused; one whose recipe has changed too, unless `changed`.
+-- Puts a study right in the store where that is safe (study.mended); false where it is not.
+local function mend(store, before, document)
+  repeat
+    local trials, counter = store:trials(before.id)
+    local doc = studies.mended(before.document, document, trials)
+    if not doc then return false end
+  until store:amend(before.id, counter, doc)
+  return true
+end
+
+-- join(store, study, changed): the study's id in the store, where it is made if need be; whether its recipe has changed; what was put
+-- right, in words. One that is there with another space or objective is refused; one whose recipe has changed too, unless `changed`.
 function supervisor.join(store, study, changed)
   local document = study:document()
   local before = store:study(study.name)
@@ -30,15 +40,18 @@ function supervisor.join(store, study, changed)
     before = store:study(study.name) or error(made, 0)          -- another search was first
   end
   local differing, edited = studies.changes(before.document, document)
-  if #differing > 0 then
-    core.raise("study %s was begun with something else: %s; put it back, or give the changed study another name", study.name,
-               table.concat(differing, ", "))
+  local words = table.concat(differing, ", ")
+  local mended = (#differing > 0 or edited) and mend(store, before, document)
+  edited = edited and store:study(study.name).document.recipe_sha256 ~= document.recipe_sha256
+  if #differing > 0 and not mended then
+    core.raise("study %s was begun with something else: %s; put it back, give the study another name (name = \"...\"), or take the old "
+               .. "one away (exeunt study delete %s)", study.name, words, study.name)
   end
   if edited and not changed then
     core.raise("study %s: its recipe %s has changed since it was begun; put it back, give the study another name, or go on with --changed",
                study.name, study.recipe)
   end
-  return before.id, edited
+  return before.id, edited, mended and #differing > 0 and words or nil
 end
 
 -- -- The workers -------------------------------------------------------------------------------------------------------------
@@ -68,7 +81,12 @@ function Search:ended(slot, code)
   local worker = self.running[slot]
   self.running[slot] = nil
   worker.process:free()
-  if code == 0 or self.stopping then return end
+  if code == 0 or self.stopping or self.wrong then return end
+  if code == 2 then                         -- the study asks for what is not there: the others would find that too
+    self.problem, self.wrong = last_line(worker.err), true
+    for _, other in pairs(self.running) do other.process:signal "TERM" end
+    return
+  end
   if code > 128 and self.restarts < RESTARTS then
     self.restarts = self.restarts + 1
     self.view:say(("worker %d was killed by signal %d; another takes its place"):format(slot, code - 128))
@@ -92,20 +110,10 @@ function Search:watch()
   return next(self.running) ~= nil
 end
 
--- Says once that the stopper has nothing to look at: a trial came to its end without a step of what is watched.
-function Search:warn_of_blindness(trial)
-  local study = self.study
-  if self.warned or not study.stop or trial.state ~= "complete" or #trial.steps > 0 then return end
-  self.warned = true
-  self.view:say(("study %s: the stopper sees nothing: the log.jsonl of trial %d has no %s; watch = \"...\" says what it has"):format(
-    study.name, trial.number, study.watch or study.objectives[1].path))
-end
-
 function Search:refresh()
   local list, counter = self.store:trials(self.id, self.counter)
   for _, trial in ipairs(list) do self.trials[trial.number + 1] = trial end
   self.counter = counter
-  for _, trial in ipairs(list) do self:warn_of_blindness(trial) end
   self.view:update(self.trials)
 end
 
@@ -124,10 +132,11 @@ function supervisor.run(given)
     workers = 1, threads = core.C.ex_cpu_count(), runs = "runs", lease = 30, grace = 10, trials = options.optional, changed = false })
   local self = setmetatable(o, Search)
   self.given_trials, self.trials, self.running, self.restarts = o.trials, {}, {}, 0
-  local edited
-  self.id, edited = supervisor.join(self.store, self.study, self.changed)
+  local edited, mended
+  self.id, edited, mended = supervisor.join(self.store, self.study, self.changed)
   if self.given_trials then self.study.trials = self.given_trials end
   self.view = view.new { study = self.study, most = self.study:most(), workers = self.workers }
+  if mended then self.view:say(("study %s: goes on with %s changed"):format(self.study.name, mended)) end
   if edited then self.view:say(("study %s: goes on with a changed recipe"):format(self.study.name)) end
   local shifted
   self.folder, shifted = place.folder(self.runs, self.store, self.id)
@@ -166,6 +175,18 @@ end
 supervisor.order = { "study", "store", "trials", "complete", "stopped", "paused", "failed", "running", "seconds", "best", "number",
                      "values" }
 
+-- "paused and not taken up again by the stopper: trials 0, 2 and 5": what is left of a study that has ended; nil where nothing is.
+local function paused_text(trials)
+  local numbers = {}
+  for _, trial in ipairs(trials) do
+    if trial.state == "paused" then numbers[#numbers + 1] = tostring(trial.number) end
+  end
+  if #numbers == 0 then return nil end
+  local last = table.remove(numbers)
+  if #numbers == 0 then return ("paused and not taken up again by the stopper: trial %s"):format(last) end
+  return ("paused and not taken up again by the stopper: trials %s and %s"):format(table.concat(numbers, ", "), last)
+end
+
 -- text(study, found): the same for a person.
 function supervisor.text(study, found)
   local progress, shown = require "exeunt.report.progress", require("exeunt.search.worker").shown
@@ -179,11 +200,12 @@ function supervisor.text(study, found)
     lines[3] = "  " .. shown(best[1].params)
     lines[4] = "  " .. tostring(best[1].run_dir)
   else
-    lines[2] = ("%d trials that no other beats in everything:"):format(#best)
+    lines[2] = ("%d trial%s that no other beats in everything:"):format(#best, #best == 1 and "" or "s")
     for _, trial in ipairs(best) do
       lines[#lines + 1] = ("  trial %d  %s  %s"):format(trial.number, view.values_text(study, trial), shown(trial.params))
     end
   end
+  if not found.stopped then lines[#lines + 1] = paused_text(found.trials) end
   return table.concat(lines, "\n") .. "\n"
 end
 

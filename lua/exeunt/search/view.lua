@@ -1,6 +1,6 @@
 -- view.lua: what a person sees of a search on standard error. On a terminal a block of lines that is drawn again and again: how
--- far it is, the time left, the best so far, what each worker does, the last failures. Elsewhere a line for each trial that ends.
--- It reads trials; it changes nothing.
+-- far it is, the time left, the best so far, what each worker does, the last failures, as much as its rows hold. Elsewhere a line
+-- for each trial that ends. It reads trials; it changes nothing.
 
 local core = require "exeunt.core"
 local front = require "exeunt.search.front"
@@ -12,12 +12,12 @@ local View = {}
 View.__index = View
 
 local INTERVAL = 0.5                        -- seconds between two drawings
-local BAR = 24                              -- cells
+local BAR, NARROW = 24, 70                  -- cells; below so many columns there are half of them
 local FAILURES = 3                          -- lines
 
 local over = { complete = true, stopped = true, failed = true }
 
--- new{ study, most = trials at most or math.huge, workers, stream, tty, width, clock }: the last four for tests.
+-- new{ study, most = trials at most or math.huge, workers, stream, tty, width, height, clock }: the last five for tests.
 local function new(o)
   local self = setmetatable(o, View)
   self.stream = self.stream or io.stderr
@@ -58,32 +58,57 @@ end
 
 -- Seconds that what is left of the trials will take, from how fast they ended since the start; nil where nobody can say.
 function View:left(n)
-  if self.most == math.huge or not self.first or n.over <= self.first then return nil end
+  if self.most == math.huge or not self.first or n.over <= self.first or n.over >= self.most then return nil end
   return (self.clock() - self.begun) / (n.over - self.first) * math.max(0, self.most - n.over)
 end
 
-local function best_lines(study, trials)
+local function best_line(study, trials)
   local best = front.of(trials, study.directions)
-  if #best == 0 then return { "best    none yet" } end
-  if #study.directions > 1 then return { ("front   %d trials; the last of them %d: %s"):format(#best, best[#best].number,
-                                                                                values_text(study, best[#best])) } end
-  return { ("best    trial %d: %s  %s"):format(best[1].number, values_text(study, best[1]), shown(best[1].params)) }
+  if #best == 0 then return "best    none yet" end
+  if #study.directions > 1 then
+    return ("front   %d trial%s; the last of them %d: %s"):format(#best, #best == 1 and "" or "s", best[#best].number,
+                                                                 values_text(study, best[#best]))
+  end
+  return ("best    trial %d: %s  %s"):format(best[1].number, values_text(study, best[1]), shown(best[1].params))
 end
 
+-- Who runs a trial: a number where the name has one ("worker 2 host:17"), and the machine.
+local function who(worker)
+  local slot, host = worker:match "^worker (%d+) (.+):%d+$"
+  return tonumber(slot) or math.huge, host or worker
+end
+
+-- By the workers' numbers, which suffice as names where all are of one machine.
 local function running_lines(trials)
-  local list = {}
+  local list, hosts = {}, {}
   for _, trial in ipairs(trials) do
     if trial.state == "running" then
       local last = trial.steps and trial.steps[#trial.steps]
       local at = not trial.params and "choosing a point" or not last and "begun" or ("step %d: %.6g"):format(last[1], last[2])
-      list[#list + 1] = { worker = tostring(trial.worker or "?"),
+      local worker = tostring(trial.worker or "?")
+      local slot, host = who(worker)
+      hosts[#hosts + 1] = host ~= hosts[1] and host or nil
+      list[#list + 1] = { worker = worker, slot = slot,
                           text = ("trial %d  %s  %s"):format(trial.number, at, trial.params and shown(trial.params) or "") }
     end
   end
-  table.sort(list, function(a, b) return a.worker < b.worker end)
+  table.sort(list, function(a, b)
+    if a.slot ~= b.slot then return a.slot < b.slot end
+    return a.worker < b.worker
+  end)
   local lines = {}
-  for i, each in ipairs(list) do lines[i] = ("%s  %s"):format(each.worker, each.text) end
+  for i, each in ipairs(list) do
+    lines[i] = ("%s  %s"):format(#hosts == 1 and each.slot < math.huge and "worker " .. each.slot or each.worker, each.text)
+  end
   return lines
+end
+
+-- The first `room` of some lines, the last of which says how many are left out.
+local function fitted(lines, room)
+  if #lines <= room then return lines end
+  local kept = { unpack(lines, 1, room - 1) }
+  if room > 0 then kept[room] = ("... and %d more"):format(#lines - room + 1) end
+  return kept
 end
 
 local function failure_lines(trials)
@@ -99,30 +124,32 @@ local function failure_lines(trials)
   return lines
 end
 
--- block(trials): the lines of the live view.
-function View:block(trials)
-  local n = count(trials)
+-- block(trials, width, height): the lines of the live view, fewer than height; width: columns.
+function View:block(trials, width, height)
+  local n, bar = count(trials), width < NARROW and BAR / 2 or BAR
   local total = self.most < math.huge and self.most or nil
   local share = total and total > 0 and math.min(1, n.over / total) or 0
   local head = { "study " .. self.study.name }
-  if total then head[2] = "[" .. ("="):rep(math.floor(share * BAR)) .. (" "):rep(BAR - math.floor(share * BAR)) .. "]" end
+  if total then head[2] = "[" .. ("="):rep(math.floor(share * bar)) .. (" "):rep(bar - math.floor(share * bar)) .. "]" end
   head[#head + 1] = total and ("%d/%d trials"):format(n.over, total) or ("%d trials"):format(n.over)
   head[#head + 1] = progress.duration(self.clock() - self.begun)
   local left = self:left(n)
   if left then head[#head + 1] = "about " .. progress.duration(left) .. " left" end
-  local lines = { table.concat(head, "  "), "trials  " .. states_text(n) }
-  for _, more in ipairs { best_lines(self.study, trials), running_lines(trials), failure_lines(trials) } do
+  local lines = { table.concat(head, "  "), "trials  " .. states_text(n), best_line(self.study, trials) }
+  local failures = fitted(failure_lines(trials), math.max(0, math.floor((height - 4) / 2)))
+  for _, more in ipairs { fitted(running_lines(trials), math.max(0, height - 4 - #failures)), failures } do
     for _, line in ipairs(more) do lines[#lines + 1] = line end
   end
   return lines
 end
 
--- Writes the block over the one before it.
+-- Writes the block over the one before it, line by line: nothing flickers, and what is cleared goes to no terminal's history.
 function View:draw(trials)
-  local width, out = self.width or term.columns(2), {}
-  if self.lines > 0 then out[1] = ("\27[%dA\r\27[J"):format(self.lines) end
-  local lines = self:block(trials)
-  for _, line in ipairs(lines) do out[#out + 1] = line:sub(1, width - 1) .. "\n" end
+  local width, height, out = self.width or term.columns(2), self.height or term.rows(2), {}
+  if self.lines > 0 then out[1] = ("\27[%dA\r"):format(self.lines) end
+  local lines = self:block(trials, width, height)
+  for _, line in ipairs(lines) do out[#out + 1] = term.cut(line, width - 1) .. "\27[K\n" end
+  out[#out + 1] = "\27[J"
   self.lines = #lines
   self.stream:write(table.concat(out))
   self.stream:flush()

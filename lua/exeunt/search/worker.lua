@@ -70,10 +70,18 @@ function Worker:limit()
   return limit
 end
 
--- The number of the paused trial that the stopper wants to go on, or nil.
-function Worker:paused()
-  local stop = self.study.stop
-  return stop and stop:promote(self.trials, self.study.directions[1]) or nil
+local function is_running(trial) return trial.state == "running" end
+
+-- The number of the paused trial that the stopper wants to go on, or nil. limit: how many trials there may be.
+function Worker:paused(limit)
+  local stop, direction = self.study.stop, self.study.directions[1]
+  if not stop then return nil end
+  local number = stop:promote(self.trials, direction)
+  if number or #self.trials < limit then return number end
+  for _, trial in ipairs(self.trials) do
+    if is_running(trial) then return nil end
+  end
+  return stop:promote(self.trials, direction, true)
 end
 
 -- -- The point ----------------------------------------------------------------------------------------------------------------
@@ -200,6 +208,38 @@ local function what_came(trial, outcome)
   return ", " .. table.concat(values, " ")
 end
 
+-- Whether some trial of the study has this.
+function Worker:any(has)
+  self:refresh()
+  for _, trial in ipairs(self.trials) do
+    if has(trial) then return true end
+  end
+  return false
+end
+
+local function is_complete(trial) return trial.state == "complete" end
+local function has_steps(trial) return trial.steps and #trial.steps > 0 end
+
+-- Ends this worker: the study asks for what the recipe does not give. Its exit code tells the search.
+function Worker:wrong(trial, what)
+  error({ code = 2, message = ("study %s: trial %d%s%s put it right in %s and give the same command again: it goes on, and what has been "
+    .. "trained counts"):format(self.study.name, trial.number, what, what:sub(-1) == "?" and "" or ";", self.study.file or "its file") }, 0)
+end
+
+-- The first result without a number that the study asks for: a mistake of the study, not the trial's, so that the trial stays open for
+-- who goes on with the study put right. Where others have had the number it is the trial that failed.
+function Worker:check_result(trial, outcome)
+  if not outcome.lacks or self:any(is_complete) then return end
+  self.store:release(trial)
+  self:wrong(trial, ": " .. outcome.error)
+end
+
+-- The same of a stopper that sees nothing; this trial has its values.
+function Worker:check_steps(trial, outcome)
+  if not self.study.stop or outcome.state ~= "complete" or has_steps(trial) or self:any(has_steps) then return end
+  self:wrong(trial, " " .. attempt.unseen(self.study, outcome.folder))
+end
+
 -- Runs the claimed trial and keeps its outcome.
 function Worker:work(trial, promoted)
   trial.steps = trial.steps or {}
@@ -213,9 +253,11 @@ function Worker:work(trial, promoted)
     on_step = function(step, value) return self:on_step(trial, step, value) end, look = function() return self:look(trial) end,
   }
   outcome.digest = self.study.digest
+  self:check_result(trial, outcome)
   if outcome.state == "interrupted" then self.store:release(trial)
   elseif outcome.state ~= "lost" then self.store:finish(trial, kept(trial, outcome)) end
   self.say(("trial %d: %s%s  (%.1f s)"):format(trial.number, outcome.state, what_came(trial, outcome), outcome.seconds))
+  self:check_steps(trial, outcome)
 end
 
 -- -- The loop -----------------------------------------------------------------------------------------------------------------------
@@ -224,7 +266,8 @@ end
 -- unfinished, may make more to do.
 function Worker:claim()
   self:refresh()
-  local promote, limit = self:paused(), self:limit()
+  local limit = self:limit()
+  local promote = self:paused(limit)
   local trial, running = self.store:claim(self.id, { worker = self.name, lease = self.lease, retries = self.study.retries,
                                                      promote = promote, limit = limit })
   if not trial then return nil, running end

@@ -1,11 +1,12 @@
 /* cache_test.c: what is written is read again and is a safetensors file; nothing has the name before the end; a full disk,
- * a cut file and foreign files are refused in one line and leave nothing. */
+ * a cut file and foreign files are refused in one line and leave nothing; damage anywhere in a file is noticed. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -33,7 +34,7 @@ static ex_cache *begin(const char *path) {
 static const char *made(const char *name) {
     const char *path = scratch_path(name);
     ex_cache *c = begin(path);
-    assert_int_equal(ex_cache_finish(c), EX_OK);
+    assert_int_equal(ex_cache_finish(c, NULL), EX_OK);
     ex_cache_free(c);
     return path;
 }
@@ -60,10 +61,10 @@ static void there_and_back(void **state) {
     assert_int_equal(scratch_count(scratch_folder()), before + 1);
     assert_string_equal(ex_cache_metadata(c), normal);
     ex_tensor *images = ex_cache_images(c), *labels = ex_cache_labels(c);
-    assert_int_equal(ex_cache_finish(c), EX_OK);
+    assert_int_equal(ex_cache_finish(c, NULL), EX_OK);
     assert_int_equal(ex_file_kind(path), 1);
     assert_int_equal(scratch_count(scratch_folder()), before + 1);
-    assert_int_equal(ex_cache_finish(c), EX_FAILED);
+    assert_int_equal(ex_cache_finish(c, NULL), EX_FAILED);
     assert_message("a.cache: this cache is finished");
     ex_cache_free(c);
     assert_content(images, labels);                 /* views outlive the cache */
@@ -92,11 +93,13 @@ static void is_a_safetensors_file(void **state) {
     const char *path = made("b.cache");
     ex_safetensors *f = ex_safetensors_open(path);
     if (!f) fail_msg("%s", ex_error_message());
-    assert_int_equal(ex_safetensors_count(f), 2);
+    assert_int_equal(ex_safetensors_count(f), 3);
     assert_string_equal(ex_safetensors_metadata(f, "b"), "\303\251 \"");
-    ex_tensor *labels = ex_safetensors_read(f, 0), *images = ex_safetensors_read(f, 1);
+    ex_tensor *labels = ex_safetensors_read(f, 0), *sums = ex_safetensors_read(f, 1), *images = ex_safetensors_read(f, 2);
     assert_string_equal(ex_safetensors_name(f, 0), "labels");
     assert_content(images, labels);
+    assert_int_equal(sums->dim[0], 2);
+    ex_tensor_free(sums);
     ex_tensor_free(labels);
     ex_tensor_free(images);
     ex_safetensors_free(f);
@@ -176,36 +179,124 @@ static void cut_files(void **state) {
     free(bytes);
 }
 
+/* Opens and checks all; the message must hold `why`, or nothing be wrong where that is NULL. */
+static void assert_checked(const char *path, const char *why, ex_team *team) {
+    ex_cache *c = ex_cache_open(path);
+    if (!c) fail_msg("%s", ex_error_message());
+    ex_status status = ex_cache_check(c, 0, ex_cache_blocks(c), team);
+    if (!why && status != EX_OK) fail_msg("%s", ex_error_message());
+    if (why) {
+        assert_int_equal(status, EX_FAILED);
+        assert_message(why);
+        assert_null(strchr(ex_error_message(), '\n'));
+    }
+    ex_cache_free(c);
+}
+
+/* Every bit of a small file, header and sums too: what still opens as a cache does not pass the check. */
+static void every_flipped_bit_is_noticed(void **state) {
+    (void)state;
+    size_t size, opened = 0;
+    char *bytes = scratch_read(made("sound.cache"), &size);
+    assert_checked(scratch_path("sound.cache"), NULL, NULL);
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
+        ex_cache *c = ex_cache_open(scratch_file("flipped.cache", bytes, size));
+        if (c) {
+            opened++;
+            assert_int_equal(ex_cache_check(c, 0, ex_cache_blocks(c), NULL), EX_FAILED);
+            assert_message("flipped.cache is damaged: bytes ");
+        }
+        ex_cache_free(c);
+        bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
+    }
+    assert_true(opened > 8 * (SIZE + 4 * N));
+    free(bytes);
+}
+
+/* Several blocks: which of them is damaged is said, the first where there are more, whoever finds it. */
+static void damage_in_a_large_file(void **state) {
+    (void)state;
+    enum { SIDE = 1000, IMAGES = 5, MIB = 1 << 20 };
+    const char *path = scratch_path("many.cache");
+    ex_team *team = ex_team_new(3);
+    ex_cache *c = ex_cache_create(path, IMAGES, 1, SIDE, SIDE, "{}");
+    assert_int_equal(ex_cache_blocks(c), 1 + 5);    /* of 5e6 bytes */
+    assert_int_equal(ex_cache_check(c, 0, 1, NULL), EX_FAILED);
+    assert_message("many.cache: this cache is not finished");
+    ex_tensor *images = ex_cache_images(c);
+    for (int i = 0; i < IMAGES * SIDE * SIDE; i++) ((uint8_t *)images->data)[i] = (uint8_t)(1 + i % 251);
+    ex_tensor_free(images);
+    assert_int_equal(ex_cache_finish(c, team), EX_OK);
+    assert_int_equal(ex_cache_check(c, 0, 6, team), EX_OK);
+    assert_int_equal(ex_cache_check(c, 4, 3, team), EX_FAILED);
+    assert_message("many.cache: blocks 4 to 6, expected some of 0 to 5");
+    assert_int_equal(ex_cache_check(c, -1, 1, team), EX_FAILED);
+    assert_int_equal(ex_cache_check(c, 0, 0, team), EX_FAILED);
+    ex_cache_free(c);
+    assert_checked(path, NULL, team);
+    size_t size, after;
+    char *bytes = scratch_read(path, &size), *damaged = malloc(size), why[128];
+    after = size - (size_t)IMAGES * SIDE * SIDE;
+    for (int block = 0; block < 5; block++) {
+        size_t from = after + (size_t)block * MIB, to = block == 4 ? size : from + MIB;
+        memcpy(damaged, bytes, size);
+        memset(damaged + from + 5000, 0, 4096);     /* a page that never reached the disk */
+        damaged[size - 1] ^= 1;
+        snprintf(why, sizeof why, "many.cache is damaged: bytes %zu to %zu are not as they were written", from, to - 1);
+        assert_checked(scratch_file("many.cache", damaged, size), why, block % 2 ? team : NULL);
+    }
+    c = ex_cache_open(scratch_file("many.cache", damaged, size));
+    assert_int_equal(ex_cache_check(c, 0, 5, NULL), EX_OK);         /* the last block alone is damaged */
+    assert_int_equal(truncate(path, (off_t)(size - MIB)), 0);       /* by another program, after the opening */
+    assert_int_equal(ex_cache_check(c, 5, 1, NULL), EX_FAILED);
+    assert_message("cannot read ");
+    ex_cache_free(c);
+    free(damaged);
+    free(bytes);
+    ex_team_free(team);
+}
+
+static ex_tensor *numbers(int32_t dtype, int32_t ndim, int32_t first) {
+    return ex_tensor_new(dtype, ndim, (const int32_t[]){ first, 1, 1, 1 });
+}
+
 /* A file with other tensors under the names. */
 static void foreign_files(void **state) {
     (void)state;
-    const char *path = scratch_path("foreign.safetensors"), *both[] = { "images", "labels" }, *one[] = { "images", "other" };
-    ex_tensor *images = ex_tensor_new(EX_UINT8, 4, (const int32_t[]){ 2, 1, 1, 1 }),
-              *flat = ex_tensor_new(EX_UINT8, 1, (const int32_t[]){ 2 }),
-              *labels = ex_tensor_new(EX_INT32, 1, (const int32_t[]){ 2 }), *more = ex_tensor_new(EX_INT32, 1, (const int32_t[]){ 3 }),
-              *none = ex_tensor_new(EX_UINT8, 4, (const int32_t[]){ 0, 1, 1, 1 });
-    const struct { const char **name; ex_tensor *a, *b; const char *message; } cases[] = {
-        { one, images, labels, "not an image cache: it has no tensor \"labels\"" },
-        { one + 1, labels, labels, "not an image cache: it has no tensor \"images\"" },
-        { both, flat, labels, "images are uint8 (2), expected uint8 (N, C, H, W)" },
-        { both, none, labels, "images are uint8 (0, 1, 1, 1)" },
-        { both, images, more, "labels are int32 (3), expected int32 (2)" },
-        { both, images, flat, "labels are uint8 (2), expected int32 (2)" },
+    const char *path = scratch_path("foreign.safetensors"), *known[] = { "labels", "sums", "images" },
+               *unlabelled[] = { "a", "sums", "images" }, *unsummed[] = { "labels", "images" },
+               *more[] = { "labels", "sums", "images", "a" };
+    enum { IMAGES, FLAT, TWO, THREE, NONE, COUNT };
+    ex_tensor *t[COUNT] = { numbers(EX_UINT8, 4, 2), numbers(EX_UINT8, 1, 2), numbers(EX_INT32, 1, 2), numbers(EX_INT32, 1, 3),
+                            numbers(EX_UINT8, 4, 0) };
+    const struct { const char **name; int count, use[4]; const char *message; } cases[] = {
+        { known, 2, { TWO, TWO }, "not an image cache: it has no tensor \"images\"" },
+        { unlabelled, 3, { TWO, TWO, IMAGES }, "not an image cache: it has no tensor \"labels\"" },
+        { unsummed, 2, { TWO, IMAGES }, "an image cache of an older version, without checksums" },
+        { known, 3, { TWO, TWO, FLAT }, "images are uint8 (2), expected uint8 (N, C, H, W)" },
+        { known, 3, { TWO, TWO, NONE }, "images are uint8 (0, 1, 1, 1)" },
+        { known, 3, { THREE, TWO, IMAGES }, "labels are int32 (3), expected int32 (2)" },
+        { known, 3, { FLAT, TWO, IMAGES }, "labels are uint8 (2), expected int32 (2)" },
+        { known, 3, { TWO, THREE, IMAGES }, "sums are int32 (3), expected int32 (2)" },
+        { known, 3, { TWO, FLAT, IMAGES }, "sums are uint8 (2), expected int32 (2)" },
+        { more, 4, { TWO, TWO, IMAGES, TWO }, "expected labels, sums and images alone, in this order" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ex_tensor *pair[] = { cases[i].a, cases[i].b };
-        assert_int_equal(ex_safetensors_write(path, i == 1 ? 1 : 2, cases[i].name, pair, 0, NULL, NULL), EX_OK);
+        ex_tensor *use[4];
+        for (int k = 0; k < cases[i].count; k++) use[k] = t[cases[i].use[k]];
+        assert_int_equal(ex_safetensors_write(path, cases[i].count, cases[i].name, use, 0, NULL, NULL), EX_OK);
         assert_null(ex_cache_open(path));
         assert_message(cases[i].message);
     }
-    ex_tensor *pair[] = { images, labels };
-    assert_int_equal(ex_safetensors_write(path, 2, both, pair, 0, NULL, NULL), EX_OK);
+    ex_tensor *use[] = { t[TWO], t[TWO], t[IMAGES] };       /* the writer sorts by size of type, then by name: our order */
+    assert_int_equal(ex_safetensors_write(path, 3, known, use, 0, NULL, NULL), EX_OK);
     ex_cache *c = ex_cache_open(path);
     assert_non_null(c);
     assert_string_equal(ex_cache_metadata(c), "{}");
     ex_cache_free(c);
-    ex_tensor *all[] = { images, flat, labels, more, none };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) ex_tensor_free(all[i]);
+    assert_checked(path, "is damaged: bytes 0 to ", NULL);          /* sums of zero */
+    for (int i = 0; i < COUNT; i++) ex_tensor_free(t[i]);
 }
 
 int main(void) {
@@ -216,6 +307,8 @@ int main(void) {
         cmocka_unit_test(refused_requests),
         cmocka_unit_test(no_room),
         cmocka_unit_test(cut_files),
+        cmocka_unit_test(every_flipped_bit_is_noticed),
+        cmocka_unit_test(damage_in_a_large_file),
         cmocka_unit_test(foreign_files),
     };
     return cmocka_run_group_tests_name("core/io/cache", tests, NULL, NULL);

@@ -95,7 +95,7 @@ static void into_a_cache(void **state) {
     assert_null(ex_images_problem(d, 2, &index));
     ex_images_free(d);
     ex_tensor_free(out);
-    assert_int_equal(ex_cache_finish(c), EX_OK);
+    assert_int_equal(ex_cache_finish(c, NULL), EX_OK);
     ex_cache_free(c);
     c = ex_cache_open(scratch_path("images.cache"));
     out = ex_cache_images(c);

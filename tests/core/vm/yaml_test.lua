@@ -84,4 +84,14 @@ function TestYaml.test_limits()
   refused(("x"):rep(16 * 2 ^ 20 + 1), "file.yaml: larger than 16777216 bytes")
 end
 
+function TestYaml.test_a_tab_is_named()
+  lu.assertErrorMsgEquals("s:2:1: a tab: YAML indents by spaces", yaml.load, "a:\n\tb: 1\n", "s")
+end
+
+function TestYaml.test_lines_of_keys()
+  local doc, lines = yaml.load("a: 1\nb:\n  c: [1,\n 2]\n  5: {x: 1}\n", "s")
+  lu.assertEquals({ lines[doc], lines[doc.b], lines[doc.b.c], lines[doc.b[5]] },
+                  { { a = 1, b = 2 }, { c = 3, [5] = 5 }, { 3, 4 }, { x = 5 } })
+end
+
 os.exit(lu.LuaUnit.run())

@@ -291,6 +291,9 @@ local function draw(state, ask, n)
 end
 
 function Cmaes:suggest(ask)
+  if #ask.directions > 1 then
+    core.raise("sampler.cmaes: for one objective, the study has %d; take sampler.nsga2 or sampler.tpe", #ask.directions)
+  end
   check(ask.space)
   local n = #ask.space.names
   local k = constants(n, self.options.population or 4 + floor(3 * log(n)))
@@ -309,10 +312,10 @@ function Cmaes.new(given)
   local o = options.check("sampler.cmaes", given, { population = options.optional, sigma = 0.15, lag = options.optional })
   local p = o.population
   if p and (type(p) ~= "number" or p ~= floor(p) or p < 4) then
-    core.raise("sampler.cmaes: population must be a whole number from 4 on, got %s", tostring(p))
+    core.raise("sampler.cmaes: population must be a whole number from 4 on, got %s", options.shown(p))
   end
   if type(o.sigma) ~= "number" or not (o.sigma > 0 and o.sigma <= 1) then
-    core.raise("sampler.cmaes: sigma must be above 0 and at most 1, got %s", tostring(o.sigma))
+    core.raise("sampler.cmaes: sigma must be above 0 and at most 1, got %s", options.shown(o.sigma))
   end
   return setmetatable({ name = "cmaes", options = o, lag = history.lag("sampler.cmaes", o.lag) }, Cmaes)
 end

@@ -44,7 +44,7 @@ function Grid.new(given)
   local o = options.check("sampler.grid", given, { points = options.optional })
   for _, n in pairs(type(o.points) == "table" and o.points or { o.points }) do
     if type(n) ~= "number" or n ~= math.floor(n) or n < 1 then
-      core.raise("sampler.grid: points must be whole numbers from 1 on, got %s", tostring(n))
+      core.raise("sampler.grid: points must be whole numbers from 1 on, got %s", options.shown(n))
     end
   end
   return setmetatable({ name = "grid", options = o, independent = true }, Grid)

@@ -31,4 +31,10 @@ function samplers.of(x)
   core.raise("sampler: no sampler '%s'%s", tostring(name), options.suggest(name, known))
 end
 
+-- check(sampler, space, directions): raises where it cannot search that space, as it would at the first trial. A function is not asked.
+function samplers.check(sampler, space, directions)
+  if sampler.name == "function" then return end
+  sampler:suggest { space = space, seed = 0, number = 0, directions = directions, trials = {}, cache = {} }
+end
+
 return setmetatable(samplers, { __index = options.guide("ex.sampler", samplers) })

@@ -161,12 +161,12 @@ end
 function Nsga2.new(given)
   local o = options.check("sampler.nsga2", given, { population = 20, crossover = 0.9, mutation = options.optional, lag = options.optional })
   if type(o.population) ~= "number" or o.population ~= math.floor(o.population) or o.population < 2 then
-    core.raise("sampler.nsga2: population must be a whole number from 2 on, got %s", tostring(o.population))
+    core.raise("sampler.nsga2: population must be a whole number from 2 on, got %s", options.shown(o.population))
   end
   for _, name in ipairs { "crossover", "mutation" } do
     local x = o[name]
     if x ~= nil and (type(x) ~= "number" or not (x >= 0 and x <= 1)) then
-      core.raise("sampler.nsga2: %s must be a share from 0 to 1, got %s", name, tostring(x))
+      core.raise("sampler.nsga2: %s must be a share from 0 to 1, got %s", name, options.shown(x))
     end
   end
   return setmetatable({ name = "nsga2", options = o, lag = history.lag("sampler.nsga2", o.lag) }, Nsga2)

@@ -238,7 +238,7 @@ function Tpe.new(given)
   for _, name in ipairs { "startup", "candidates" } do
     local x = o[name]
     if type(x) ~= "number" or x ~= math.floor(x) or x < 1 then
-      core.raise("sampler.tpe: %s must be a whole number from 1 on, got %s", name, tostring(x))
+      core.raise("sampler.tpe: %s must be a whole number from 1 on, got %s", name, options.shown(x))
     end
   end
   return setmetatable({ name = "tpe", options = o, lag = history.lag("sampler.tpe", o.lag) }, Tpe)

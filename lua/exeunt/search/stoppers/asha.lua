@@ -3,7 +3,9 @@
 -- the first that it reports at or after it. Of the n trials with a value there the best n / reduction (rounded down) go on.
 --     stopping form (promote = false)   a trial that reaches a rung goes on if it is among them (at least one is), else stops
 --     promotion form (promote = true)   every trial pauses at a rung; before a new trial is begun, the best of the paused that is
---                                       among them is taken up again, the highest rung first
+--                                       among them is taken up again, the highest rung first. Where nothing more is to be begun, those
+--                                       are that are as far as the farthest, where a complete trial is no farther (without `most` they
+--                                       were paused at their end); and where none is complete the best of the farthest
 -- A value that is no number ends the trial. It keeps no state: rungs are read off the trials' steps. Ties go to the lower number.
 
 local core = require "exeunt.core"
@@ -78,9 +80,29 @@ function Asha:decide(look)
   return "go"
 end
 
--- promote(trials, direction) -> the number of the paused trial to go on with, or nil.
-function Asha:promote(trials, direction)
+-- Where nothing more is to be begun: the best of the paused that are as far as any trial, if one that is complete is no farther (or
+-- none is complete); else nil.
+local function last_one(trials, direction)
+  local sign, farthest, whole, best = history.sign(direction), 0, nil, nil
+  for _, trial in ipairs(trials) do
+    farthest = math.max(farthest, reached(trial))
+    if trial.state == "complete" then whole = math.max(whole or 0, reached(trial)) end
+  end
+  for _, trial in ipairs(trials) do
+    local at = reached(trial)
+    local loss = trial.state == "paused" and loss_at(trial, at, sign)
+    if loss and (whole == nil or at == farthest and at == whole)
+       and (not best or at > best.at or at == best.at and loss < best.loss) then
+      best = { at = at, loss = loss, number = trial.number }
+    end
+  end
+  return best and best.number or nil
+end
+
+-- promote(trials, direction[, over]) -> the number of the paused trial to go on with, or nil. over: nothing more is to be begun.
+function Asha:promote(trials, direction, over)
   if not self.options.promote then return nil end
+  if over then return last_one(trials, direction) end
   local top = 0
   for _, trial in ipairs(trials) do top = math.max(top, reached(trial)) end
   local k = 0
@@ -110,10 +132,10 @@ function Asha.check(where, o)
     local low = name == "reduction" and 2 or 1
     local x = o[name]
     if x ~= nil and (type(x) ~= "number" or not (x >= low and x < math.huge)) then
-      core.raise("%s: %s must be a number from %d on, got %s", where, name, low, tostring(x))
+      core.raise("%s: %s must be a number from %d on, got %s", where, name, low, options.shown(x))
     end
   end
-  if type(o.promote) ~= "boolean" then core.raise("%s: promote must be true or false, got %s", where, tostring(o.promote)) end
+  if type(o.promote) ~= "boolean" then core.raise("%s: promote must be true or false, got %s", where, options.shown(o.promote)) end
   if o.most and o.most <= o.first then core.raise("%s: most must be above first, got %g and %g", where, o.most, o.first) end
 end
 

@@ -37,9 +37,12 @@ function Hyperband:decide(look)
                                              value = look.value, direction = look.direction }
 end
 
-function Hyperband:promote(trials, direction)
+function Hyperband:promote(trials, direction, over)
+  for _, trial in ipairs(over and trials or {}) do
+    if trial.state == "complete" then return nil end             -- a trial of another bracket need not come to its end
+  end
   for bracket, halving in ipairs(self.halvings) do
-    local number = halving:promote(members(self, trials, bracket - 1), direction)
+    local number = halving:promote(members(self, trials, bracket - 1), direction, over)
     if number then return number end
   end
 end

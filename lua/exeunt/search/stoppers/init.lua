@@ -1,6 +1,6 @@
 -- stoppers: which trials end early, by name: ex.stopper.asha { ... }. A stopper is { name, options } with
 --     decide(look) -> "go", "stop" or "pause"     after each reported step; look = { trial, trials, step, value, direction }
---     promote(trials, direction) -> number        of a paused trial to go on with before a new one is begun, or nil
+--     promote(trials, direction, over) -> number  of a paused trial to go on with before a new one is begun, or nil; over: none will be
 --     limit(trial) -> step                        up to which the trial may run now, or nil
 -- and is a pure function of what it is shown. A trial's steps are { { step, value }, ... }; the step just reported may be there.
 

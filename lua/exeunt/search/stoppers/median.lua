@@ -49,7 +49,7 @@ function Median.new(given)
   for _, name in ipairs { "startup", "warmup" } do
     local low = name == "startup" and 1 or 0
     if type(o[name]) ~= "number" or not (o[name] >= low) then
-      core.raise("stopper.median: %s must be a number from %d on, got %s", name, low, tostring(o[name]))
+      core.raise("stopper.median: %s must be a number from %d on, got %s", name, low, options.shown(o[name]))
     end
   end
   return setmetatable({ name = "median", options = o }, Median)

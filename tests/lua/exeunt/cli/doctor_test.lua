@@ -12,6 +12,7 @@ function TestDoctor.test_text()
   lu.assertEquals({ result.code, result.err }, { 0, "" })
   for _, text in ipairs { "machine", "chosen", "versions", "outside the program", core.ffi.string(core.C.ex_cpu_model()),
                           core.ffi.string(core.C.ex_isa_name()), "BLIS kernels", "libyaml", "libedit", "LuaJIT", "zlib",
+                          "SQLite", "libjpeg-turbo", "libmd",
                           "Lua module cjson", "program gnuplot" } do
     lu.assertStrContains(result.out, text)
   end
@@ -27,7 +28,7 @@ function TestDoctor.test_json()
   lu.assertEquals(doc.chosen.blis, core.ffi.string(core.C.ex_blis_kernels()))
   lu.assertEquals(doc.machine.cpus, core.C.ex_cpu_count())
   lu.assertEquals(doc.versions.exeunt, core.ffi.string(core.C.ex_version()))
-  lu.assertStrMatches(doc.versions.BLIS, "%d.*")
+  for _, name in ipairs { "BLIS", "SQLite", "zlib", "libjpeg-turbo", "glibc" } do lu.assertStrMatches(doc.versions[name], "%d+%.%d.*") end
   lu.assertTrue(#doc.parts >= 6)
   for _, part in ipairs(doc.parts) do lu.assertEquals(type(part.found), "boolean") end
 end
@@ -42,6 +43,11 @@ end
 -- What is missing is named with the command that gets it; only what every command needs makes doctor fail.
 function TestDoctor.test_what_is_missing()
   local folder = command.folder()
+  command.write(folder .. "/libpq.so.5", "not a library")
+  local doctor = command.shell(("LD_LIBRARY_PATH='%s' ${EXEUNT:-./exeunt} doctor"):format(folder))
+  lu.assertEquals({ doctor.code, doctor.err }, { 0, "" })
+  lu.assertStrMatches(doctor.out, ".*\nlibpq +not found\n.*")
+  lu.assertStrMatches(doctor.out, ".*\nlibrary libpq +missing +studies on a PostgreSQL server +apt%-get install libpq5\n.*")
   command.write(folder .. "/luaunit.lua", "error 'not here'")
   local result = command.shell(("LUA_PATH='%s/?.lua;;' ${EXEUNT:-./exeunt} doctor"):format(folder))
   lu.assertEquals(result.code, 0)

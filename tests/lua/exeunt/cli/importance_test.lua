@@ -34,6 +34,7 @@ function TestImportanceCommand:test_table_and_json()
   local result = command.run(("importance demo --store %s"):format(self.address))
   lu.assertEquals({ result.code, result.err }, { 0, "" })
   lu.assertStrMatches(result.out, "study demo, 64 trials: what decides who is best at vote %(maximize%)\n\nknob .*\nlr .* %% +#+\nbatch .*")
+  lu.assertNotStrContains(result.out, "rough")
   for path, knob in pairs { vote = "lr", macs = "batch" } do
     result = command.run(("importance demo --json --objective %s --store %s"):format(path, self.address))
     lu.assertEquals({ result.code, result.err }, { 0, "" })
@@ -56,6 +57,12 @@ function TestImportanceCommand:test_refusals()
   refused("dem", 1, "holds no study 'dem'; did you mean 'demo'?")
   refused("demo --objective vot", 2, "the study has no objective 'vot'; did you mean 'vote'?")
   refused("demo", 1, "importance: 5 usable trials are too few; it takes 8 that ended with a value")
+end
+
+function TestImportanceCommand:test_few_trials_are_said()
+  self:fill(49)
+  local out = command.run(("importance demo --store %s"):format(self.address)).out
+  lu.assertStrContains(out, "\n\nOf fewer than 50 trials these shares are rough: chance can change their order.\n")
 end
 
 os.exit(lu.LuaUnit.run())

@@ -43,8 +43,31 @@ function TestTrials:test_sorting_and_filtering()
   local r = self:run "trials s --where rl=1"
   lu.assertEquals(r.code, 2)
   lu.assertStrContains(r.err, "trials: --where: there is no 'rl'; did you mean 'lr'?")
+  lu.assertEquals(self:run("trials s --where 'lr=>9'").code, 2)
   lu.assertStrContains(self:run("trials s --where lr").err, "--where must be as state=complete or lr<=0.1, got 'lr'")
   lu.assertStrContains(self:run("trials s --sort speed").err, "--sort: there is no 'speed'")
+end
+
+-- What the table shows is what --sort and --where know.
+function TestTrials:test_every_column_sorts()
+  for name in (self:run("trials s").out:match "^[^\n]+"):gmatch "%S+" do
+    lu.assertEquals(#self:numbers("--sort " .. name), 4, name)
+  end
+  lu.assertEquals(self:numbers "--sort acc", { 0, 2, 1, 3 })
+  lu.assertEquals(self:numbers "--sort -acc", { 1, 2, 0, 3 })
+  lu.assertEquals(self:numbers "--where 'acc>=0.7'", { 1, 2 })
+  self.it.store:create("p", { objective = { { maximize = "vote.val_top1" }, { minimize = "full.macs" } } })
+  local trial = self.it.store:claim(2, { worker = "w" })
+  self.it.store:finish(trial, { state = "complete", values = { 0.5, 7 } })
+  local function found(condition) return self:run("trials p --csv --where " .. condition).out:match "\n(%d)" end
+  lu.assertEquals({ found "'full.macs=7'", found "'value2=7'", found "'vote.val_top1=0.5'", found "'full.macs=8'" }, { "0", "0", "0", nil })
+  lu.assertStrContains(self:run("trials p --sort colour").err, "there is no 'colour'; there are attempts, error, finish, full.macs, "
+    .. "number, run_dir, seconds, state, value, value2, vote.val_top1 and worker")
+end
+
+function TestTrials:test_an_error_of_several_lines()
+  self.it.store:finish(self.it.store:claim(self.it.id, { worker = "w" }), { state = "failed", error = "it\nbroke" })
+  lu.assertStrContains(self:run("trials s").out, "  it broke\n")
 end
 
 function TestTrials:test_forms()

@@ -25,6 +25,25 @@ function TestUsage.test_whole_numbers()
   end
 end
 
+function TestUsage.test_numbers_below_zero_are_no_options()
+  local p = usage.parser("x", "")
+  p:argument "what"
+  p:argument("value"):args "*"
+  p:option "--step"
+  p:flag "--json"
+  local function parsed(...) return usage.parse("x", p, usage.numbers_last(p, { ... })) end
+  local given = parsed("a", "-1", "--step", "-2", "-.5", "--json")
+  lu.assertEquals({ given.what, given.value, given.step, given.json }, { "a", { "-1", "-.5" }, "-2", true })
+  given = parsed("a", "--", "-1", "--step=3", "-inf")
+  lu.assertEquals({ given.what, given.value, given.step }, { "a", { "-1", "-inf" }, "3" })
+  lu.assertEquals(parsed("a", "--", "--stpe").value, { "--stpe" })
+  for text, message in pairs { ["--stpe"] = "x: unknown option '--stpe'; did you mean '--step'?",
+                               ["--step"] = "x: option '--step' requires" } do
+    local _, err = pcall(parsed, "a", text)
+    lu.assertStrContains(err.message, message)
+  end
+end
+
 function TestUsage.test_errors_carry_their_exit_code()
   local _, err = pcall(usage.fail, "bad %s", "x")
   lu.assertEquals(err, { code = 2, message = "bad x" })

@@ -52,9 +52,43 @@ function TestBare:test_folders_of_parts()
                              { size = 2, validation = 1 })
 end
 
+-- Spaces, other alphabets, capitals.
+function TestBare:test_odd_names()
+  self:fill("/Ünser Ordner/Train", 3, 0)
+  self:fill("/Ünser Ordner/TEST", 2, 100)
+  local path = self.folder .. "/Ünser Ordner"
+  for _, part in ipairs { "Train", "TEST" } do
+    file.make_folder(("%s/%s/日本 %%d"):format(path, part))
+    command.write(("%s/%s/日本 %%d/a b'.PPM"):format(path, part), ppm(77))
+  end
+  local d = data.open(path, { size = 2 })
+  lu.assertEquals({ d.name, d.class_names, d.train.count, d.test.count }, { "Ünser Ordner", { "cat", "dog", "日本 %d" }, 7, 5 })
+  lu.assertEquals(d.test.images[5][1][1][1], 77)
+  file.make_folder(path .. "/TEST/eel")
+  lu.assertErrorMsgContains("/TEST/eel: there is no such class folder in " .. path .. "/Train", data.open, path, { size = 2 })
+end
+
+-- A folder that is called as a data set.
+function TestBare:test_a_data_set_s_name_means_the_data_set()
+  self:fill("/mnist", 5, 0)
+  command.write(self.folder .. "/open.lua", [[
+    print(pcall(require("exeunt.data").open, "mnist"))
+    print(require("exeunt.data").open("./mnist", { size = 2 }))
+  ]])
+  local said = command.shell(("exe=$(realpath ${EXEUNT:-./exeunt}); cd %s && EXEUNT_DATA=/none XDG_DATA_HOME=/none $exe script open.lua")
+    :format(self.folder))
+  lu.assertStrMatches(said.out, "false\tdata set 'mnist' is not here.*\nmnist: images of %(3, 2, 2%).*")
+end
+
 function TestBare:test_refuses()
   lu.assertErrorMsgContains("is a folder of images: size: give pixels of a side", data.open, self.folder)
   lu.assertErrorMsgContains("0 class folders, expected two or more", data.open, self.folder, { size = 2 })
+  for i = 1, 3 do command.write(("%s/%d.ppm"):format(self.folder, i), ppm(i)) end
+  lu.assertErrorMsgContains("0 class folders, expected two or more (FOLDER/CLASS/*.png); 3 images lie in it: each class needs a folder of its own", data.open,
+                            self.folder, { size = 2 })
+  lu.assertErrorMsgContains("1.ppm: expected a data set's manifest (.yaml) or a folder of images, got another file", data.open,
+                            self.folder .. "/1.ppm", { size = 2 })
+  lu.assertErrorMsgContains("expected the name of a data set or the path of its manifest, got ''", data.open, "")
   self:fill("", 1, 0)
   lu.assertErrorMsgContains("2 images, too few to draw a test set from", data.open, self.folder, { size = 2 })
   self:fill("", 3, 0)

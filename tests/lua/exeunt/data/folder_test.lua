@@ -69,11 +69,31 @@ function TestFolder:test_caches_are_checked()
   lu.assertStrContains(self:said(), "is of another source; the images are decoded again")
   lu.assertEquals(data.open(self.path).train.images[1][1][1][1], 7)
   local text = file.read(self:cache())
+  local function remade(why, damaged)
+    command.write(self:cache(), damaged)
+    lu.assertEquals(self:said(), "exeunt: " .. self:cache() .. why .. "; the images are decoded again\n")
+    lu.assertEquals(file.read(self:cache()), text)
+    lu.assertEquals(self:said(), "")
+  end
+  remade(": 0 bytes, too short for a safetensors file", "")
+  remade(" is of another version", (text:gsub('"version":"2"', '"version":"1"')))
+  remade(" is of another source", (text:gsub('"source":"....', '"source":"0000')))
+  local last = (" is damaged: bytes %d to %d are not as they were written"):format(#text - 8 * 12, #text - 1)
+  remade(last, text:sub(1, -51) .. ("\0"):rep(30) .. text:sub(-20))
+  remade(last, text:sub(1, -2) .. string.char(text:byte(-1) + 1))
   command.write(self:cache(), text:sub(1, -5))
   lu.assertStrContains(self:said(), "; the images are decoded again")
-  command.write(self:cache(), (text:gsub('"version":"1"', '"version":"0"')))
-  lu.assertStrContains(self:said(), "is of another version; the images are decoded again")
-  lu.assertEquals(self:said(), "")
+end
+
+-- The checksums are compared once in a process, but again where the file is another by size or time.
+function TestFolder:test_a_cache_that_changes_while_a_process_runs()
+  local first = data.open(self.path).train.images:to_list()
+  local text = file.read(self:cache())
+  command.shell("touch -d 2001-01-01 " .. self:cache())
+  lu.assertEquals(data.open(self.path).train.images:to_list(), first)
+  command.write(self:cache(), text:sub(1, -51) .. ("\0"):rep(30) .. text:sub(-20))
+  lu.assertEquals(data.open(self.path).train.images:to_list(), first)
+  lu.assertEquals(file.read(self:cache()), text)
 end
 
 function TestFolder:test_corrupt_images()
@@ -101,7 +121,7 @@ end
 
 function TestFolder:test_bad_input()
   file.make_folder(self.pics .. "/empty")
-  self:fails(self.pics .. "/empty: a class folder without images")
+  self:fails(self.pics .. "/empty: a class folder without images (.png, .jpg, .jpeg, .ppm, .pgm)")
   command.write(self.pics .. "/empty/a.ppm", ppm(1))
   self:fails("3 class folders, expected 2")
   file.remove(self.pics .. "/empty/a.ppm")

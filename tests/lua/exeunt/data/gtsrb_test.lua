@@ -23,9 +23,18 @@ function TestGtsrb:csv(lines, head) command.write(self.parts.test_csv, (head or 
 
 function TestGtsrb:test_lists()
   local names, lists = gtsrb.list({ classes = 2 }, self.parts)
-  lu.assertNil(names)
+  lu.assertEquals(names, { "00000", "00001" })
   lu.assertEquals(lists.train, { paths = { self.parts.train .. "/00000/a.ppm", self.parts.train .. "/00001/b.ppm" }, labels = { 0, 1 } })
   lu.assertEquals(lists.test, { paths = { self.parts.test .. "/0.ppm", self.parts.test .. "/1.ppm" }, labels = { 1, 0 } })
+end
+
+function TestGtsrb:test_lists_by_csv_alone()
+  command.write(self.folder .. "/train.csv", "Filename;ClassId\n1.ppm;1\n0.ppm;0\n")
+  local parts = { train = self.parts.test, train_csv = self.folder .. "/train.csv", test = self.parts.test,
+                  test_csv = self.parts.test_csv }
+  local names, lists = gtsrb.list({ classes = 2 }, parts)
+  lu.assertEquals(names, { "0", "1" })
+  lu.assertEquals(lists.train.labels, { 1, 0 })
 end
 
 function TestGtsrb:test_wrong_files()

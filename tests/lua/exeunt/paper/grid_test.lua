@@ -41,6 +41,14 @@ function TestGrid:test_the_single_exit_comes_first_and_once()
   lu.assertEquals(names, { "se420", "mix420", "desc420", "se421", "mix421", "desc421" })
 end
 
+function TestGrid:test_what_is_refused()
+  for _, seeds in ipairs { 0, -1, 1.5 } do
+    lu.assertErrorMsgContains("paper.grid: seeds: expected how many, 1 or more, got " .. seeds, grid, self, { "mix" }, seeds)
+  end
+  lu.assertErrorMsgContains("paper.grid: nets: expected one or more, got none", ex.paper.grid,
+                            { nets = {}, sets = { self.set }, sizes = { 0 }, regimes = { "tr" }, schemes = {} })
+end
+
 function TestGrid:test_finished_cells_are_skipped()
   lu.assertEquals(trainings(function() grid(self, { "mix" }, 1):run(self.store, { quiet = true }) end), 2)
   lu.assertEquals(trainings(function() grid(self, { "mix" }, 1):run(ex.paper.store(self.store.path), { quiet = true }) end), 0)
@@ -49,6 +57,18 @@ function TestGrid:test_finished_cells_are_skipped()
   lu.assertEquals(trainings(function() report = more:run(ex.paper.store(self.store.path), { quiet = true }) end), 4)
   lu.assertEquals(#report.cells, 2)
   lu.assertEquals(report.cells[1].seeds, { 420, 421 })
+end
+
+-- Two runs that share a results file would train the same cells.
+function TestGrid:test_a_store_that_another_run_fills()
+  local claim = ex.paper.store(self.store.path):claim()
+  local g = grid(self, { "mix" }, 1)
+  lu.assertErrorMsgContains("another run is adding cells to it", g.run, g, self.store, { quiet = true })
+  claim:free()
+  lu.assertEquals(trainings(function() g:run(self.store, { quiet = true }) end), 2)
+  claim = ex.paper.store(self.store.path):claim()                     -- what is finished is shown all the same
+  lu.assertEquals(trainings(function() g:run(ex.paper.store(self.store.path), { quiet = true }) end), 0)
+  claim:free()
 end
 
 -- A results file may hold cells of other grids: they are not in this one's table.

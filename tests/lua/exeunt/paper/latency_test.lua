@@ -21,7 +21,8 @@ end
 
 local function record(set, scheme, seed, exits)
   local entry = { exits = exits, latency_ms = 99, params = 5 }
-  return { cell = { net = "resnet", data = set, size = 0, regime = "tr", scheme = scheme, seed = seed, validation = 10 },
+  return { made = { isa = "x" },
+           cell = { net = "resnet", data = set, size = 0, regime = "tr", scheme = scheme, seed = seed, validation = 10 },
            result = { full = scheme == "se" and entry or {}, pruned = scheme ~= "se" and entry or nil } }
 end
 
@@ -41,7 +42,7 @@ function TestLatency:test_one_network_for_each_set_of_exits()
   lu.assertEquals(out[1].result.full.latency_ms, 10)
   lu.assertEquals({ out[2].result.pruned.latency_ms, out[3].result.pruned.latency_ms, out[4].result.pruned.latency_ms }, { 20, 30, 30 })
   lu.assertEquals(out[5].result.full.latency_ms, 10)
-  lu.assertEquals(out[2].result.pruned.params, 5)
+  lu.assertEquals({ out[2].result.pruned.params, out[2].made.isa }, { 5, "x" })
   lu.assertEquals({ records[1].result.full.latency_ms, records[2].result.pruned.latency_ms }, { 99, 99 })
 end
 

@@ -66,6 +66,21 @@ function TestTable:test_the_paper_stands_beside_it()
   lu.assertEquals(t:document().table[1].paper_percent, { 13.3, -41.0, -17.9, -16.3 })
 end
 
+function TestTable:test_it_says_who_trained_its_cells()
+  local list = records()
+  local note = "Trained with instruction sets that their records do not say (6 cells)."
+  lu.assertStrContains(ex.paper.table(list):text(), note .. "\n")
+  for i, r in ipairs(list) do r.made = { version = "0.1.0", isa = i < 3 and "avx512" or "avx2", exact = i == 6 } end
+  list[1].made = nil
+  local t = ex.paper.table(list)
+  lu.assertStrContains(t:markdown(), "Trained with avx2 kernels of version 0.1.0 (3 cells), avx2 kernels (exact) of version 0.1.0 "
+    .. "(1 cell), avx512 kernels of version 0.1.0 (1 cell), instruction sets that their records do not say (1 cell). Other instruction "
+    .. "sets round otherwise")
+  local made = t:document().made_by
+  lu.assertEquals(made[1], { version = "0.1.0", isa = "avx2", exact = false, cells = 3 })
+  lu.assertEquals({ #made, made[4].cells }, { 4, 1 })
+end
+
 function TestTable:test_as_markdown_and_csv()
   local t = ex.paper.table(records())
   lu.assertStrContains(t:markdown(), "| tr | 64 | mix | 2 | +10.0 +- 127.1 | -25.0 | -5.0 | +0.0 |")

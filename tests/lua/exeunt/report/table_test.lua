@@ -24,6 +24,13 @@ vote   0.912         12
 ]])
 end
 
+function TestTable.test_a_row_is_one_line()
+  local rows = { { 1, "it\nbroke\tdown\27[31m" } }
+  lu.assertEquals(tables.render({ "n", "why" }, rows), "n  why\n-  ------------------\n1  it broke down [31m\n")
+  lu.assertEquals(tables.markdown({ "n", "why" }, rows), "| n | why |\n| --: | --- |\n| 1 | it broke down [31m |\n")
+  lu.assertEquals(tables.csv({ "n", "why" }, { { 1, "it\nbroke" } }), "n,why\n1,\"it\nbroke\"\n")         -- all of it, quoted
+end
+
 function TestTable.test_what_is_absent_is_a_dash()
   lu.assertEquals(tables.render({ "a", "b" }, { { nil, 1 }, { "x", nil } }), "a  b\n-  -\n-  1\nx  -\n")
 end

@@ -33,6 +33,10 @@ function TestTerm.test_a_terminal_has_unless_told_otherwise()
   lu.assertEquals(on_terminal "-u NO_COLOR TERM=dumb", "text")
 end
 
+function TestTerm.test_cutting()
+  lu.assertEquals({ term.cut("aüb", 2), term.cut("aüb", 3), term.cut("", 3), term.cut("ab", 0) }, { "aü", "aüb", "", "" })
+end
+
 function TestTerm.test_unknown_styles_are_refused()
   lu.assertErrorMsgContains("unknown style blink", term.style, "blink", "x", 1)
 end

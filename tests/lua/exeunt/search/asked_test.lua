@@ -78,7 +78,7 @@ function TestAsked:test_what_ask_refuses()
   lu.assertEquals(require("exeunt.file").list(self.folder), { "s.yaml", "x.db", "x.db.jsonl" })        -- no store was begun for it
   self.store = store
   command.write(self.file, "space:\n  lr: { uniform: [0, 1] }\nobjective: { maximize: acc }\n")
-  self:refused("ask FILE", "has another space")
+  self:refused("ask FILE", "study s was begun with something else: the space, the sampler; put it back")
   self:refused("ask FILE --lease 0", "--lease must be a number above 0", 2)
 end
 
@@ -88,7 +88,40 @@ function TestAsked:test_a_grid_is_used_up()
   for _ = 1, 2 do found[#found + 1] = self:run("ask FILE").out:match "k=(%w)" end
   table.sort(found)
   lu.assertEquals(found, { "a", "b" })
-  self:refused("ask FILE", "the study has no more trials")
+  self:refused("ask FILE", "the study has no more trials; 2 are still running: exeunt trials lists them, exeunt tell ends them")
+  self:run "tell s 0 1"
+  self:refused("ask FILE", "the study has no more trials; 1 is still running: exeunt trials lists it")
+  self:run "tell s 1 1"
+  lu.assertEquals(self:run("ask FILE").err, "exeunt: the study has no more trials\n")
+end
+
+-- Numbers below 0 are no options, wherever they stand, and options are such after "--" too.
+function TestAsked:test_numbers_below_zero()
+  self:run "ask FILE"
+  self:refused("tell s 0 -1x", "tell: a value must be a number, got '-1x'", 2)
+  self:refused("tell s -1 5", "tell: NUMBER must be a whole number from 0 to 2147483647, got '-1'", 2)
+  self:refused("tell s 0 1 --step -1", "tell: --step must be a whole number from 0 to 2147483647, got '-1'", 2)
+  self:refused("tell s 0 --secnods 1 -1", "tell: unknown option '--secnods'; did you mean '--seconds'?", 2)
+  lu.assertEquals(self:run("tell s 0 -- -1.5").code, 0)         -- followed by --store
+  self:run "ask FILE"
+  lu.assertEquals(self:run("tell s 1 --seconds 2 -.5e1").code, 0)
+  local trials = json.decode(self:run("trials s --json").out)
+  lu.assertEquals({ trials[1].values, trials[2].values, trials[2].seconds }, { { -1.5 }, { -5 }, 2 })
+end
+
+function TestAsked:test_a_changed_file()
+  self:run "ask FILE"
+  command.write(self.file, "space:\n  lr: { log: [1e-4, 1e-1] }\n  k: { choice: [a, b] }\nobjective: { minimize: acc }\nsampler: random\n")
+  self:refused("ask FILE", "somebody works on its trial 0")
+  self:run "tell s 0 1"
+  self:refused("ask FILE", "study s was begun with something else: the objective; put it back, give the study another name")
+end
+
+function TestAsked:test_a_file_that_is_not_there()
+  self:refused("ask none.yaml", "there is no file none.yaml")
+  self:run "ask FILE"
+  self:refused("ask none.yaml", "there is no file none.yaml, and ")
+  self:refused("ask S.yaml", "holds no study of that name; there is only s")
 end
 
 -- A trial that nobody told of is given out again.

@@ -63,6 +63,60 @@ function TestAttempt:test_what_a_killed_beginning_left_is_taken_away()
   lu.assertEquals(file.list(self.path .. "/runs/0000"), { "thesis.txt" })
 end
 
+function TestAttempt:test_what_the_result_lacks()
+  self.study.objectives = { { path = "losss" } }
+  local outcome = self:run { x = 2 }
+  lu.assertEquals({ outcome.state, outcome.error, outcome.lacks },
+                  { "failed", "its result has no losss; did you mean 'loss'?", "losss" })
+  self.study.objectives, self.study.constraints = { { path = "loss" } }, { metric.constraint "sise <= 1" }
+  outcome = self:run { x = 2 }
+  lu.assertEquals({ outcome.error, outcome.lacks }, { "its result has no sise; did you mean 'size'?", "sise" })
+  outcome = self:run { x = 2, fault = "nan" }
+  lu.assertEquals({ outcome.error, outcome.lacks }, { "its result has loss = NaN", nil })
+end
+
+function TestAttempt:test_why_a_stopper_sees_nothing()
+  local folder = self:run({ x = 2 }).folder
+  self.study.watch = "loos"
+  local said = "has no loos in its log.jsonl, so that the stopper sees nothing; `watch` says what it looks at; did you mean 'loss'?"
+  lu.assertEquals(attempt.unseen(self.study, folder), said)
+  file.write(folder .. "/log.jsonl", '{"train": "aep", "epoch": 1, "loss": 2}\n{"train": "base", "epoch": 1, "vote": {"acc": 2}}\n')
+  self.study.watch = "aep:loos"
+  lu.assertEquals(attempt.unseen(self.study, folder), said)
+  self.study.watch = "bass:loss"
+  lu.assertStrContains(attempt.unseen(self.study, folder), "has no training 'bass' in its log.jsonl, so that the stopper sees nothing")
+  lu.assertStrContains(attempt.unseen(self.study, folder), "; did you mean 'base'?")
+  lu.assertEquals(attempt.unseen(self.study, self:run({ x = 2, steps = 0 }).folder),
+                  "reported no steps (ex.train and ex.report do), so that the stopper sees nothing")
+end
+
+-- A run that is too long is asked to end, and killed where it does not.
+function TestAttempt:test_too_long()
+  self.study.trial_seconds = 0.3
+  local outcome = self:run({ fault = "deaf" }, { grace = 0.2 })
+  lu.assertEquals(outcome.state, "failed")
+  lu.assertStrContains(outcome.error,
+                       "longer than trial_seconds = 0.3: SIGTERM did not end it within the grace of 0.2 s, SIGKILL did; it last said: ")
+  outcome = self:run({ fault = "slow" }, { grace = 60 })
+  lu.assertEquals(outcome.state, "failed")
+  lu.assertStrContains(outcome.error, "longer than trial_seconds = 0.3: SIGTERM ended it; it last said: ")
+end
+
+-- Paused at its last step it is complete where it has ended by itself; paused before that it is not.
+function TestAttempt:test_paused_at_its_end()
+  local child = require "exeunt.child"
+  local function pause_at(n, folder)
+    return { on_step = function(step)
+      if step ~= n then return nil end
+      repeat child.sleep(0.05) until file.read(folder .. ".err"):find "everything is in"
+      child.sleep(0.3)                      -- it is gone
+      return "paused"
+    end }
+  end
+  lu.assertEquals(self:run({ x = 2 }, pause_at(3, self.path .. "/runs/0000")).values, { 4 })
+  lu.assertEquals(self:run({ x = 3 }, pause_at(2, self.path .. "/runs/0000-2")).state, "paused")
+end
+
 function TestAttempt:test_a_verdict_ends_it_even_where_it_has_ended()
   local outcome = self:run({ x = 2 }, { on_step = function(step) return step == 2 and "stopped" or nil end })
   lu.assertEquals({ outcome.state, outcome.values }, { "stopped", nil })

@@ -27,6 +27,13 @@ function TestEvents.test_a_life()
   lu.assertNotEquals(t.steps[2][2], t.steps[2][2])
 end
 
+function TestEvents.test_a_study_gets_another_document()
+  local s = read('{"seq": 2, "event": "claim", "study": 3, "number": 0, "worker": "w"}',
+                 '{"seq": 3, "event": "amend", "study": 3, "document": {"seed": 2}}')[3]
+  lu.assertEquals({ s.name, s.document, s.created, #s.trials }, { "s", { seed = 2 }, 5, 1 })
+  lu.assertErrorMsgContains("j: line 2: it has no document", read, '{"seq": 2, "event": "amend", "study": 3}')
+end
+
 -- An event whose transaction was cut off: the next one has its number.
 function TestEvents.test_of_the_same_number_the_last_counts()
   local studies = read('{"seq": 2, "event": "claim", "study": 3, "number": 0, "worker": "dead"}',

@@ -46,25 +46,34 @@ end
 
 local function kill(pid) os.execute(("kill -9 %d 2>/dev/null"):format(pid)) end
 
--- Waits until none of these processes is there.
+-- Whether a process still does something: one that has ended is there (Z) until the machine's first process looks after it.
+local function alive(pid)
+  local stat = io.open(("/proc/%d/stat"):format(pid))
+  if not stat then return false end
+  local state = (stat:read "*a" or ""):match "%) (%a)"
+  stat:close()
+  return state ~= nil and state ~= "Z" and state ~= "X"
+end
+
+-- Waits until none of these processes runs.
 local function settle(pids)
-  for _ = 1, 200 do
-    local alive = false
-    for _, pid in ipairs(pids) do alive = alive or file.kind(("/proc/%d"):format(pid)) ~= nil end
-    if not alive then return end
-    child.sleep(0.05)
+  for _ = 1, 1000 do
+    local any = false
+    for _, pid in ipairs(pids) do any = any or alive(pid) end
+    if not any then return end
+    child.sleep(0.01)
   end
 end
 
--- Numbers 0, 1, ... without a gap, finish orders 1, 2, ..., and points that a whole search would have tried.
-local function assert_whole(path, count, reference)
+-- Numbers 0, 1, ... without a gap, finish orders 1, 2, ..., and points that a whole search would have tried: expected(path, number).
+local function assert_whole(path, count, expected)
   local trials, orders = search.trials(path), {}
   lu.assertEquals(#trials, count)
   for i, trial in ipairs(trials) do
     lu.assertEquals(trial.number, i - 1)
     lu.assertEquals({ trial.number, trial.state, trial.error }, { i - 1, "complete", nil })
     orders[#orders + 1] = trial.finish
-    if reference then lu.assertEquals({ trial.params, trial.values }, { reference[i].params, reference[i].values }) end
+    if expected then lu.assertEquals({ trial.params, trial.values }, { expected(path, i - 1) }) end
   end
   table.sort(orders)
   for i, order in ipairs(orders) do lu.assertEquals(order, i) end
@@ -88,6 +97,13 @@ local function strike(run, instant)
   run:free()
 end
 
+-- What trial `number` of the bowl's random search is, whoever runs it and whenever.
+local function left_alone(path, number)
+  local study = require("exeunt.search.study").load(path .. "/study.lua")
+  local params = study.sampler:suggest { space = study.space, seed = study.seed, number = number, trials = {} }
+  return params, { params.x ^ 2 }
+end
+
 -- A search that is killed INSTANTS times, each time with new trials to do, tries the points of one that is left alone, each once.
 function TestFaults:test_killed_at_random_instants()
   local function budget(instant) return ('sampler = "random", trials = %d, retries = 1000'):format(3 * instant) end
@@ -105,13 +121,7 @@ function TestFaults:test_killed_at_random_instants()
   local code, _, err = search.run(self.path, SHORT)
   lu.assertEquals(code, 0, err)
   assert_kept(before, self.path)
-
-  local whole = search.place()
-  search.study(whole, budget(INSTANTS))
-  lu.assertEquals((search.run(whole, "--workers 2")), 0)
-  local reference = search.trials(whole)
-  search.remove(whole)
-  assert_whole(self.path, 3 * INSTANTS, reference)
+  assert_whole(self.path, 3 * INSTANTS, left_alone)
 end
 
 function TestFaults:test_ended_by_a_signal_it_goes_on()
@@ -143,10 +153,44 @@ end
 function TestFaults:test_an_error() lu.assertStrContains(self:with_fault "error", "a fault of the recipe") end
 function TestFaults:test_a_kill() lu.assertStrContains(self:with_fault "kill", "killed by signal 9") end
 function TestFaults:test_nan() lu.assertEquals(self:with_fault "nan", "its result has loss = NaN") end
-function TestFaults:test_no_metric() lu.assertEquals(self:with_fault "none", "its result has no loss") end
 
 function TestFaults:test_a_recipe_that_hangs()
-  lu.assertStrContains(self:with_fault("hang", "trial_seconds = 0.5"), "longer than trial_seconds = 0.5")
+  lu.assertStrContains(self:with_fault("hang", "trial_seconds = 0.5"), "longer than trial_seconds = 0.5: SIGTERM ")
+end
+
+-- Where no trial has had the metric, the study is at fault: the search ends, and goes on with the study put right; what was trained
+-- is not trained again.
+function TestFaults:test_a_metric_that_no_result_has()
+  search.study(self.path, 'sampler = "random", trials = 5, constraints = { "sise <= 9" }')
+  local code, out, err = search.run(self.path, "--workers 2")
+  lu.assertEquals({ code, out }, { 1, "" })
+  lu.assertStrMatches(err, "exeunt: study study: trial [01]: its result has no sise; did you mean 'size'%? put it right in study.lua and "
+    .. "give the same command again: it goes on, and what has been trained counts\n")
+  local trials = search.trials(self.path)
+  lu.assertTrue(#trials <= 2)
+  for _, trial in ipairs(trials) do lu.assertEquals(trial.state, "running") end
+  lu.assertEquals((search.run(self.path, "--workers 2")), 1)                    -- the same again
+  lu.assertEquals(#search.trials(self.path), #trials)
+  local trained = file.read(self.path .. "/runs/study/0000/log.jsonl")
+  file.write(self.path .. "/runs/study/0000/log.jsonl", trained .. "\n")       -- a mark that training anew would take away
+  search.study(self.path, 'sampler = "random", trials = 5, constraints = { "size <= 9" }')
+  code, out, err = search.run(self.path, "--workers 2")
+  lu.assertEquals(code, 0, err)
+  lu.assertStrContains(out, "5 complete")
+  lu.assertStrContains(err, "study study: goes on with the constraints changed\n")
+  assert_whole(self.path, 5)
+  lu.assertEquals(file.read(self.path .. "/runs/study/0000/log.jsonl"), trained .. "\n")
+end
+
+-- Where others have had it, it costs the trial.
+function TestFaults:test_a_result_without_the_metric_after_others()
+  search.study(self.path, 'sampler = "grid"', '{ fault = ex.choice { "", "none" }, x = ex.choice { 1, 2 } }')
+  local code, out, err = search.run(self.path)
+  lu.assertEquals(code, 0, err)
+  lu.assertStrContains(out, "2 complete, 2 failed")
+  for _, trial in ipairs(search.trials(self.path)) do
+    lu.assertEquals(trial.error, trial.params.fault == "none" and "its result has no loss; it has other" or nil)
+  end
 end
 
 function TestFaults:test_a_fault_costs_one_trial()

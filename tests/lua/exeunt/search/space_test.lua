@@ -41,7 +41,7 @@ end
 
 function TestDistributions.test_refusals()
   refused("uniform: low must be below high, got 1 and 1", ex.uniform, 1, 1)
-  refused("uniform: expected two numbers, got a and 2", ex.uniform, "a", 2)
+  refused("uniform: expected two numbers, got \"a\" and 2", ex.uniform, "a", 2)
   refused("uniform: expected two numbers, got 0 and inf", ex.uniform, 0, math.huge)
   refused("uniform: step must be above 0 and at most high - low (1), got 2", ex.uniform, 0, 1, { step = 2 })
   refused("uniform: unknown option 'stp'; did you mean 'step'?", ex.uniform, 0, 1, { stp = 0.5 })
@@ -123,14 +123,16 @@ function TestSpace.test_what_a_yaml_file_says()
   local same = Space.new { lr = ex.log(1e-4, 1e-1), n = ex.int(32, 256, { step = 32 }), m = ex.int(1, 100, { log = true }),
                            c = ex.choice { "a", "b" }, u = ex.only(ex.uniform(0, 1), { c = { "b" } }) }
   lu.assertEquals(space:document(), same:document())
-  refused("space: lr: expected one of choice, int, log and uniform with its list of values", Space.new, { lr = { logg = { 1, 2 } } })
+  refused("space: lr: there is no distribution 'logg'; did you mean 'log'?", Space.new, { lr = { logg = { 1, 2 } } })
+  refused("space: lr: expected one of choice, int, log and uniform with its list of values, as { log = { 1e-4, 1e-1 } }", Space.new,
+          { lr = { 1, 2 } })
   refused("space: lr: log: expected [low, high], got 1 values", Space.new, { lr = { log = { 1 } } })
   lu.assertErrorMsgContains("unknown option 'step'", Space.new, { lr = { log = { 1, 2 }, step = 1 } })
 end
 
 function TestSpace.test_refusals()
   refused("space: no knobs are given", Space.new, {})
-  refused("space: lr: expected a distribution such as ex.uniform(0, 1) or ex.choice { ... }, got 3", Space.new, { lr = 3 })
+  refused("space: lr: expected a distribution, as ex.log(1e-4, 1e-1) or in YAML { log: [1e-4, 1e-1] }, got 3", Space.new, { lr = 3 })
   refused("space: a knob's name must be a word, got 1", Space.new, { ex.int(1, 2) })
   refused("space: b exists only under 'aa', which is no knob of the space; there are a and b", Space.new,
           { a = ex.int(1, 2), b = ex.only(ex.int(1, 2), { aa = 1 }) })

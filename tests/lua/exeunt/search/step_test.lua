@@ -26,6 +26,7 @@ function TestStep:test_lines_of_the_log_and_a_step_said_again()
   ex.report { step = 1, loss = 0.5 }
   ex.report { step = 2, loss = 4 }
   ex.report { step = 3, loss = 3 }
+  lu.assertErrorMsgEquals("report: step 2 comes after step 3: steps of a run go up", ex.report, { step = 2, loss = 9 })
   io.stderr = stderr                                            -- luacheck: ignore 122
   lu.assertEquals(file.read(path), '{"step": 1, "loss": 0.5}\n{"step": 2, "loss": 4}\n{"step": 3, "loss": 3}\n')
 end
@@ -38,7 +39,10 @@ function TestStep.test_outside_a_run_it_only_checks()
   refused({ step = 1.5, loss = 1 }, "got 1.5")
   refused({ step = 1 }, "nothing is reported beside the step")
   refused({ step = 1, epoch = 1 }, "'epoch' is what lines of ex.train have")
-  refused({ step = 1, loss = print }, "loss must be a number, a text or a table of such, got a function")
+  refused({ step = 1, loss = print }, "report: loss must be a number or a table of numbers, got a function")
+  refused({ step = 1, loss = "0.5" }, 'report: loss must be a number or a table of numbers, got "0.5"')
+  refused({ step = 1, vote = { good = true } }, "report: vote.good must be a number or a table of numbers, got a boolean")
+  refused({ step = "1", loss = 1 }, 'report: step must be a whole number from 0 on, got "1"')
   refused({ step = 1, 5 }, "values are named")
 end
 

@@ -174,6 +174,22 @@ function TestStore:test_a_newer_schema()
   lu.assertErrorMsgContains("its schema has version 99, this exeunt knows versions up to", Store.open, self.it.path)
 end
 
+-- Another document, if no trial has changed since, and nobody is at work.
+function TestStore:test_amend()
+  local store, id = self.it.store, self.it.id
+  local _, counter = store:trials(id)
+  lu.assertTrue(store:amend(id, counter, { seed = 2 }))
+  lu.assertEquals(store:study("s").document, { seed = 2 })
+  lu.assertFalse(store:amend(id, counter, { seed = 3 }))
+  local trial = self:claim { lease = 60 }
+  _, counter = store:trials(id)
+  lu.assertErrorMsgContains("somebody works on its trial 0, or did a moment ago: end that first", store.amend, store, id, counter, {})
+  store:release(trial)
+  _, counter = store:trials(id)
+  lu.assertTrue(store:amend(id, counter, { seed = 4 }))
+  lu.assertEquals(store:study("s").document, { seed = 4 })
+end
+
 function TestStore:test_export_and_import()
   local store = self.it.store
   support.complete(self.it, 5)

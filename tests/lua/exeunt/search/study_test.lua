@@ -67,7 +67,22 @@ function TestStudy:test_mistakes_are_one_line_with_a_suggestion()
   self:refused({ fixed = { yy = 1 } }, "study: fixed: the recipe has no knob 'yy'")
   self:refused({ constraints = { "size < 3" } }, "constraints are texts like")
   self:refused({ recipe = self.path .. "/none.lua" }, "study: there is no recipe")
-  self:refused({ name = 3 }, "study: name must be letters, digits, _ . and -, got '3'")
+  self:refused({ recipe = self.path .. "/bowll.lua" }, "bowll.lua; did you mean '" .. self.path .. "/bowl.lua'?")
+  self:refused({ trials = "3" }, 'study: trials must be a whole number from 1 on, got "3"')
+  self:refused({ seconds = "3" }, 'study: seconds must be a number above 0, got "3"')
+  self:refused({ space = { x = { unifrom = { 0, 1 } } } }, "space: x: there is no distribution 'unifrom'; did you mean 'uniform'?")
+  self:refused({ space = { x = { uniform = { "0", 1 } } } }, 'space: x: uniform: expected two numbers, got "0" and 1')
+  self:refused({ space = { x = { 0, 1 } } }, "space: x: expected one of choice, int, log and uniform with its list of values")
+  self:refused({ constraints = "size <= 3" }, 'study: constraints must be a list of texts, as { "pruned.macs <= 1e6" }, got "size <= 3"')
+  self:refused({ points = { x = 0 } }, "study: points must be a list of { knob = value, ... }, got another table")
+  self:refused({ sampler = "cmaes", space = { kind = ex.choice { "a" } } }, "sampler.cmaes: only for numbers, but kind is a choice")
+  self:refused({ sampler = "cmaes", objective = { minimize = "a", maximize = "b" } }, "sampler.cmaes: for one objective, the study has 2")
+  self:refused({ sampler = "grid" }, "sampler.grid: x is continuous: say how many of its values, points = { x = 5 }")
+  self:refused({ fixed = { 3 } }, "study: fixed must be { knob = value, ... }, got another table")
+  self:refused({ fixed = 3 }, "study: fixed must be { knob = value, ... }, got 3")
+  self:refused({ watch = 3 }, "study: watch must be a metric of log.jsonl")
+  self:refused({ objective = "loss" }, 'study: objective must be { maximize = "path" }, got "loss"')
+  self:refused({ name = 3 }, "study: name must be letters, digits, _ . and -, got 3")
   self:refused({ name = "a/b" }, "study: name must be letters")
   self:refused({ lag = 2, stop = { asha = { promote = true } } }, "leave one of the two out")
 end
@@ -113,11 +128,15 @@ function TestStudy:test_files_that_are_none()
     lu.assertFalse(ok)
     lu.assertStrContains(tostring(why), said)
   end
+  fails("r.lua", search.RECIPE, "this one returns a recipe: run it with exeunt run, or name it in a study")
   fails("a.lua", "return 5\n", "a study's file must end with `return ex.study { ... }`")
   fails("b.lua", "return {\n", "b.lua:")
   fails("c.lua", "local ex = require 'exeunt'\nreturn ex.study { recipe = 'bowl.lua' }\n", "c.lua:2: study: option 'objective' is missing")
-  fails("d.yaml", "recipe: bowl.lua\nspase: 1\n", "d.yaml: study: unknown option 'spase'; did you mean 'space'?")
+  fails("d.yaml", "recipe: bowl.lua\nspase: 1\n", "d.yaml:2: study: unknown option 'spase'; did you mean 'space'?")
+  fails("e.yaml", "recipe: bowl.lua\ntrials: 2\nobjective: {minimize: loss}\nspace:\n  x: {uniform: [0, 1]}\n  stepz: {int: [1, 2]}\n",
+        "e.yaml:6: study: space: the recipe has no knob 'stepz'; did you mean 'steps'?")
   lu.assertErrorMsgContains("there is no study", studies.load, self.path .. "/none.lua")
+  lu.assertErrorMsgContains("/aa.lua; did you mean '" .. self.path .. "/a.lua'?", studies.load, self.path .. "/aa.lua")
 end
 
 -- -- Documents ---------------------------------------------------------------------------------------------------------------
@@ -142,9 +161,9 @@ end
 
 function TestStudy:test_what_changed()
   local s, other = self:study(), self:study { seed = 9, space = { x = ex.uniform(-1, 2) } }
-  lu.assertEquals({ studies.changes(s:document(), s:document()) }, { {}, false })
-  lu.assertEquals({ studies.changes(s:document(), other:document()) }, { { "the space", "the seed" }, false })
-  lu.assertEquals({ studies.changes(s:document(), self:study { trials = 90 }:document()) }, { {}, false })
+  lu.assertEquals({ studies.changes(s:document(), s:document()) }, { {}, false, {} })
+  lu.assertEquals({ studies.changes(s:document(), other:document()) }, { { "the space", "the seed" }, false, { "space", "seed" } })
+  lu.assertEquals({ studies.changes(s:document(), self:study { trials = 90 }:document()) }, { {}, false, {} })
 end
 
 os.exit(lu.LuaUnit.run())

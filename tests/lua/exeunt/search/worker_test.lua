@@ -147,9 +147,35 @@ function TestWorker:test_a_paused_trial_goes_on_from_its_checkpoint()
   lu.assertStrContains(self.out, "paused")
 end
 
-function TestWorker:test_a_stopper_that_sees_nothing_is_said()
-  self:search('sampler = "grid", stop = "median", watch = "loos"', "{ x = ex.choice { 0, 2 } }")
-  lu.assertStrContains(self.err, "the stopper sees nothing: the log.jsonl of trial 0 has no loos")
+function TestWorker:test_a_stopper_that_sees_nothing_ends_the_search()
+  search.study(self.path, 'sampler = "grid", stop = "median", watch = "loos"', "{ x = ex.choice { 0, 2 } }")
+  local code, _, err = search.run(self.path)
+  lu.assertEquals(code, 1)
+  lu.assertStrContains(err, "exeunt: study study: trial 0 has no loos in its log.jsonl, so that the stopper sees nothing; `watch` says "
+    .. "what it looks at; did you mean 'loss'? put it right in study.lua and give the same command again")
+  lu.assertEquals(picked(search.trials(self.path), "state"), { "complete" })
+  local trials = self:search('sampler = "grid", stop = "median", watch = "loss"', "{ x = ex.choice { 0, 2 } }")
+  lu.assertEquals(picked(trials, "state"), { "complete", "complete" })
+  lu.assertEquals(#trials[2].steps, 3)
+end
+
+-- Without `most` nobody knows at first how long a trial is; in the end those that came to their end are complete.
+function TestWorker:test_promotion_without_a_known_end()
+  local trials = self:search('sampler = "grid", fixed = { steps = 4 }, stop = { asha = { reduction = 2, promote = true } }',
+                             "{ x = ex.choice { 2, 0, 1, -1 } }")
+  lu.assertEquals({ trials[2].state, trials[2].values, #trials[2].steps }, { "complete", { 0 }, 4 })
+  for _, trial in ipairs(trials) do
+    local last = trial.steps[#trial.steps][1]
+    lu.assertEquals(trial.state, last == 4 and "complete" or "paused", "trial " .. trial.number)
+  end
+  lu.assertStrContains(self.out, "paused and not taken up again by the stopper: trials 0, 2 and 3\n")
+end
+
+-- Of too few trials for a promotion the best goes on all the same.
+function TestWorker:test_one_trial_in_the_promotion_form_is_complete()
+  local trials = self:search('sampler = "random", trials = 1, stop = { asha = { promote = true } }, fixed = { steps = 9 }')
+  lu.assertEquals(picked(trials, "state"), { "complete" })
+  lu.assertEquals(#trials[1].steps, 9)
 end
 
 function TestWorker:test_another_metric_than_the_objective_is_watched()

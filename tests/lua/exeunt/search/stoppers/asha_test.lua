@@ -88,6 +88,25 @@ function TestAsha.test_promotion_form_by_hand()
   lu.assertNil(asha:limit(trial(9, "running", 1, 2, 3, 4)))     -- most = 8: no rung after 4
 end
 
+-- Without `most` a trial is paused at its end too: what is as far as a complete one, when none is farther, has come to it.
+function TestAsha.test_promotion_without_most()
+  local asha = ex.stopper.asha { reduction = 2, promote = true }
+  local trials = { trial(0, "running", 1, 2, 3, 4) }
+  lu.assertEquals(decide(asha, trials, 0), "pause")             -- a rung, as far as one knows
+  trials[1].state = "paused"
+  trials[2], trials[3] = trial(1, "paused", 9, 9), trial(2, "failed", 9, 9, 9, 9)
+  lu.assertEquals(asha:promote(trials, "maximize", true), 0)    -- none is complete: the best of those that are farthest
+  lu.assertEquals(asha:promote({ trials[2] }, "maximize", true), 1)
+  lu.assertEquals(ex.stopper.asha({ reduction = 2, promote = true, most = 8 }):promote({ trials[2] }, "maximize", true), 1)
+  trials[4] = trial(3, "complete", 5, 5, 5, 5)
+  lu.assertEquals(asha:promote(trials, "maximize", true), 0)    -- as far as the complete one
+  trials[5] = trial(4, "paused", 5, 5, 5, 5)
+  lu.assertEquals(asha:promote(trials, "maximize", true), 4)    -- the better one first
+  trials[3].steps[5] = { 5, 1 }                                 -- farther than the complete one, which ended early
+  lu.assertNil(asha:promote(trials, "maximize", true))
+  lu.assertNil(ex.stopper.asha({ reduction = 2 }):promote(trials, "maximize", true))
+end
+
 function TestAsha.test_the_stopping_form_pauses_nothing()
   local asha = ex.stopper.asha { reduction = 2 }
   lu.assertNil(asha:promote({ trial(0, "paused", 0.1), trial(1, "paused", 0.2) }, "maximize"))

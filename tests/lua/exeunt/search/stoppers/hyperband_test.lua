@@ -54,6 +54,8 @@ function TestHyperband.test_promotion_and_limit()
   lu.assertNil(hyperband:limit(trials[1]))                      -- 9 is the whole
   lu.assertEquals(hyperband:promote(trials, "maximize"), own[#own])
   lu.assertEquals(hyperband:promote(trials, "minimize"), own[1])
+  lu.assertEquals(hyperband:promote({ trials[2], trials[1] }, "maximize", true), own[2])        -- nothing more is begun: the best
+  lu.assertNil(hyperband:promote({ trials[2], { number = 0, state = "complete", steps = {} } }, "maximize", true))
 end
 
 function TestHyperband.test_refusals()

@@ -1,0 +1,135 @@
+-- Joining a study in a store: the same, another, one that was put right; what a search says at its end.
+local lu = require "luaunit"
+local ex = require "exeunt"
+local Store = require "exeunt.search.store"
+local search = dofile "tests/support/search.lua"
+local supervisor = require "exeunt.search.supervisor"
+
+TestSupervisor = {}
+
+function TestSupervisor:setUp()
+  self.path = search.place()
+  self.store = Store.open(self.path .. "/s.db")
+  self.id = supervisor.join(self.store, self:study())
+end
+
+function TestSupervisor:tearDown()
+  self.store:close()
+  search.remove(self.path)
+end
+
+-- A study of the bowl; what is given takes the place of what is usual.
+function TestSupervisor:study(given)
+  local all = { recipe = self.path .. "/bowl.lua", space = { x = ex.uniform(-1, 1) }, objective = { minimize = "loss" }, trials = 3,
+                stop = ex.stopper.median(), name = "s" }
+  for k, v in pairs(given or {}) do all[k] = v end
+  return ex.study(all)
+end
+
+-- A trial in the store in this state, with steps or without.
+function TestSupervisor:trial(state, step)
+  local trial = self.store:claim(self.id, { worker = "w" })
+  self.store:propose(trial, { x = 0.5 })
+  if step then self.store:report(trial, step, 1) end
+  if state == "open" then self.store:release(trial)
+  elseif state ~= "running" then
+    self.store:finish(trial, { state = state, values = state == "complete" and { 1 } or nil, error = state == "failed" and "why" or nil })
+  end
+end
+
+function TestSupervisor:document() return self.store:study("s").document end
+
+function TestSupervisor:refused(given, words)
+  local before = self:document()
+  local ok, why = pcall(supervisor.join, self.store, self:study(given))
+  lu.assertFalse(ok)
+  lu.assertEquals(why, ("study s was begun with something else: %s; put it back, give the study another name (name = \"...\"), or take the "
+    .. "old one away (exeunt study delete s)"):format(words))
+  lu.assertEquals(self:document(), before)
+end
+
+function TestSupervisor:test_the_same_study()
+  lu.assertEquals({ supervisor.join(self.store, self:study { trials = 9 }) }, { self.id, false })
+end
+
+-- An objective that no result has: what was tried failed or is open, so that it may be put right.
+function TestSupervisor:test_an_objective_put_right()
+  self:trial "failed"
+  self:trial "open"
+  local id, edited, words = supervisor.join(self.store, self:study { objective = { maximize = "size" }, constraints = { "loss <= 1" } })
+  lu.assertEquals({ id, edited, words }, { self.id, false, "the objective, the constraints" })
+  local doc = self:document()
+  lu.assertEquals({ doc.objective, doc.directions, doc.constraints }, { { { maximize = "size" } }, { "maximize" }, { "loss <= 1" } })
+  lu.assertEquals(#self.store:trials(self.id), 2)
+  -- and the journal knows
+  self.store:close()
+  os.remove(self.path .. "/s.db")
+  lu.assertEquals((search.run(self.path, "", "study rebuild --store s.db")), 0)
+  self.store = Store.open(self.path .. "/s.db")
+  lu.assertEquals(self:document().objective, { { maximize = "size" } })
+end
+
+-- Without a trial all may change, the recipe too.
+function TestSupervisor:test_a_study_without_trials()
+  require("exeunt.file").write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited\n")
+  local other = self:study { space = { y = ex.uniform(-1, 2) }, seed = 5 }
+  lu.assertEquals({ supervisor.join(self.store, other) }, { self.id, false, "the space, the seed" })
+  lu.assertEquals(self:document().recipe_sha256, other.digest)
+  lu.assertEquals({ supervisor.join(self.store, other) }, { self.id, false, nil })
+end
+
+function TestSupervisor:test_what_trials_have_gone_by_is_not_changed()
+  self:trial "failed"
+  self:refused({ space = { x = ex.uniform(-1, 2) } }, "the space")
+  self:refused({ seed = 7, objective = { minimize = "size" } }, "the objective, the seed")
+  self:trial "complete"
+  self:refused({ objective = { minimize = "size" } }, "the objective")
+  self:refused({ constraints = { "size <= 1" } }, "the constraints")
+end
+
+-- A stopper that has seen nothing may see something else, whatever the trials gave.
+function TestSupervisor:test_what_the_stopper_sees()
+  self:trial "complete"
+  local _, _, words = supervisor.join(self.store, self:study { watch = "other" })
+  lu.assertEquals({ words, self:document().watch }, { "what is watched", "other" })
+  self:trial("failed", 3)
+  self:refused({ watch = "loss" }, "what is watched")
+  self:refused({ watch = "other", stop = ex.stopper.asha() }, "the stopper")
+end
+
+function TestSupervisor:test_steps_hold_the_objective_that_they_are_of()
+  self:trial("open", 3)
+  self:refused({ objective = { minimize = "size" } }, "the objective")
+  self:refused({ objective = { maximize = "loss" } }, "the objective")
+  local _, _, words = supervisor.join(self.store, self:study { objective = { minimize = "size" }, watch = "loss" })
+  lu.assertEquals(words, "the objective, what is watched")
+end
+
+function TestSupervisor:test_nothing_is_changed_under_somebodys_hands()
+  self:trial "running"
+  lu.assertErrorMsgContains("somebody works on its trial 0", supervisor.join, self.store, self:study { objective = { minimize = "size" } })
+end
+
+function TestSupervisor:test_an_edited_recipe()
+  self:trial "running"                      -- by another search
+  require("exeunt.file").write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited\n")
+  lu.assertErrorMsgContains("has changed since it was begun", supervisor.join, self.store, self:study())
+  lu.assertEquals({ supervisor.join(self.store, self:study(), true) }, { self.id, true })
+end
+
+function TestSupervisor:test_the_text_says_what_is_paused()
+  local function found(...)
+    local trials = { { number = 0, state = "complete", values = { 2 }, params = { x = 1 }, run_dir = "r" } }
+    for _, number in ipairs { ... } do trials[#trials + 1] = { number = number, state = "paused", params = { x = 1 }, steps = {} } end
+    return { trials = trials, seconds = 1 }
+  end
+  lu.assertEquals(supervisor.text(self:study(), found(1)), "study s: 2 trials in 1s (1 complete, 1 paused)\nbest: trial 0, loss 2\n  x=1\n"
+    .. "  r\npaused and not taken up again by the stopper: trial 1\n")
+  lu.assertStrContains(supervisor.text(self:study(), found(1, 4, 7)), "stopper: trials 1, 4 and 7\n")
+  local stopped = found(1)
+  stopped.stopped = "SIGINT"
+  lu.assertNotStrContains(supervisor.text(self:study(), stopped), "not taken up")
+  lu.assertEquals(supervisor.document(self:study(), found(1), "a.db").paused, 1)
+end
+
+os.exit(lu.LuaUnit.run())
