@@ -87,8 +87,15 @@ end
 
 function TestServer:test_the_server_is_restarted()
   local wait = self.folder .. "/wait.lua"
-  command.write(wait, ("local store = require('exeunt.search.store').open(%q)\nrepeat until #store:trials(%d) > 20")
-    :format(server.address, self.id))
+  command.write(wait, ([[
+local store = require("exeunt.search.store").open(%q)
+local come, count, trials = {}, 0
+repeat                                      -- until all eight have connected
+  trials = store:trials(%d)
+  for _, t in ipairs(trials) do
+    if not come[t.worker] then come[t.worker], count = true, count + 1 end
+  end
+until count == 8 or #trials == 400]]):format(server.address, self.id))
   local restart = server:as(("cd %s && LC_ALL=C %s -D data -w -l log -m immediate restart >>log 2>&1"):format(server.folder,
                                                                                                          server.control))
   local result = eight(self, 400, ("%s script %s; %s; %s"):format(program, wait, restart, restart))
