@@ -18,8 +18,8 @@ function sandbox.enter(programs)
     if not works("command -v " .. each[1]) then return ("%s is not here (apt-get install %s)"):format(each[1], each[2]) end
   end
   if not works(("%s sh -c '%s'"):format(NAMESPACES, INSIDE)) then return "no network of its own can be made here (as root it can)" end
-  local status = os.execute(("EXEUNT_SANDBOX=1 exec setpriv --pdeathsig KILL %s sh -c '%s && exec \"$@\"' sh '%s' script '%s'"):format(
-    NAMESPACES, INSIDE, os.getenv "EXEUNT" or "./exeunt", arg[0]))
+  local status = os.execute(("EXEUNT_SANDBOX=1 exec setpriv --pdeathsig KILL %s sh -c '%s && exec \"$@\"' sh '%s' script %s"):format(
+    NAMESPACES, INSIDE, os.getenv "EXEUNT" or "./exeunt", "'" .. table.concat(arg, "' '", 0) .. "'"))
   os.exit(math.floor(status / 256))
 end
 
