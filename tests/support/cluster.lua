@@ -79,7 +79,7 @@ end
 -- machine(name): a folder with the recipe, as on a machine with disks of its own.
 function Cluster:machine(name)
   local path = self.folder .. "/" .. name
-  if os.execute(("[ -d %s ] || mkdir %s"):format(path, path)) == 0 then command.write(path .. "/bowl.lua", RECIPE) end
+  if os.execute(("mkdir %s 2>/dev/null"):format(path)) == 0 then command.write(path .. "/bowl.lua", RECIPE) end
   return path
 end
 
