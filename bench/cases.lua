@@ -205,10 +205,9 @@ add("search/random/flushed", asks("random", 1))
 
 -- Seconds of a study of eight real trainings on one thread each: by two workers, beside one.
 add("search/two-workers", function(case)
-  local rows = measure.take(case, "s", { { name = "two workers", n = 2 }, { name = "one worker", n = 1 } }, function(side)
+  return measure.take(case, "s", { { name = "two workers", n = 2 }, { name = "one worker", n = 1 } }, function(side)
     return sides.study(side.n)
-  end)
-  return rows
+  end, 3)                                   -- a minute a round
 end)
 
 -- -- Growth ----------------------------------------------------------------------------------------------------------------
