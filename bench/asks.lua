@@ -1,6 +1,6 @@
 -- asks.lua SAMPLER FOLDER SECONDS: what a search costs beside its trials, at 10,000 finished ones: a trial asked for, its point
 -- suggested and kept, a step reported, its values told, by the loop of a worker (search/worker.lua) on an SQLite file; in blocks on
--- request (serve.lua). SECONDS is what each trial is said to have taken: the end of one that took a second or more is flushed to the disk.
+-- request (serve.lua). SECONDS is what each trial is said to have taken: the end of one of a second or more is flushed to the disk.
 -- bench/peers/search_asks.py is the same of Optuna.
 -- The file with the 10,000 is made once, in FOLDER; what is measured works on a copy.
 
