@@ -13,6 +13,7 @@ BUILD_PACKAGES := gcc libc6-dev make libluajit-5.1-dev libblis-serial-dev libstb
 DEMO_PACKAGES  := $(BUILD_PACKAGES) dataset-fashion-mnist
 TEST_PACKAGES  := $(BUILD_PACKAGES) dataset-fashion-mnist libcmocka-dev lua-unit perl curl unzip gnuplot-nox
 LINT_PACKAGES  := $(TEST_PACKAGES) clang-tidy lua-check
+CLUSTER_PACKAGES := $(TEST_PACKAGES) postgresql iproute2 openmpi-bin slurmctld slurmd slurm-client
 BENCH_PACKAGES := $(BUILD_PACKAGES) python3-torch libdnnl-dev python3-optuna
 
 CFLAGS  ?= -O2 -g
@@ -23,7 +24,7 @@ ALLC     = $(FLAGS) $(CFLAGS) $(SANITIZE)
 LIBS    := /usr/lib/$(MULTI)/blis-serial/libblis.a -lluajit-5.1 -lyaml -ljpeg -lz -ledit -lmd -lsqlite3 -lm -ldl -pthread
 WHOLE    = -Wl,--whole-archive $(BUILD)/libexeunt.a -Wl,--no-whole-archive
 
-.PHONY: all demo test check asan ubsan tsan fuzz fuzzed valgrind lint lint-c bench bench-json install uninstall packages clean help
+.PHONY: all demo test test-cluster check asan ubsan tsan fuzz fuzzed valgrind lint lint-c bench bench-json install uninstall packages clean help
 .DEFAULT_GOAL := all
 
 # -- Sources: every room but vm is the engine; kernels/isa is built once per instruction set -----------------
@@ -111,6 +112,12 @@ demo: ## install what is missing, build, run the main job: train with exits, vot
 test: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory packages NEED="$(TEST_PACKAGES)"
 	@$(MAKE) --no-print-directory -j2 check
+
+CLUSTER_TESTS := $(wildcard tests/cluster/*_test.lua) tests/lua/exeunt/search/store_server_test.lua
+test-cluster: ## searches by Slurm, by mpirun, on two machines and PostgreSQL, for real: installs them; as root
+	@$(MAKE) --no-print-directory packages NEED="$(CLUSTER_PACKAGES)"
+	@$(MAKE) --no-print-directory -j2 all
+	@EXEUNT=$(abspath $(PROGRAM)) prove -v --timer --ext .lua --exec tests/run $(CLUSTER_TESTS)
 
 bench: ## our speed and memory beside PyTorch's and others', interleaved in one run (CASES="train/* startup")
 	@$(MAKE) --no-print-directory packages NEED="$(BENCH_PACKAGES)" || true

@@ -188,6 +188,28 @@ for _, net in ipairs(PAPER) do
   add(("memory/%s/b%d"):format(label(net, 4), batch), memory { net = net, heads = 4, batch = batch })
 end
 
+-- -- Searches --------------------------------------------------------------------------------------------------------------
+
+-- Milliseconds of a trial beside its run, at 10,000 finished ones: ask, record a step, tell. `seconds`: how long a trial is said to
+-- have taken; from one second on we wait for the disk at its end, as Optuna always does.
+local function asks(sampler, seconds)
+  return function(case)
+    return with_sides("search", sides.peers "search", function(list)
+      return measure.take(case, "ms/trial", list, function(side) return 1000 / measure.block(side, 0.5) end)
+    end, sampler, seconds)
+  end
+end
+
+for _, sampler in ipairs { "random", "tpe", "cmaes", "nsga2" } do add("search/" .. sampler, asks(sampler, 0), "search") end
+add("search/random/flushed", asks("random", 1))
+
+-- Seconds of a study of eight real trainings on one thread each: by two workers, beside one.
+add("search/two-workers", function(case)
+  return measure.take(case, "s", { { name = "two workers", n = 2 }, { name = "one worker", n = 1 } }, function(side)
+    return sides.study(side.n)
+  end, 3)                                   -- a minute a round
+end)
+
 -- -- Growth ----------------------------------------------------------------------------------------------------------------
 
 -- Time per image of a training step of the small VGG with three heads, as one thing grows.

@@ -57,12 +57,13 @@ function measure.row(case, unit, ours, peer, theirs)
   return row
 end
 
--- take(case, unit, sides, f): f(side) of each side in turn, ours first in `sides`; gives a row for each peer, or one for us
+-- take(case, unit, sides, f[, rounds]): f(side) of each side in turn, ours first in `sides`; gives a row for each peer, or one for us
 -- alone. Its `busy` says before how many of its `rounds` something else ran: such a row is no result.
-function measure.take(case, unit, sides, f)
+function measure.take(case, unit, sides, f, rounds)
+  rounds = math.min(rounds or measure.rounds, measure.rounds)
   local figures, busy = {}, 0
   for i in ipairs(sides) do figures[i] = {} end
-  for round = 1, measure.rounds do
+  for round = 1, rounds do
     if not quiet() then busy = busy + 1 end
     for k = 1, #sides do
       local i = round % 2 == 1 and k or #sides + 1 - k
@@ -72,7 +73,7 @@ function measure.take(case, unit, sides, f)
   local rows = {}
   for i = 2, #sides do rows[i - 1] = measure.row(case, unit, figures[1], sides[i].name, figures[i]) end
   if #sides == 1 then rows[1] = measure.row(case, unit, figures[1]) end
-  for _, row in ipairs(rows) do row.busy, row.rounds = busy, measure.rounds end
+  for _, row in ipairs(rows) do row.busy, row.rounds = busy, rounds end
   return rows
 end
 

@@ -1,13 +1,16 @@
 -- search_functions.lua: the functions that searches are compared on, all to be minimised, and the box each is searched in: eight of
 -- the usual ones (Surjanovic and Bingham's virtual library of simulation experiments has their formulas and lowest values; boxes
--- are off centre where the lowest point would lie in the middle), and `mixed`, a choice, a logarithm, a whole number and a knob that
--- exists under one choice only.
+-- are off centre where the lowest point would lie in the middle), `mixed`, a choice, a logarithm, a whole number and a knob that
+-- exists under one choice only, and `table`, the validation error of real trainings (table/study.lua), looked up: three choices, and a
+-- learning rate that is searched as a logarithm and rounded to the nearest that was tried.
 
 local ex = require "exeunt"
+local json = require "exeunt.report.json"
 local Space = require "exeunt.search.space"
 local cos, exp, pi, sqrt = math.cos, math.exp, math.pi, math.sqrt
 
-local functions = { names = { "sphere", "rosenbrock", "rastrigin", "ackley", "branin", "hartmann6", "styblinski", "griewank", "mixed" } }
+local functions = { names = { "sphere", "rosenbrock", "rastrigin", "ackley", "branin", "hartmann6", "styblinski", "griewank", "mixed",
+                              "table" } }
 
 local function sum(x, f)
   local total = 0
@@ -74,11 +77,47 @@ end
 local kinds = { sgd = { -1, 4, 0 }, adam = { -3, 3, 0.05 }, rms = { -3.5, 5, 0.2 } }
 
 functions.mixed = {
+  choices = true,
   space = Space.new { kind = ex.choice { "sgd", "adam", "rms" }, lr = ex.log(1e-5, 1), depth = ex.int(1, 6),
                       momentum = ex.only(ex.uniform(0, 0.99), { kind = "sgd" }) },
   f = function(p)
     local at, deep, more = unpack(kinds[p.kind])
     return (math.log10(p.lr) - at) ^ 2 + 0.1 * (p.depth - deep) ^ 2 + more + (p.kind == "sgd" and 2 * (p.momentum - 0.9) ^ 2 or 0)
+  end,
+}
+
+-- -- Recorded results ------------------------------------------------------------------------------------------------
+
+local WIDTHS = { "8,8,8", "8,16,32", "16,32,32" }
+local results, rates                        -- the error by "lr weighting batch widths"; the learning rates, ascending
+
+local function key(rate, p) return ("%.17g %s %d %s"):format(rate, p.weighting, p.batch, p.widths) end
+
+local function read()
+  results, rates = {}, {}
+  for line in io.lines "bench/table/results.jsonl" do
+    local row = json.decode(line)
+    if rates[#rates] ~= row.lr then rates[#rates + 1] = row.lr end
+    row.widths = table.concat(row.widths, ",")
+    results[key(row.lr, row)] = 1 - row.val_top1
+  end
+end
+
+local function nearest(lr)
+  local found = rates[1]
+  for _, rate in ipairs(rates) do
+    if math.abs(math.log(rate / lr)) < math.abs(math.log(found / lr)) then found = rate end
+  end
+  return found
+end
+
+functions.table = {
+  choices = true,
+  space = Space.new { lr = ex.log(3e-4, 6e-2), weighting = ex.choice { "asc", "desc", "mix", "unif" }, batch = ex.choice { 16, 32, 64 },
+                      widths = ex.choice(WIDTHS) },
+  f = function(p)
+    if not results then read() end
+    return results[key(nearest(p.lr), p)]
   end,
 }
 

@@ -7,6 +7,7 @@ local process = require "process"
 
 local PROGRAM = os.getenv "EXEUNT" or "./exeunt"
 local ORT = "build/ort"
+local SEARCHES = "build/bench/asks"
 
 local known                                 -- the peers, by name: below
 
@@ -29,6 +30,7 @@ sides.ours = {
   decode = function(folder) return script("bench/decode.lua", folder) end,
   conv = function(direction, shape, threads) return script("bench/conv.lua", direction, table.concat(shape, " "), threads) end,
   start = PROGRAM .. " --version >/dev/null",
+  search = function(sampler, seconds) return script("bench/asks.lua", sampler, SEARCHES, seconds) end,
 }
 
 -- `env` takes what would pin a peer's libraries to another CPU's kernels out of its environment.
@@ -77,6 +79,15 @@ function sides.jpegs(count)
   return os.execute(words("bench/peers/ptenv.sh default", IMAGES, "make", folder, count)) == 0 and folder or nil
 end
 
+-- -- Optuna -------------------------------------------------------------------------------------------------------------
+
+local function has_optuna() return process.line_of(FIND:format "optuna") == "True" end
+
+local optuna = {
+  name = "optuna",
+  search = function(sampler) return with_threads(1, words("/usr/bin/python3 bench/peers/search_asks.py", sampler, SEARCHES)) end,
+}
+
 -- -- ONNX Runtime, oneDNN ------------------------------------------------------------------------------------------------
 
 local function exists(path)
@@ -116,6 +127,7 @@ local dnnl = {
 
 known = {
   torchvision = { has = has_torchvision, get = "apt-get install python3-torchvision" },
+  optuna = { has = has_optuna, get = "apt-get install python3-optuna" },
   torch = { has = has_torch, get = "apt-get install python3-torch" },
   ort = { has = has_ort, get = GET_ORT },
   dnnl = { has = has_dnnl, get = "apt-get install libdnnl-dev" },
@@ -133,6 +145,7 @@ end
 -- The peers of a kind of case, of those that are here.
 function sides.peers(kind)
   local list = {}
+  if kind == "search" then return here "optuna" and { optuna } or {} end
   if kind ~= "conv" and kind ~= "decode" and here "torch" then
     list[1] = torch(kind:find "^infer" and "pytorch-optimised" or "pytorch-tuned", tuned_mode(), "nhwc")
     if kind == "train" then list[2] = torch("pytorch-default", "default", "nchw") end
@@ -141,6 +154,17 @@ function sides.peers(kind)
   if kind == "decode" then return here "torchvision" and { torchvision } or {} end
   if kind == "conv" and here "dnnl" then list[1] = dnnl end
   return list
+end
+
+-- study(workers): seconds of a search over eight small trainings, bench/workers.lua, with so many workers of one thread.
+function sides.study(workers)
+  local folder = "build/bench/workers"
+  os.execute(words("rm -rf", folder))
+  local begun = core.C.ex_clock()
+  local status = os.execute(words(PROGRAM, "search bench/workers.lua --threads", workers, "--workers", workers, "--store",
+                                  folder .. "/studies.db", "--runs", folder, ">/dev/null 2>&1"))
+  if status ~= 0 then core.raise("bench: exeunt search bench/workers.lua failed") end
+  return core.C.ex_clock() - begun
 end
 
 -- start(kind, peers, ...): the processes of all sides for a case, ours first, warm. Their `ready` lines must say the same

@@ -66,6 +66,21 @@ def mixed(trial):
     return value
 
 
+def table():
+    """The errors of bench/table/results.jsonl by learning rate and the rest, and the learning rates."""
+    rows = [json.loads(line) for line in open("bench/table/results.jsonl")]
+    errors = {(r["lr"], r["weighting"], r["batch"], ",".join(map(str, r["widths"]))): 1 - r["val_top1"] for r in rows}
+    rates = sorted({r["lr"] for r in rows})
+
+    def look_up(trial):
+        lr = trial.suggest_float("lr", 3e-4, 6e-2, log=True)
+        rest = (trial.suggest_categorical("weighting", ["asc", "desc", "mix", "unif"]), trial.suggest_categorical("batch", [16, 32, 64]),
+                trial.suggest_categorical("widths", ["8,8,8", "8,16,32", "16,32,32"]))
+        return errors[(min(rates, key=lambda rate: abs(math.log(rate / lr))), *rest)]
+    return look_up
+
+
+CHOICES = ("mixed", "table")
 BOXES = {"sphere": (sphere, [(-5, 10)] * 5), "rosenbrock": (rosenbrock, [(-5, 10)] * 5), "rastrigin": (rastrigin, [(-4, 5.12)] * 5),
          "ackley": (ackley, [(-20, 32.768)] * 5), "branin": (branin, [(-5, 10), (0, 15)]), "hartmann6": (hartmann6, [(0, 1)] * 6),
          "styblinski": (styblinski, [(-5, 5)] * 5), "griewank": (griewank, [(-300, 600)] * 5)}
@@ -74,6 +89,8 @@ BOXES = {"sphere": (sphere, [(-5, 10)] * 5), "rosenbrock": (rosenbrock, [(-5, 10
 def objective(name):
     if name == "mixed":
         return mixed
+    if name == "table":
+        return table()
     f, box = BOXES[name]
     return lambda trial: f([trial.suggest_float("x%d" % (i + 1), *ends) for i, ends in enumerate(box)])
 
@@ -88,11 +105,11 @@ def sampler(name, function, seed):
 
 def main():
     names = sys.argv[1].split(",") if len(sys.argv) > 1 else ["tpe", "cmaes", "random"]
-    functions = sys.argv[2].split(",") if len(sys.argv) > 2 else list(BOXES) + ["mixed"]
+    functions = sys.argv[2].split(",") if len(sys.argv) > 2 else list(BOXES) + list(CHOICES)
     seeds = int(sys.argv[3]) if len(sys.argv) > 3 else 20
     for name in names:
         for function in functions:
-            if name == "cmaes" and function == "mixed":
+            if name == "cmaes" and function in CHOICES:
                 continue
             for seed in range(seeds):
                 study = optuna.create_study(sampler=sampler(name, function, seed))

@@ -162,9 +162,15 @@ static void postgres_close(ex_store *base) {
     ex_free(s);
 }
 
+/* A machine that goes out of reach says no good-bye. Half a minute of silence ends a connection on both sides, or the server would
+ * hold for hours what a transaction of such a machine holds, and a worker wait for a server that is no more. */
+static const char SILENCE[] = "-c idle_in_transaction_session_timeout=30s -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 "
+    "-c tcp_keepalives_count=4";
+
 ex_store *ex_postgres_open(const char *address) {
-    static const char *const keyword[] = { "connect_timeout", "client_encoding", "fallback_application_name", "dbname", NULL };
-    const char *const value[] = { "10", "UTF8", "exeunt", address, NULL };
+    static const char *const keyword[] = { "connect_timeout", "client_encoding", "fallback_application_name", "options",
+        "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "dbname", NULL };
+    const char *const value[] = { "10", "UTF8", "exeunt", SILENCE, "10", "5", "4", "30000", address, NULL };    /* the address's win */
     if (need_library() != EX_OK) return NULL;
     postgres_store *s = ex_alloc_zero(sizeof *s);
     if (!s) return NULL;

@@ -244,8 +244,9 @@ function Store:trials(id, after)
     by_number[list[i].number] = list[i]
   end
   if #list == 0 then return list, tonumber(change[1]) end
+  -- + 0: or SQLite reads all of the study's steps in their order to find those of the few trials that have changed
   for _, row in ipairs(self:read("SELECT s.number, s.step, s.value FROM trials t JOIN steps s ON s.study = t.study AND s.number = "
-      .. "t.number WHERE t.study = $1 AND t.change > $2 ORDER BY s.number, s.step", id, after)) do
+      .. "t.number WHERE t.study = $1 AND t.change > $2 ORDER BY s.number + 0, s.step", id, after)) do
     local trial = by_number[tonumber(row[1])]
     if trial then trial.steps[#trial.steps + 1] = { tonumber(row[2]), row[3] and tonumber(row[3]) or 0/0 } end
   end

@@ -95,6 +95,24 @@ function TestStore:test_only_what_changed()
 end
 
 -- A lease of 0 seconds is over at once: its worker counts as dead.
+-- Looking for what is new reads what is new: no statement goes through all trials or all steps of a study.
+function TestStore:test_news_are_found_by_an_index()
+  local store, plans = self.it.store, {}
+  store:finish(self:claim(), { state = "complete", values = { 1 } })
+  local read = store.read
+  function store.read(it, sql, ...)
+    for _, row in ipairs(read(it, "EXPLAIN QUERY PLAN " .. sql, ...)) do plans[#plans + 1] = row[4] end
+    return read(it, sql, ...)
+  end
+  store:trials(self.it.id, 0)
+  store.read = nil
+  lu.assertTrue(#plans >= 4)                -- the study, its trials, their steps
+  for _, plan in ipairs(plans) do
+    lu.assertNil(plan:find "SCAN", plan)
+    lu.assertNil(plan:find "%(study=%?%)$", plan)
+  end
+end
+
 function TestStore:test_a_dead_workers_trial_is_taken_up()
   local store = self.it.store
   local first = self:claim { lease = 0 }
