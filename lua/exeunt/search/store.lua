@@ -209,8 +209,7 @@ function Store:amend(id, change, document)
   return self:write(true, function(_, emit)
     local _, _, now = self:hold(id)
     if now ~= change + 1 then return false end
-    local busy = self.db:first(("SELECT number FROM trials WHERE study = $1 AND state = 'running' AND lease > %s LIMIT 1"):format(
-      self.db.clock), id)
+    local busy = self.db:first("SELECT number FROM trials WHERE study = $1 AND state = 'running' AND " .. self:alive() .. " LIMIT 1", id)
     if busy then core.raise("%s: somebody works on its trial %s, or did a moment ago: end that first", self.name, busy) end
     self.db:execute("UPDATE studies SET document = $2 WHERE id = $1", id, text)
     emit { event = "amend", study = id, document = document }
@@ -282,11 +281,13 @@ function Store:new_claim()
   return ("%s-%d"):format(self.base, self.claims)
 end
 
--- Within a claim's transaction: the first trial whose lease ran out -> its number, attempts. A lease that ends later than one
--- from now on would is one by a clock that was set back since.
+-- Of a running trial, in SQL: its lease lives. One that ends later than one from now on would is one by a clock that has gone back since.
+function Store:alive() return ("(lease > %s AND lease <= %s + lease_length)"):format(self.db.clock, self.db.clock) end
+
+-- Within a claim's transaction: the first trial whose lease ran out -> its number, attempts.
 function Store:dead(id)
-  local number, attempts = self.db:first(("SELECT number, attempts FROM trials WHERE study = $1 AND state = 'running' AND (lease <= %s "
-    .. "OR lease > %s + lease_length) ORDER BY number LIMIT 1"):format(self.db.clock, self.db.clock), id)
+  local number, attempts = self.db:first("SELECT number, attempts FROM trials WHERE study = $1 AND state = 'running' AND NOT "
+    .. self:alive() .. " ORDER BY number LIMIT 1", id)
   return tonumber(number), tonumber(attempts)
 end
 
@@ -491,9 +492,8 @@ end
 
 -- Within a transaction: refuses a study that somebody works on.
 function Store:check_idle(id, name)
-  local clock = self.db.clock
   local number, worker, left = self.db:first(("SELECT number, worker, lease - %s FROM trials WHERE study = $1 AND state = 'running' AND "
-    .. "lease > %s AND lease <= %s + lease_length ORDER BY lease DESC LIMIT 1"):format(clock, clock, clock), id)
+    .. "%s ORDER BY lease DESC LIMIT 1"):format(self.db.clock, self:alive()), id)
   if not number then return end
   core.raise("study '%s' is being worked on: trial %s is %s's for another %.0f s; end that first, or delete it with --force", name, number,
              worker or "somebody", tonumber(left))

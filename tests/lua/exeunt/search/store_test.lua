@@ -206,6 +206,10 @@ function TestStore:test_amend()
   _, counter = store:trials(id)
   lu.assertTrue(store:amend(id, counter, { seed = 4 }))
   lu.assertEquals(store:study("s").document, { seed = 4 })
+  self:claim { lease = 60 }
+  store.db:execute "UPDATE trials SET lease = lease + 100000"         -- as after the machine's restart: its clock begins at 0
+  _, counter = store:trials(id)
+  lu.assertTrue(store:amend(id, counter, { seed = 5 }))
 end
 
 function TestStore:test_export_and_import()
