@@ -17,6 +17,9 @@ return ex.recipe {
     local value = k.x ^ 2 + k.y
     for step = 1, k.steps do ex.report { step = step, loss = value + 1 / step } end
     if k.fault == "error" then error "a fault of the recipe" end
+    if k.fault == "bytes" then
+      error("\0 \1\t\195 \195\188 \195\188\188 \226\130\172 \237\160\128 \240\159\152\128 \255 \192\128 \233t\233", 0)
+    end
     if k.fault == "kill" then os.execute "kill -9 $PPID" end
     if k.fault == "nan" then return { loss = 0 / 0 } end
     if k.fault == "none" then return { other = 1 } end

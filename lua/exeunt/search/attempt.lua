@@ -108,6 +108,20 @@ end
 
 -- -- What a run says -------------------------------------------------------------------------------------------------------
 
+-- Whether some bytes from 128 on are one character of UTF-8, as the Unicode standard (table 3-7) has them.
+local function is_character(bytes)
+  local first, second = bytes:byte(1, 2)
+  local length = first >= 240 and 4 or first >= 224 and 3 or 2
+  local low = first == 224 and 160 or first == 240 and 144 or 128
+  local high = first == 237 and 159 or first == 244 and 143 or 191
+  return first >= 194 and first <= 244 and #bytes == length and second >= low and second <= high
+end
+
+-- What a store can keep of a text that may hold anything: UTF-8 without control characters, a "?" in place of what is none.
+local function readable(text)
+  return (text:gsub("%c", "?"):gsub("[\128-\255][\128-\191]*", function(bytes) return not is_character(bytes) and "?" or nil end))
+end
+
 -- The last line of a file that is not empty; nil where there is none.
 local function last_line(path)
   if file.kind(path) ~= "file" then return nil end
@@ -115,7 +129,7 @@ local function last_line(path)
   for line in file.read(path):gmatch "[^\r\n]+" do
     if line:match "%S" then last = line end
   end
-  return last and last:gsub("\27%[[%d;]*%a", ""):gsub("^exeunt: ", "")
+  return last and readable((last:gsub("\27%[[%d;]*%a", ""):gsub("\t", " "):gsub("^exeunt: ", "")))
 end
 
 -- The training and the metric that `watch` names; no training: the first that has the metric.

@@ -75,6 +75,13 @@ function TestAttempt:test_what_the_result_lacks()
   lu.assertEquals({ outcome.error, outcome.lacks }, { "its result has loss = NaN", nil })
 end
 
+-- Whatever bytes a run's last words are, a store can keep them.
+function TestAttempt:test_last_words_that_are_no_text()
+  local outcome = self:run { x = 2, fault = "bytes" }
+  lu.assertEquals(outcome.state, "failed")
+  lu.assertStrMatches(outcome.error, ".*bowl%.lua:%d+: %? %? %? ü %? € %? 😀 %? %? %?t%?")
+end
+
 function TestAttempt:test_why_a_stopper_sees_nothing()
   local folder = self:run({ x = 2 }).folder
   self.study.watch = "loos"
