@@ -40,11 +40,18 @@ function Journal.encode(event) return json.encode(event, ORDER, "event") .. "\n"
 -- size(): its bytes; 0 where it is not there.
 function Journal:size() return file.kind(self.path) == "file" and (file.stat(self.path)) or 0 end
 
+-- Does it lack events that it has had? Where it is longer than it was, a transaction was cut off behind its line: that may have been
+-- the one that was to mend it, and the next event takes its number.
+function Journal:cut(events, known)
+  local size = self:size()
+  return size < known or size > known and Journal.gaps(self:scan(), events) > 0
+end
+
 -- add(db, event, durable, everything) -> whether it was found cut short. Within a transaction of db, last: numbers the event and
--- writes its line, or where the journal has become shorter that of everything(), which the event is a part of. durable: to the disk.
+-- writes its line, or where the journal lacks some that of everything(), which the event is a part of. durable: to the disk.
 function Journal:add(db, event, durable, everything)
   local events, known = db:first "SELECT events, journal FROM exeunt_store"
-  local cut = self:size() < (tonumber(known) or 0)
+  local cut = self:cut(tonumber(events), tonumber(known) or 0)
   if cut and event.event ~= "store" then event = everything() end
   event.seq = tonumber(events) + 1
   core.check(core.C.ex_journal_append(self.path, Journal.encode(event), durable and 1 or 0))
