@@ -12,7 +12,8 @@ local Store = require "exeunt.search.store"
 
 local ENDINGS = { "-wal", "-shm", "" }        -- the file last: its log must not meet a new one
 
--- Is there a store in this file that has all of its journal, without damage?
+-- Is there a store in this file that has all of its journal, without damage? Raises where something else keeps it from being opened: a
+-- store of a newer version, or one that another process holds, is not to be moved aside.
 local function whole(path)
   if not file.kind(path) then return false end
   local ok, answer = pcall(function()
@@ -21,7 +22,9 @@ local function whole(path)
     store:close()
     return said == "ok"
   end)
-  return ok and answer
+  if ok then return answer end
+  if answer:find(": it is damaged", 1, true) or answer:find("I/O error", 1, true) then return false end
+  core.raise("%s; this is no damage: where the store is to be made anew all the same, move the file away first", answer)
 end
 
 -- How many trials of these studies their journal does not have, as far as can be seen.
