@@ -57,8 +57,8 @@ local function from_file(path)
   return study.name, study:document(), study.sampler
 end
 
--- What search/worker.lua needs to know of a study, from its document.
-local function study_of(name, document, sampler)
+-- What search/worker.lua needs to know of a study, from its document. trials: how many there may be.
+local function study_of(name, document, trials, sampler)
   local space = Space.from_document(document.space)
   local named = document.sampler
   if not sampler and named.name == "function" then
@@ -70,7 +70,7 @@ local function study_of(name, document, sampler)
     name = name, space = space, sampler = sampler, points = points, seed = document.seed, lag = document.lag,
     directions = document.directions, retries = document.retries or 3,
     most = function()
-      local most = document.trials or math.huge
+      local most = trials or math.huge
       return sampler.size and math.min(most, #points + sampler:size(space)) or most
     end,
   }
@@ -84,16 +84,16 @@ function asked.read(path)
 end
 
 -- open(store, what) -> a study's id and what the worker's loop needs of it. what: a name, or what read gave, which is taken into the
--- store.
+-- store, and whose `trials` count, as in a search, where they were others when that was done.
 function asked.open(store, what)
   if type(what) == "table" then
     local name, document, sampler = what.name, what.document, what.sampler
     local given = { name = name, recipe = what.path, document = function() return document end }
     local id = require("exeunt.search.supervisor").join(store, given, true)           -- no recipe is run
-    return id, study_of(name, store:study(name).document, sampler and sampler.name == "function" and sampler or nil)
+    return id, study_of(name, store:study(name).document, document.trials, sampler and sampler.name == "function" and sampler or nil)
   end
   local found = require("exeunt.cli.stored").find(store, what)
-  return found.id, study_of(found.name, found.document)
+  return found.id, study_of(found.name, found.document, found.document.trials)
 end
 
 -- ask(store, what, { worker, lease }) -> a trial with its point, or nil where there are no more, and how many are running.

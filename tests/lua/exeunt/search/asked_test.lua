@@ -46,6 +46,15 @@ function TestAsked:test_a_search_by_hand()
                   { { 0.5 }, { -0.25 }, json.null, "failed", "acc is nan" })
 end
 
+function TestAsked:test_more_trials_than_at_first()
+  self:study "sampler: random\ntrials: 1\n"
+  self:run "ask FILE"
+  self:refused("ask FILE", "the study has no more trials")
+  self:study "sampler: random\ntrials: 2\n"
+  lu.assertEquals(json.decode(self:run("ask FILE --json").out).number, 1)
+  self:refused("ask FILE", "the study has no more trials")
+end
+
 function TestAsked:test_text_for_shells()
   lu.assertTrue(self:run("ask FILE").out:match "^number=0\nk=[ab]\nlr=0%.%d+\n$" ~= nil)
 end
