@@ -34,6 +34,15 @@ static int fail(reader *r, yaml_mark_t mark, const char *what)
     return lua_error(r->L);
 }
 
+/* The byte at a mark, which counts characters; 0 at the end. */
+static char byte_at(const reader *r, yaml_mark_t mark)
+{
+    size_t at = 0;
+    for (size_t n = mark.index; at < r->length; at++)
+        if ((r->text[at] & 0xc0) != 0x80 && n-- == 0) return r->text[at];
+    return 0;
+}
+
 static void next_event(reader *r)
 {
     if (r->has_event) yaml_event_delete(&r->event);
@@ -48,7 +57,7 @@ static void next_event(reader *r)
         lua_error(r->L);
     }
     if (p->error == YAML_MEMORY_ERROR) luaL_error(r->L, "%s: out of memory", r->source);
-    if (p->problem_mark.index < r->length && r->text[p->problem_mark.index] == '\t') fail(r, p->problem_mark, "a tab: YAML indents by spaces");
+    if (byte_at(r, p->problem_mark) == '\t') fail(r, p->problem_mark, "a tab: YAML indents by spaces");
     fail(r, p->problem_mark, p->problem ? p->problem : "not readable as YAML");
 }
 

@@ -86,6 +86,8 @@ end
 
 function TestYaml.test_a_tab_is_named()
   lu.assertErrorMsgEquals("s:2:1: a tab: YAML indents by spaces", yaml.load, "a:\n\tb: 1\n", "s")
+  lu.assertErrorMsgEquals("s:3:1: a tab: YAML indents by spaces", yaml.load, "# été €\na:\n\tb: 1\n", "s")
+  lu.assertErrorMsgEquals("s:2:1: found character that cannot start any token", yaml.load, "# é\té\n@b: 1\n", "s")
 end
 
 function TestYaml.test_lines_of_keys()
