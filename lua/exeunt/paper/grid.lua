@@ -83,10 +83,8 @@ function Grid:missing(store)
   return out
 end
 
--- Trains what the store lacks.
-function Grid:train(store, quiet)
-  if #self:missing(store) == 0 then return end
-  local claim = store:claim()
+-- Trains what a claimed store lacks.
+function Grid:fill(store, quiet)
   local missing, took = self:missing(store), {}
   for i, s in ipairs(missing) do
     if not quiet then self:announce(i, missing, s, took) end
@@ -98,7 +96,15 @@ function Grid:train(store, quiet)
     local each = took[s.net] or { seconds = 0, count = 0 }
     took[s.net] = { seconds = each.seconds + C.ex_clock() - from, count = each.count + 1 }
   end
+end
+
+-- Trains what the store lacks.
+function Grid:train(store, quiet)
+  if #self:missing(store) == 0 then return end
+  local claim = store:claim()
+  local ok, why = pcall(self.fill, self, store, quiet)
   claim:free()
+  if not ok then error(why, 0) end
 end
 
 local function write_tables(report)

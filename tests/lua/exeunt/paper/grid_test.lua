@@ -49,6 +49,17 @@ function TestGrid:test_what_is_refused()
                             { nets = {}, sets = { self.set }, sizes = { 0 }, regimes = { "tr" }, schemes = {} })
 end
 
+-- As at the prompt, where a training is ended or fails and the same line is given again.
+function TestGrid:test_a_training_that_fails_leaves_the_store_to_the_next()
+  local meta = getmetatable(cell)
+  local call = meta.__call
+  meta.__call = function() error("a fault", 0) end
+  for _ = 1, 2 do
+    lu.assertErrorMsgEquals("a fault", function() grid(self, { "mix" }, 1):run(self.store, { quiet = true }) end)
+  end
+  meta.__call = call
+end
+
 function TestGrid:test_finished_cells_are_skipped()
   lu.assertEquals(trainings(function() grid(self, { "mix" }, 1):run(self.store, { quiet = true }) end), 2)
   lu.assertEquals(trainings(function() grid(self, { "mix" }, 1):run(ex.paper.store(self.store.path), { quiet = true }) end), 0)
