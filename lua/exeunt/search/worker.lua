@@ -140,6 +140,7 @@ function Worker:propose(trial)
   end
   if params == nil then
     self.store:withdraw(trial)
+    self.trials[trial.number + 1] = nil     -- the store says no more of it
     return false
   end
   self.store:propose(trial, params, self.study.space:key(params))

@@ -58,6 +58,26 @@ function TestWorker:test_a_function_as_sampler_ends_the_study()
   lu.assertEquals({ trials[1].params.x, trials[2].params.x, trials[3].params.x }, { 0, 0.5, 1 })
 end
 
+-- It had a point when it was asked whether there is one, and none when it was asked for it: what others had finished in between.
+function TestWorker.test_a_function_that_has_no_more_after_all()
+  local support = dofile "tests/support/search_store.lua"
+  local it, asked = support.make(), 0
+  local sampler = require("exeunt.search.samplers").of(function()
+    asked = asked + 1
+    if asked > 5 then error "it is asked again and again" end
+    return asked == 1 and { x = 1 } or nil
+  end)
+  local space = require("exeunt.search.space").new { x = require("exeunt").uniform(0, 1) }
+  local study = { name = "s", space = space, sampler = sampler, points = {}, seed = 1, retries = 3, directions = { "minimize" },
+                  most = function() return math.huge end }
+  local worker = require("exeunt.search.worker").new { store = it.store, id = it.id, study = study, name = "w" }
+  local ok, outcome = pcall(worker.run, worker)
+  local trials = it.store:trials(it.id)
+  support.remove(it)
+  lu.assertTrue(ok, outcome)
+  lu.assertEquals({ outcome, #trials }, { "done", 0 })
+end
+
 function TestWorker:test_a_sampler_that_fails_is_said_and_loses_nothing()
   search.study(self.path, "trials = 3, sampler = function(ask) return { x = 10 * ask.number } end")
   local code, _, err = search.run(self.path)
