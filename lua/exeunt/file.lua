@@ -105,6 +105,12 @@ function file.lock(path)
   return setmetatable({ path = path, handle = core.own(C.ex_lock_take(path_of(path, "lock")), C.ex_lock_free) }, Lock)
 end
 
+-- lock_beside(path): the same for a file or a folder that need not be there: on the file .NAME.lock beside it.
+function file.lock_beside(path)
+  local folder, name = path_of(path, "lock_beside"):match "^(.-)([^/]*)$"
+  return file.lock(("%s.%s.lock"):format(folder, name))
+end
+
 function Lock:free()
   if self.handle then core.release(self.handle, C.ex_lock_free) end
   self.handle = nil

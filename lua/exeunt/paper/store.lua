@@ -70,8 +70,7 @@ end
 -- claim(): nobody else may claim the store until the lock that it gives is freed, or this process ends; what others have added
 -- since it was opened is read. Raises where somebody has it.
 function Store:claim()
-  local folder, name = self.path:match "^(.-)([^/]+)$"
-  local ok, lock = pcall(file.lock, ("%s.%s.lock"):format(folder, name))
+  local ok, lock = pcall(file.lock_beside, self.path)
   if not ok then
     core.raise("%s", lock:find(" is locked", 1, true) and ("%s: another run is adding cells to it (%s)"):format(self.path, lock) or lock)
   end

@@ -46,8 +46,7 @@ end
 
 -- A lock on a folder that may not be there yet; nil: another process has it; false: there are no locks where it lies.
 local function lock_of(folder)
-  local parent, name = folder:match "^(.-)([^/]*)$"
-  local ok, lock = pcall(file.lock, ("%s.%s.lock"):format(parent, name))
+  local ok, lock = pcall(file.lock_beside, folder)
   if ok then return lock end
   if tostring(lock):find("is locked", 1, true) then return nil end
   return false

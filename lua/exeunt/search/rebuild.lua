@@ -119,10 +119,9 @@ return function(path, given)
   if not file.kind(path .. ".jsonl") and not file.kind(path) then
     core.raise("there is no store %s, nor its journal %s.jsonl", path, path)
   end
-  local lock = file.lock(path .. ".rebuilt.lock")
+  local lock = file.lock_beside(path)         -- its file stays: two might hold it otherwise
   local ok, result = pcall(rebuild, path, o.partial)
   lock:free()
-  os.remove(path .. ".rebuilt.lock")
   if not ok then error(result, 0) end
   return result
 end

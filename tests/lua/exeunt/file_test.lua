@@ -103,6 +103,9 @@ function TestFile:test_locks()
   lock:free()
   lock:free()
   file.lock(path):free()
+  lock = file.lock_beside(self.folder .. "/x")
+  lu.assertErrorMsgContains("/.x.lock is locked", file.lock, self.folder .. "/.x.lock")
+  lock:free()
 end
 
 function TestFile:test_a_forgotten_lock_is_let_go()

@@ -53,6 +53,19 @@ function TestRebuild:test_what_was_there_is_kept_each_time()
   end
 end
 
+-- Its file stays: whoever waits with the file open, and whoever makes a new one, would both have the lock.
+function TestRebuild:test_one_at_a_time()
+  support.complete(self.it, 1)
+  self:harm()
+  local lock = file.lock_beside(self.it.path)
+  lu.assertStrContains(self:run().err, ".s.db.lock is locked: process ")
+  lu.assertStrContains(command.read(self.it.path), "junk x")
+  lock:free()
+  lu.assertEquals(self:run().code, 0)
+  lu.assertEquals(file.kind(self.it.folder .. "/.s.db.lock"), "file")
+  self:reopen()
+end
+
 function TestRebuild:test_a_journal_that_lacks_events()
   support.complete(self.it, 4)
   self:harm(function(lines)                          -- all of trial 1, and the end of trial 2
