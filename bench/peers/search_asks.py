@@ -27,7 +27,8 @@ def values(p, several):
 def sampler(name):
     if name == "tpe":
         return optuna.samplers.TPESampler(multivariate=True, seed=1)
-    return {"cmaes": optuna.samplers.CmaEsSampler, "nsga2": optuna.samplers.NSGAIISampler, "random": optuna.samplers.RandomSampler}[name](seed=1)
+    kinds = {"cmaes": optuna.samplers.CmaEsSampler, "nsga2": optuna.samplers.NSGAIISampler, "random": optuna.samplers.RandomSampler}
+    return kinds[name](seed=1)
 
 
 def fill(path, several):

@@ -1,7 +1,8 @@
 /* sqlite.c: an SQLite file as a store: WAL, statements prepared once, and waiting in place of "database is locked": whoever
  * finds the file busy tries again, for WAIT_SECONDS, which only a process that was stopped in the middle can exceed.
  * It refuses files on network file systems, whose locks do not hold what WAL needs, and says of a damaged file or a full
- * disk what to do. A file that this user may not write is opened to be read. `ex_clock()` is a function in its SQL: seconds of this machine since its start, which nobody can set. */
+ * disk what to do. A file that this user may not write is opened to be read. `ex_clock()` is a function in its SQL: seconds of
+ * this machine since its start, which nobody can set. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
