@@ -29,7 +29,8 @@ function Store:keep(record)
   self.records[#self.records + 1] = record
 end
 
--- Mends a last line without its end; gives the text with whole lines alone.
+-- Mends a last line without its end; gives the text with whole lines alone. Only for who has the store's lock: what another is just
+-- writing looks like that, too.
 local function mended(path, text)
   local whole = text:match "^(.*\n)" or ""
   local last = text:sub(#whole + 1)
@@ -41,12 +42,25 @@ local function mended(path, text)
   return whole
 end
 
+-- The file's whole lines; claimed: this process has the lock.
+local function whole_lines(path, claimed)
+  local text = file.read(path)
+  if claimed then return mended(path, text) end
+  if not text:find "[^\n]$" then return text end
+  local ok, lock = pcall(file.lock_beside, path)
+  if not ok then return text:match "^(.*\n)" or "" end                -- somebody is at it, or it may only be read
+  local done, lines = pcall(function() return mended(path, file.read(path)) end)
+  lock:free()
+  if not done then error(lines, 0) end
+  return lines
+end
+
 -- Reads the file anew.
-function Store:read()
+function Store:read(claimed)
   self.by_key, self.records = {}, {}
   if file.kind(self.path) == nil then return end
   local number = 0
-  for line in mended(self.path, file.read(self.path)):gmatch "([^\n]*)\n" do
+  for line in whole_lines(self.path, claimed):gmatch "([^\n]*)\n" do
     number = number + 1
     local record = record_of(line)
     if not record then
@@ -74,8 +88,10 @@ function Store:claim()
   if not ok then
     core.raise("%s", lock:find(" is locked", 1, true) and ("%s: another run is adding cells to it (%s)"):format(self.path, lock) or lock)
   end
-  self:read()
-  return lock
+  local done, why = pcall(self.read, self, true)
+  if done then return lock end
+  lock:free()
+  error(why, 0)
 end
 
 -- find(settings): the record of a finished cell, { cell, made, result }, or nil.

@@ -57,6 +57,23 @@ function TestStore:test_a_line_that_lacks_its_end_alone_is_kept()
   lu.assertEquals(#ex.paper.store(self.path).records, 3)
 end
 
+-- What another run is just writing is not mended: it would be written to a file that is no more.
+function TestStore:test_a_line_that_is_being_written_is_left_alone()
+  local mine = ex.paper.store(self.path)
+  local claim = mine:claim()
+  mine:add(a, { top1 = 0.1 })
+  local whole = file.read(self.path)
+  for _, cut in ipairs { 20, #whole - 1 } do
+    file.write(self.path, whole .. whole:sub(1, cut))
+    lu.assertEquals(#ex.paper.store(self.path).records, 1)
+    lu.assertEquals(file.read(self.path), whole .. whole:sub(1, cut))
+  end
+  claim:free()
+  file.write(self.path, whole .. whole:sub(1, 20))
+  mine:claim():free()
+  lu.assertEquals(file.read(self.path), whole)
+end
+
 function TestStore:test_other_damage_is_named()
   file.make_folder(self.folder .. "/new")
   for _, text in ipairs { "nonsense\n", "[1]\n", '{"cell": 3, "result": {}}\n', "\n", '{"cell": {}, "result": {}, "made": {}}\n' } do
