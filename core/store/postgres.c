@@ -96,11 +96,11 @@ static void drop_passwords(char *query) {
 static char *public_name(const char *address) {
     char *name = ex_strdup(address);
     if (!name) return NULL;
-    char *query = strchr(name, '?');
-    if (query) drop_passwords(query);
-    char *user = strstr(name, "://") + 3, *end = user + strcspn(user, "/?"), *at = memchr(user, '@', (size_t)(end - user));
+    char *user = strstr(name, "://") + 3, *at = memchr(user, '@', strcspn(user, "/"));      /* libpq's rule: a '?' may be in it */
     char *colon = at ? memchr(user, ':', (size_t)(at - user)) : NULL;
     if (colon) memmove(colon, at, strlen(at) + 1);
+    char *query = strchr(name, '?');
+    if (query) drop_passwords(query);
     return name;
 }
 

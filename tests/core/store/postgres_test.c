@@ -133,7 +133,8 @@ static void kinds(void **state) {
     ex_store *s = fresh();
     char sql[200];
     for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
-        snprintf(sql, sizeof sql, "DO $$ BEGIN RAISE EXCEPTION 'it is   so' USING ERRCODE = '%s', DETAIL = 'and\nso'; END $$", said[i].code);
+        snprintf(sql, sizeof sql, "DO $$ BEGIN RAISE EXCEPTION 'it is   so' USING ERRCODE = '%s', DETAIL = 'and\nso'; END $$",
+                 said[i].code);
         fails(s, sql, said[i].kind);
         assert_message("ERROR: it is so DETAIL: and so");           /* in one line, spaces as one */
     }
@@ -233,6 +234,7 @@ static void passwords_are_not_said(void **state) {
     static const struct { const char *address, *said; } all[] = {
         { "postgresql://me:secret@localhost:1/db", "postgresql://me@localhost:1/db: " },
         { "postgres://me:secret@localhost:1", "postgres://me@localhost:1: " },
+        { "postgresql://me:secret?secret@localhost:1/db?user=me", "postgresql://me@localhost:1/db?user=me: " },
         { "postgresql://localhost:1/db?password=secret", "postgresql://localhost:1/db: " },
         { "postgresql://localhost:1/db?password=secret&user=me", "postgresql://localhost:1/db?user=me: " },
         { "postgresql://localhost:1/db?user=me&sslpassword=secret&password=secret", "postgresql://localhost:1/db?user=me: " },
