@@ -8,8 +8,9 @@ local cluster = dofile "tests/support/cluster.lua"
 
 local lab
 
--- What lasts no longer than a second without its worker; a server does not wait longer for one that is out of reach.
-local LEASE = "--lease 1 --grace 1"
+-- What lasts no longer than a second without its worker; a server does not wait longer for one that is out of reach. LONG: a machine
+-- that is slow loses no trial.
+local LEASE, LONG = "--lease 1 --grace 1", "--lease 60 --grace 1"
 local IMPATIENT = "?options=-c%20idle_in_transaction_session_timeout%3D1000"
 
 TestMachines = {}
@@ -35,18 +36,19 @@ end
 local function on(name, line) return ("exec ip netns exec %s unshare --uts sh -c \"hostname %s; %s\""):format(name, name, line) end
 
 -- A worker on that machine, in a folder of its own.
-function TestMachines:worker(name, study, more)
-  local run = lab:begin(lab:machine(name), on(name, lab:line(("worker %s %s %s"):format(lab.address .. (more or ""), study, LEASE))))
+function TestMachines:worker(name, study, more, lease)
+  local line = ("worker %s %s %s"):format(lab.address .. (more or ""), study, lease or LEASE)
+  local run = lab:begin(lab:machine(name), on(name, lab:line(line)))
   self.runs[#self.runs + 1] = run
   return run
 end
 
 -- Two machines whose workers wait at the gate of a study.
-function TestMachines:begin(study)
+function TestMachines:begin(study, lease)
   lab:study(study)
   plug("one", 11)
   plug("two", 12)
-  local one, two = self:worker("one", study, IMPATIENT), self:worker("two", study, IMPATIENT)
+  local one, two = self:worker("one", study, IMPATIENT, lease), self:worker("two", study, IMPATIENT, lease)
   return one, two, lab:await_gate(study, 2)
 end
 
@@ -58,7 +60,7 @@ end
 local function machine_of(trial) return trial.worker:match "^(%a+):" end
 
 function TestMachines:test_both_work()
-  local one, two, waiting = self:begin "both"
+  local one, two, waiting = self:begin("both", LONG)
   local names = { machine_of(waiting[1]), machine_of(waiting[2]) }
   table.sort(names)
   lu.assertEquals(names, { "one", "two" })

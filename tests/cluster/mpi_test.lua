@@ -52,7 +52,7 @@ end
 
 -- Unless it is told not to.
 function TestMpi:test_one_is_killed_and_the_other_goes_on()
-  local waiting = self:begin("going", "--mca orte_abort_on_non_zero_status 0 --enable-recovery")
+  local waiting = self:begin("going", "--enable-recovery")
   os.execute("kill -9 " .. waiting[1].worker:match ":(%d+)$")
   lab:open_gate()
   self:ended()
