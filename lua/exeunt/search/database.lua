@@ -117,16 +117,18 @@ end
 
 -- transact(work) -> what work(again) returns. All of it happens or nothing. `again`: true where this is a
 -- repetition, since the server went away or asked for it: the first try may have been committed without our hearing of it.
+-- While it lasts `transacting` is true: nobody else may then reconnect.
 function Database:transact(work)
   local again = false
   while true do
-    self.failure = nil
+    self.failure, self.transacting = nil, true
     local ok, result, second = pcall(function()
       self:execute(self.server and "BEGIN" or "BEGIN IMMEDIATE")
       local a, b = work(again)
       self:execute "COMMIT"
       return a, b
     end)
+    self.transacting = false
     if ok then return result, second end
     local failure = self.failure
     if failure ~= C.EX_STORE_LOST and self.handle then pcall(self.execute, self, "ROLLBACK") end

@@ -135,12 +135,12 @@ function Store:write(durable, work)
   return a, b
 end
 
--- A read: damage is named with advice here too.
+-- A read: damage is named with advice here too. Within a transaction a server that went away is the transaction's affair.
 function Store:read(sql, ...)
   while true do
     local ok, rows = pcall(self.db.execute, self.db, sql, ...)
     if ok then return rows end
-    if self.db.failure ~= core.C.EX_STORE_LOST then error(self:advise(rows), 0) end
+    if self.db.failure ~= core.C.EX_STORE_LOST or self.db.transacting then error(self:advise(rows), 0) end
     self.db:reconnect()
   end
 end

@@ -192,6 +192,25 @@ function TestStore:test_a_newer_schema()
   lu.assertErrorMsgContains("its schema has version 99, this exeunt knows versions up to", Store.open, self.it.path)
 end
 
+-- A server that goes away in the middle of a claim takes all of it back: it is done again, not gone on with.
+function TestStore:test_a_read_within_a_transaction_does_not_reconnect()
+  local store = self.it.store
+  local dead = self:claim { lease = 0 }
+  local execute, struck = store.db.execute, false
+  store.db.execute = function(db, sql, ...)
+    if struck or not sql:find "^SELECT number, state" then return execute(db, sql, ...) end
+    struck = true
+    execute(db, "ROLLBACK")
+    db.failure = require("exeunt.core").C.EX_STORE_LOST
+    error("gone", 0)
+  end
+  local trial = self:claim { lease = 60 }
+  store.db.execute = nil
+  lu.assertTrue(struck)
+  lu.assertEquals({ trial.number, trial.attempts }, { dead.number, 2 })
+  lu.assertTrue(store:renew(trial, 60))
+end
+
 -- Another document, if no trial has changed since, and nobody is at work.
 function TestStore:test_amend()
   local store, id = self.it.store, self.it.id
