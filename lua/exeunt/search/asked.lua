@@ -84,7 +84,7 @@ function asked.read(path)
 end
 
 -- open(store, what) -> a study's id and what the worker's loop needs of it. what: a name, or what read gave, which is taken into the
--- store, and whose `trials` count, as in a search, where they were others when that was done.
+-- store, with its `trials`, as in a search.
 function asked.open(store, what)
   if type(what) == "table" then
     local name, document, sampler = what.name, what.document, what.sampler

@@ -147,6 +147,9 @@ end
 
 -- -- Studies -----------------------------------------------------------------------------------------------------
 
+-- What of a study's document may change at any time: it changes none of its trials.
+local LIMITS = { "trials", "seconds", "epochs", "trial_seconds", "retries" }
+
 local function decoded(text) return text and json.plain(json.decode(text)) end
 
 local function study_of(row)
@@ -212,6 +215,26 @@ function Store:amend(id, change, document)
     local busy = self.db:first("SELECT number FROM trials WHERE study = $1 AND state = 'running' AND " .. self:alive() .. " LIMIT 1", id)
     if busy then core.raise("%s: somebody works on its trial %s, or did a moment ago: end that first", self.name, busy) end
     self.db:execute("UPDATE studies SET document = $2 WHERE id = $1", id, text)
+    emit { event = "amend", study = id, document = document }
+    return true
+  end)
+end
+
+-- limit(id, limits) -> true, or false where it has these already. Gives a study other limits (LIMITS; nil: none): who works on it goes
+-- on with those it knows, whoever comes then has these.
+function Store:limit(id, limits)
+  local function differing(document)
+    for _, name in ipairs(LIMITS) do
+      if document[name] ~= limits[name] then return true end
+    end
+    return false
+  end
+  if not differing(self:study_by_id(id).document) then return false end
+  return self:write(true, function(_, emit)
+    self:hold(id)
+    local document = decoded((self.db:first("SELECT document FROM studies WHERE id = $1", id)))
+    for _, name in ipairs(LIMITS) do document[name] = limits[name] end
+    self.db:execute("UPDATE studies SET document = $2 WHERE id = $1", id, json.encode(json.checked(document, "study"), nil, "study"))
     emit { event = "amend", study = id, document = document }
     return true
   end)

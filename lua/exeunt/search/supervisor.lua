@@ -31,6 +31,7 @@ end
 
 -- join(store, study, changed): the study's id in the store, where it is made if need be; whether its recipe has changed; what was put
 -- right, in words. One that is there with another space or objective is refused; one whose recipe has changed too, unless `changed`.
+-- Its limits (trials, seconds, ...) become those of `study`.
 function supervisor.join(store, study, changed)
   local document = study:document()
   local before = store:study(study.name)
@@ -51,6 +52,7 @@ function supervisor.join(store, study, changed)
     core.raise("study %s: its recipe %s has changed since it was begun; put it back, give the study another name, or go on with --changed",
                study.name, study.recipe)
   end
+  store:limit(before.id, document)
   return before.id, edited, mended and #differing > 0 and words or nil
 end
 

@@ -52,6 +52,19 @@ function TestSupervisor:test_the_same_study()
   lu.assertEquals({ supervisor.join(self.store, self:study { trials = 9 }) }, { self.id, false })
 end
 
+-- Limits are those of the file, also while somebody works, and for those who know the store alone.
+function TestSupervisor:test_other_limits()
+  self:trial "running"
+  lu.assertFalse(self.store:limit(self.id, self:document()))
+  lu.assertEquals({ supervisor.join(self.store, self:study { trials = 9, seconds = 60 }) }, { self.id, false })
+  local doc = self:document()
+  lu.assertEquals({ doc.trials, doc.seconds, doc.objective, doc.points }, { 9, 60, { { minimize = "loss" } }, {} })
+  lu.assertErrorMsgContains("there is a study 's' already", self.store.create, self.store, "s", { trials = 1 })
+  supervisor.join(self.store, self:study {})
+  lu.assertEquals({ self:document().trials, self:document().seconds }, { 3 })
+  lu.assertEquals(#require("exeunt.search.study").changes(self:document(), self:study():document()), 0)
+end
+
 -- An objective that no result has: what was tried failed or is open, so that it may be put right.
 function TestSupervisor:test_an_objective_put_right()
   self:trial "failed"
