@@ -62,13 +62,16 @@ local function filtered(trials, conditions)
   return list
 end
 
--- Sorted by a field, upwards or (-name) downwards; trials that lack it come last, equal ones in order of number.
+-- Sorted by a field, upwards or (-name) downwards: numbers before texts; trials that lack it or have NaN come last, equal ones in
+-- order of number.
 local function sort(trials, field, down)
   local function before(a, b)
     local x, y = field(a), field(b)
+    if x ~= x then x = nil end
+    if y ~= y then y = nil end
     if x == y then return a.number < b.number end
     if x == nil or y == nil then return y == nil end
-    if type(x) ~= type(y) then x, y = tostring(x), tostring(y) end
+    if type(x) ~= type(y) then x, y = type(x), type(y) end
     if type(x) == "boolean" then x, y = tostring(x), tostring(y) end
     if down then return x > y end
     return x < y

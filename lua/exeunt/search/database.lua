@@ -26,6 +26,7 @@ function Database:first_connection()
   local began, handle = C.ex_clock(), C.ex_store_open(self.address)
   while handle == nil and self.server and core.message():find("the database system is", 1, true)
     and C.ex_clock() - began < RECONNECT_SECONDS and C.ex_interrupted() == 0 do
+    C.ex_sleep(0.1)
     handle = C.ex_store_open(self.address)
   end
   return handle

@@ -48,6 +48,17 @@ function TestTrials:test_sorting_and_filtering()
   lu.assertStrContains(self:run("trials s --sort speed").err, "--sort: there is no 'speed'")
 end
 
+-- A choice may be of numbers and of texts: 9 < 10, "10" < "1a" < "9".
+function TestTrials:test_sorting_of_both_kinds()
+  for i, value in ipairs { "1a", 10, 9, "0", 10 } do
+    local trial = self.it.store:claim(self.it.id, { worker = "w" })
+    self.it.store:propose(trial, { kind = value })
+    self.it.store:finish(trial, { state = "complete", values = { i } })
+  end
+  lu.assertEquals(self:numbers "--sort kind", { 6, 5, 8, 7, 4, 0, 1, 2, 3 })
+  lu.assertEquals(self:numbers "--sort=-kind", { 4, 7, 5, 8, 6, 0, 1, 2, 3 })
+end
+
 -- What the table shows is what --sort and --where know.
 function TestTrials:test_every_column_sorts()
   for name in (self:run("trials s").out:match "^[^\n]+"):gmatch "%S+" do
