@@ -132,7 +132,11 @@ end
 
 -- found(): the open `last` of an earlier run of this training, or nil.
 function Keeper:found()
-  if self.folder and files.kind(self.last) == "file" then return checkpoint.open(self.last) end
+  if not self.folder or files.kind(self.last) ~= "file" then return end
+  local ok, found = pcall(checkpoint.open, self.last)
+  if ok then return found end
+  if type(found) == "table" then error(found, 0) end
+  core.raise("%s; take that file away, and --resume begins this training anew", tostring(found))
 end
 
 return checkpoint

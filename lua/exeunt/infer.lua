@@ -71,7 +71,9 @@ end
 
 -- x as (N, C, H, W), and whether it was one image without its axis.
 local function batch_of(net, x, where)
-  if not tensor.is(x) then core.raise("%s: expected a tensor of images, got %s", where, type(x)) end
+  if not tensor.is(x) then
+    core.raise("%s: expected a tensor of images, got %s%s", where, type(x), x == nil and " (with a colon: net:" .. where .. "(x))" or "")
+  end
   local s, want = x.shape, net.input
   local single = #s == 3
   if single then x, s = x:reshape { 1, s[1], s[2], s[3] }, { 1, s[1], s[2], s[3] } end

@@ -1,6 +1,7 @@
 -- knobs.lua: what a recipe lets a person turn. A knob takes the type of its default: number, boolean, string, or a list
 -- (of numbers or strings, by its first element), written widths=32,64,128. Every recipe also has `train_limit` (how many
--- training images; none: all) and `seed` (420). An unknown knob is an error that suggests the nearest known one.
+-- training images; none: all) and `seed` (420). An unknown knob is an error that suggests the nearest known one, on the command
+-- line and where a recipe reads it: `epochs = knobs.epoch` would otherwise train by the default and say nothing.
 
 local core = require "exeunt.core"
 local options = require "exeunt.options"
@@ -80,8 +81,17 @@ local function unknown(name, kinds)
   core.raise("unknown knob '%s'%s", name, options.suggest(name, options.sorted_keys(kinds)))
 end
 
+-- guarded(values, kinds): the values; to read a name that is no knob and was not set is an error.
+local function guarded(values, kinds)
+  return setmetatable(values, { __index = function(_, name)
+    if type(name) == "string" and not kinds[name] then
+      core.raise("the recipe has no knob '%s'%s", name, options.suggest(name, options.sorted_keys(kinds)))
+    end
+  end })
+end
+
 -- resolve(declared, given): the values of all knobs; `given` maps names to texts from a command line, or to values of the
--- knob's own type.
+-- knob's own type. Reading what is no knob raises.
 function knobs.resolve(declared, given)
   local values = {}
   for name, default in pairs(declared.defaults) do values[name] = copy(default) end
@@ -103,7 +113,7 @@ function knobs.resolve(declared, given)
       core.raise("knob %s must be a whole number from %d on, got %s", name, low, tostring(x))
     end
   end
-  return values
+  return guarded(values, declared.kinds)
 end
 
 -- same(a, b): whether two values of a knob are equal.

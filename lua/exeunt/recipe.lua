@@ -2,6 +2,7 @@
 -- such a file, as text only. A recipe is trusted code, as a Python script is. It runs nothing by itself: run.lua does.
 
 local core = require "exeunt.core"
+local hint = require "exeunt.hint"
 local options = require "exeunt.options"
 local knobs = require "exeunt.knobs"
 
@@ -20,7 +21,7 @@ function Recipe:__tostring()
   return table.concat(lines, "\n")
 end
 
-local recipe = {}
+local recipe = {}                           -- .loading: the file that load is reading, nil at other times
 
 -- new{ about = text, knobs = defaults, run = function(knobs) -> ex.result }
 function recipe.new(given)
@@ -39,10 +40,14 @@ function recipe.load(path)
   if not text then core.raise("%s: cannot be read (is it a folder?)", path) end
   local chunk, wrong = load(text, "@" .. path, "t")
   if not chunk then core.raise("%s", wrong) end
-  local found = recipe.call(path, chunk)
+  local before = recipe.loading
+  recipe.loading = path
+  local ok, found = pcall(recipe.call, path, chunk)
+  recipe.loading = before
+  if not ok then error(found, 0) end
   if getmetatable(found) ~= Recipe then
     core.raise("%s: a recipe file must end with `return ex.recipe { ... }`, this one returns %s", path, found == nil and "nothing"
-               or require("exeunt.search.study").is(found) and "a study: exeunt search takes those" or "a " .. type(found))
+               or "a " .. type(found))
   end
   return found, text
 end
@@ -87,7 +92,7 @@ function recipe.call(path, f, ...)
   local ok, result = xpcall(function() return f(unpack(arguments, 1, n)) end, function(e)
     if type(e) == "table" then return e end
     trace = debug.traceback("", 2)
-    local text = tostring(e)
+    local text = hint.of(tostring(e))
     if text:sub(1, #path + 1) == path .. ":" then return text end
     return position(path, f) .. ": " .. text
   end)

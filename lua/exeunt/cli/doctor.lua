@@ -82,7 +82,7 @@ local function versions()
   return list
 end
 
--- What lies outside the binary: { name, get = how, use = what for, needed, found }.
+-- What lies outside the binary: { name, get = how, use = what for, needed, found; brief = how, in a table's few words }.
 local function parts()
   local list = {}
   local function module(name, package, use, needed)
@@ -113,7 +113,7 @@ local function parts()
   program("chromium", "chromium", "tests of reports")
   for _, set in ipairs(require("exeunt.data").list()) do
     list[#list + 1] = { name = "data set " .. set.name, get = set.get or set.problem, use = "recipes", needed = false,
-                        found = set.here }
+                        found = set.here, brief = set.get and set.get:match "^exeunt data fetch [%w-]+" or "see exeunt data" }
   end
   return list
 end
@@ -144,7 +144,7 @@ end
 local function parts_text(list)
   local rows = {}
   for i, part in ipairs(list) do
-    rows[i] = { part.name, part.found and "found" or "missing", part.use, part.found and "" or part.get }
+    rows[i] = { part.name, part.found and "found" or "missing", part.use, part.found and "" or part.brief or part.get }
   end
   return tables.render({ "outside the program", "", "for", "" }, rows)
 end
@@ -154,7 +154,7 @@ local function as_json(m, c, list, vs)
   local doc = { machine = m, chosen = c, versions = {}, parts = json.list() }
   m.features = json.list(m.features)
   for _, v in ipairs(vs) do doc.versions[v[1]] = v[2] end
-  for i, part in ipairs(list) do doc.parts[i] = part end
+  for i, part in ipairs(list) do doc.parts[i], part.brief = part, nil end
   return json.encode(doc) .. "\n"
 end
 

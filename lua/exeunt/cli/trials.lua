@@ -79,6 +79,11 @@ local function sort(trials, field, down)
   table.sort(trials, before)
 end
 
+-- The state as people mean it: a trial that was given back by a search that ended (its lease's length is 0) waits for the next.
+local function shown_state(trial)
+  return trial.state == "running" and trial.lease_length == 0 and "interrupted" or trial.state
+end
+
 -- Columns and rows. Text for people has fewer columns, and short numbers.
 local function laid_out(trials, objectives, csv)
   local params = {}
@@ -111,7 +116,8 @@ end
 
 local function parser()
   local p = usage.parser("trials", "Lists the trials of a study. Names for --sort and --where: the columns that it shows, value (value2, "
-    .. "... of further objectives), and finish (the order in which they ended), attempts, worker, run_dir.")
+    .. "... of further objectives), and finish (the order in which they ended), attempts, worker, run_dir. A trial is running, interrupted "
+    .. "(the search that goes on takes it up again), paused, complete, stopped or failed.")
   p:argument("study", "The study's name, or its file.")
   p:option("--sort", "Sort by this, upwards; --sort=-NAME: downwards."):argname "NAME"
   p:option("--where", "Only trials for which this holds, as state=complete or 'lr<=0.1'; may be given again."):count "*":argname "CONDITION"
@@ -137,6 +143,7 @@ function command.main(args)
   local study = stored.find(store, given.study)
   local objectives, trials = stored.objectives(study), (store:trials(study.id))
   store:close()
+  for _, trial in ipairs(trials) do trial.state = shown_state(trial) end
   local known, conditions = names_of(trials, objectives), {}
   for i, text in ipairs(given.where) do conditions[i] = condition(text, known) end
   trials = filtered(trials, conditions)

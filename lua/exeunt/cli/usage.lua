@@ -100,6 +100,14 @@ function usage.numbers_last(parser, args)
   return before
 end
 
+-- Whether knob=value may follow.
+local function takes_knobs(parser)
+  for _, argument in ipairs(parser._arguments) do
+    if argument._name == "knobs" then return true end
+  end
+  return false
+end
+
 -- parser:parse(args) for the command `name`, with argparse's errors as one line; --help ends with the parser's text.
 function usage.parse(name, parser, args)
   for _, arg in ipairs(args) do
@@ -109,6 +117,8 @@ function usage.parse(name, parser, args)
   if ok then return result end
   local message = result:gsub("\nDid you mean one of these: ", "; did you mean one of: ")
   message = message:gsub("\nDid you mean ", "; did you mean ")
+  local dashed = message:match "^unknown option '%-%-([%a_][%w_]*)[^;]*$"
+  if dashed and takes_knobs(parser) then message = ("%s; a knob is set without dashes: %s=VALUE"):format(message, dashed) end
   usage.fail("%s: %s", name, message)
 end
 

@@ -1,5 +1,6 @@
 -- data/folder.lua: folders of class folders with PNG, JPEG, PPM or PGM files. Labels follow the sorted names of the class
--- folders; every part has the same ones. Lists files; it decodes nothing (data/images.lua).
+-- folders; every part has the same ones. Lists files; it decodes nothing (data/images.lua). Pictures of other kinds are listed too,
+-- so that who decodes refuses or skips them by name: images that are silently missing would be a smaller data set.
 
 local core = require "exeunt.core"
 local file = require "exeunt.file"
@@ -7,6 +8,8 @@ local file = require "exeunt.file"
 local folder = {}
 
 local known = { png = true, jpg = true, jpeg = true, ppm = true, pgm = true }
+
+for _, kind in ipairs { "webp", "bmp", "gif", "tif", "tiff", "avif", "heic", "jp2", "jxl" } do known[kind] = true end     -- not decoded
 
 local KINDS = ".png, .jpg, .jpeg, .ppm, .pgm"
 

@@ -1,6 +1,7 @@
--- repl/help.lua: help(x) at the prompt. A function shows the comment above its definition, a module its file's first
--- comment and its functions, a thing that says itself (a tensor, a network) the first comment of its class's file and its
--- methods, a string the operator or module of that name. It reads the sources; nothing is stored twice.
+-- repl/help.lua: help(x) at the prompt. A function shows the comment above its definition (a class's `new` its file's first
+-- comment before that), a module its file's first comment and its functions, a thing that says itself (a tensor, a network)
+-- the first comment of its class's file and its methods, a string the operator or module of that name. It reads the sources;
+-- nothing is stored twice.
 
 local core = require "exeunt.core"
 
@@ -73,7 +74,10 @@ local function about_function(f)
   if #text == 0 and at > 1 and lines[at - 1]:match "^%s*for%s" then text = comment_above(lines, at - 1) end   -- made in a loop
   if #text == 0 then text = first_comment(lines) end         -- a file about one thing says it at its top
   local head = signature(lines[at])
-  if head then table.insert(text, 1, head) end
+  if head and head:match "[.:]new%s*%(" then                 -- what it makes is what its file is about
+    local about = first_comment(lines)
+    for i, line in ipairs(about) do table.insert(text, i, line) end
+  elseif head then table.insert(text, 1, head) end
   text[#text + 1] = ("(%s:%d)"):format(path, at)
   return text
 end

@@ -62,7 +62,7 @@ end
 
 local function report(err, trace)
   signals.reset()
-  local message = type(err) == "table" and err.message or tostring(err)
+  local message = type(err) == "table" and err.message or require("exeunt.hint").of(tostring(err))
   io.stdout:flush()
   local progress = package.loaded["exeunt.report.progress"]
   if progress then progress.clear() end

@@ -100,11 +100,15 @@ end
 
 local written = { "int", "choice", "uniform", "log" }       -- int first: it may have log = true beside it
 
+-- What other tools call them.
+local elsewhere = { loguniform = "log", log_uniform = "log", categorical = "choice", float = "uniform", integer = "int", randint = "int" }
+
 -- Raises what is wrong with a distribution without a known name.
 local function unknown_dist(where, x)
   for _, key in ipairs(options.sorted_keys(x)) do
     if key ~= "only" and key ~= "step" then
-      core.raise("%s: there is no distribution '%s'%s", where, key, options.suggest(key, { "choice", "int", "log", "uniform" }))
+      local near = options.suggest(elsewhere[key] or key, { "choice", "int", "log", "uniform" })
+      core.raise("%s: there is no distribution '%s'%s", where, key, near)
     end
   end
   core.raise("%s: expected one of choice, int, log and uniform with its list of values, as { log = { 1e-4, 1e-1 } }", where)
@@ -128,14 +132,14 @@ function Space.dist(x, where)
   if type(values) ~= "table" then core.raise("%s: %s: expected a list, got %s", where, name, options.shown(values)) end
   local dist
   if name == "choice" or name == "log" then options.check(where .. ": " .. name, rest, {}) end
+  local ok
   if name == "choice" then
-    dist = Space.choice(values)
+    ok, dist = pcall(Space.choice, values)
   else
     if #values ~= 2 then core.raise("%s: %s: expected [low, high], got %d values", where, name, #values) end
-    local ok, made = pcall(Space[name], values[1], values[2], rest)
-    if not ok then core.raise("%s: %s", where, made) end
-    dist = made
+    ok, dist = pcall(Space[name], values[1], values[2], rest)
   end
+  if not ok then core.raise("%s: %s", where, dist) end
   return x.only and Space.only(dist, x.only) or dist
 end
 

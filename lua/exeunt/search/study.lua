@@ -10,6 +10,10 @@
 --
 -- Budgets: `trials` that are begun; `seconds` of trials, added up over the workers; `epochs` (steps) of all trials. No trial
 -- is begun once one is used up. Every trial runs with the study's seed unless the space or `fixed` has one.
+-- Further options: `fixed` = { knob = value, ... } of all trials; `points` = { { knob = value, ... }, ... } to try first;
+-- `constraints` = { "pruned.macs <= 1e6", ... }; `watch` = the metric that the stopper sees (the first objective); `lag` = L: trial
+-- n sees the trials up to n - L; `trial_seconds` = the most that one trial may take; `retries` = 3 after a worker's death;
+-- `seed` = 420; `name` = the study's in the store (its file's).
 
 local core = require "exeunt.core"
 local file = require "exeunt.file"
@@ -42,7 +46,9 @@ end
 
 -- { { direction, path }, ... } of { maximize =, minimize = } (maximize first) or of a list of such with one each.
 local function objectives(given)
-  if type(given) ~= "table" then core.raise("study: objective must be { maximize = \"path\" }, got %s", shown(given)) end
+  if type(given) ~= "table" then
+    core.raise("study: objective must be { maximize = \"path\" } (YAML: { maximize: path }), got %s", shown(given))
+  end
   local found = {}
   for _, part in ipairs(given[1] ~= nil and given or { given }) do
     if type(part) ~= "table" then core.raise("study: objective: expected { maximize = \"path\" }, got %s", shown(part)) end
@@ -154,6 +160,9 @@ end
 -- new{ recipe, space, objective, watch, sampler, stop, trials, seconds, epochs, seed, points, constraints, fixed, lag,
 --      trial_seconds, retries, name }; search/study.lua's first comment and README.md say what each means.
 function study.new(given)
+  if recipe.loading then
+    core.raise("study: this is a study and no recipe: `exeunt search %s` runs it", recipe.loading)
+  end
   local o = options.check("study", given, known)
   if type(o.recipe) ~= "string" or o.recipe == "" then core.raise("study: recipe must be a file's path, got %s", shown(o.recipe)) end
   local self = setmetatable({

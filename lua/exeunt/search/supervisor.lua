@@ -127,8 +127,15 @@ function Search:stop()
   for _, worker in pairs(self.running) do worker.process:signal "TERM" end
 end
 
+-- All trials' states and attempts: where nobody began a trial or took one up again they are what they were.
+local function claimed(trials)
+  local list = {}
+  for i, trial in ipairs(trials) do list[i] = trial.state .. " " .. trial.attempts end
+  return table.concat(list, ",")
+end
+
 -- run{ study, store, address, workers = 1, threads = CPUs, runs = "runs", lease = 30, grace = 10, trials = as --trials said, changed }:
--- searches until the study has no more to do; gives { trials, seconds, stopped = the signal's name or nil }.
+-- searches until the study has no more to do; gives { trials, seconds, stopped = the signal's name or nil, idle = nothing was left }.
 function supervisor.run(given)
   local o = options.check("search", given, { study = options.required, store = options.required, address = options.required,
     workers = 1, threads = core.C.ex_cpu_count(), runs = "runs", lease = 30, grace = 10, trials = options.optional, changed = false })
@@ -148,6 +155,7 @@ function supervisor.run(given)
   end
   local begun = core.C.ex_clock()
   self:refresh()
+  local before = claimed(self.trials)
   for slot = 1, self.workers do self:start(slot) end
   while self:watch() do
     self:refresh()
@@ -156,7 +164,8 @@ function supervisor.run(given)
   self:refresh()
   self.view:finish(self.trials)
   if self.problem and not self.stopping then core.raise("%s", self.problem) end
-  return { trials = self.trials, seconds = core.C.ex_clock() - begun, stopped = self.stopping and signals.requested() or nil }
+  return { trials = self.trials, seconds = core.C.ex_clock() - begun, stopped = self.stopping and signals.requested() or nil,
+           idle = claimed(self.trials) == before }
 end
 
 -- -- What came of it ----------------------------------------------------------------------------------------------------------------
@@ -208,6 +217,9 @@ function supervisor.text(study, found)
     end
   end
   if not found.stopped then lines[#lines + 1] = paused_text(found.trials) end
+  if found.idle and not found.stopped then
+    lines[#lines + 1] = "nothing was left to do" .. (study.sampler.size and "" or ": a larger budget (trials, seconds or epochs) goes on")
+  end
   return table.concat(lines, "\n") .. "\n"
 end
 

@@ -47,6 +47,15 @@ function TestKnobs:test_unknown_names_are_refused_with_the_nearest()
   lu.assertErrorMsgContains("unknown knob 'qqqqqqqqqqq'; there are empty, epochs", resolve, { qqqqqqqqqqq = "3" })
 end
 
+function TestKnobs:test_reading_what_is_no_knob_is_refused()
+  local k = resolve {}
+  lu.assertErrorMsgContains("the recipe has no knob 'epoch'; did you mean 'epochs'?", function() return k.epoch end)
+  lu.assertNil(k.train_limit)               -- a knob without a value
+  k.own = 3                                 -- a recipe's own
+  lu.assertEquals(k.own, 3)
+  for name in pairs(k) do lu.assertNotEquals(name, "epoch") end
+end
+
 function TestKnobs:test_wrong_values_are_refused()
   lu.assertErrorMsgContains("knob epochs must be a number, got epochs=many", resolve, { epochs = "many" })
   lu.assertErrorMsgContains("knob lr must be a number", resolve, { lr = "nan" })

@@ -120,6 +120,7 @@ function TestNetwork.test_forward_refuses()
   lu.assertEquals(nets.message(net.forward, net, nets.bytes({ 2, 8, 8 }, "x")),
                   "forward: images must be float32 and normalised, got uint8: net:classify takes raw images")
   lu.assertEquals(nets.message(net.forward, net, "x"), "forward: expected a tensor of images, got string")
+  lu.assertEquals(nets.message(net.forward, net), "forward: expected a tensor of images, got nil (with a colon: net:forward(x))")
 end
 
 function TestNetwork.test_a_call_is_forward()

@@ -38,6 +38,25 @@ function TestRecipe.test_no_recipe()
   lu.assertErrorMsgContains("No such file", recipe.load, folder .. "/none.lua")
 end
 
+function TestRecipe.test_a_study_is_no_recipe()
+  local text = 'local s = ex.study { recipe = "none.lua" }\nreturn s'
+  local path = write(text)
+  lu.assertErrorMsgContains("r.lua:2: study: this is a study and no recipe: `exeunt search " .. path .. "`", recipe.load, path)
+  lu.assertErrorMsgContains("option 'objective' is missing", require("exeunt").study, { recipe = "none.lua" })    -- elsewhere it is one
+end
+
+function TestRecipe.test_slips_of_who_comes_from_python()
+  local path = folder .. "/r.lua"
+  file.write(path, "return ex.recipe {}")
+  lu.assertErrorMsgContains("'ex' (a nil value) (the file has to begin with: local ex = require \"exeunt\")", recipe.load, path)
+  local message = message_of_run [[
+return ex.recipe { about = "x", run = function()
+  local net = ex.models.lenet()
+  net.parameters()
+end }]]
+  lu.assertStrMatches(message, ".*r%.lua:4: .*%(a method is called with a colon: net:parameters%(%)%)")
+end
+
 function TestRecipe.test_an_error_has_its_line()
   local message, path = message_of_run [[
 return ex.recipe { about = "x", run = function()

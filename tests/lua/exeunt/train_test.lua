@@ -267,7 +267,11 @@ function TestTrain:test_a_truncated_checkpoint_is_named()
   local ok, why = in_run(folder, true)
   lu.assertFalse(ok)
   lu.assertStrContains(why, path)
+  lu.assertStrContains(why, "; take that file away, and --resume begins this training anew")
   lu.assertNotStrContains(why, "\n")
+  os.remove(path)
+  lu.assertTrue((in_run(folder, true)))
+  lu.assertEquals(#file.read(path), #text)
   tiny.remove(folder)
 end
 

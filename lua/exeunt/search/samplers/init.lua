@@ -11,9 +11,7 @@ local options = require "exeunt.options"
 local samplers = {}
 local known = { "cmaes", "grid", "nsga2", "random", "sobol", "tpe" }
 
-for _, name in ipairs(known) do
-  samplers[name] = function(given) return require("exeunt.search.samplers." .. name).new(given) end
-end
+for _, name in ipairs(known) do samplers[name] = require("exeunt.search.samplers." .. name).new end       -- itself, so that help() finds it
 
 local Own = { name = "function", options = {} }
 Own.__index = Own

@@ -10,9 +10,7 @@ local options = require "exeunt.options"
 local stoppers = {}
 local known = { "asha", "hyperband", "median" }
 
-for _, name in ipairs(known) do
-  stoppers[name] = function(given) return require("exeunt.search.stoppers." .. name).new(given) end
-end
+for _, name in ipairs(known) do stoppers[name] = require("exeunt.search.stoppers." .. name).new end       -- itself, so that help() finds it
 
 -- of(x): the stopper that x is or names: "median", { asha = { reduction = 4 } }, a stopper; nil: none.
 function stoppers.of(x)

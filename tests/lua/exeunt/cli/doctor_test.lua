@@ -40,6 +40,13 @@ function TestDoctor.test_exact()
   lu.assertStrContains(result.out, "exact: direct kernels alone")
 end
 
+-- A table of a terminal's width: how to get a data set is said at length by `exeunt data`, and in JSON.
+function TestDoctor.test_data_sets_are_brief()
+  local result = command.shell "EXEUNT_DATA=/nonexistent HOME=/nonexistent XDG_DATA_HOME=/nonexistent ${EXEUNT:-./exeunt} doctor"
+  lu.assertStrMatches(result.out, ".*\ndata set cifar%-10 +missing +recipes +exeunt data fetch cifar%-10\n.*")
+  lu.assertStrMatches(result.out, ".*\ndata set mnist +missing +recipes +see exeunt data\n.*")
+end
+
 -- What is missing is named with the command that gets it; only what every command needs makes doctor fail.
 function TestDoctor.test_what_is_missing()
   local folder = command.folder()

@@ -33,6 +33,18 @@ function TestSearch:test_for_a_person()
   lu.assertEquals(err, "trial 0  complete  loss 1  x=1  (best so far)\ntrial 1  complete  loss 0.25  x=0.5  (best so far)\n")
 end
 
+function TestSearch:test_nothing_left_to_do()
+  search.study(self.path, 'sampler = "random", trials = 1')
+  lu.assertNotStrContains(select(2, search.run(self.path, "")), "left to do")
+  local code, out = search.run(self.path, "")
+  lu.assertEquals(code, 0)
+  lu.assertStrMatches(out, "study study: 1 trial in .*\nnothing was left to do: a larger budget %(trials, seconds or epochs%) goes on\n")
+  lu.assertNotStrContains(select(2, search.run(self.path, "--trials 2")), "left to do")
+  search.study(self.path, "sampler = 'grid', name = 'grid'", "{ x = ex.choice { 1, 0.5 } }")
+  search.run(self.path, "")
+  lu.assertStrMatches(select(2, search.run(self.path, "")), ".*\nnothing was left to do\n")
+end
+
 function TestSearch:test_json_is_one_document()
   search.study(self.path, "sampler = 'grid'", "{ x = ex.choice { 1, 0.5 } }")
   local code, out = search.run(self.path, "--json")

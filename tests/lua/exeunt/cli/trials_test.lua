@@ -81,6 +81,17 @@ function TestTrials:test_an_error_of_several_lines()
   lu.assertStrContains(self:run("trials s").out, "  it broke\n")
 end
 
+-- A search that is ended gives its trials back: nobody runs them.
+function TestTrials:test_a_trial_given_back_is_interrupted()
+  local store, id = self.it.store, self.it.id
+  store:release(store:claim(id, { worker = "w" }))
+  lu.assertEquals(self:numbers "--where state=interrupted", { 4 })
+  lu.assertEquals(self:numbers "--where state=running", {})
+  lu.assertStrContains(self:run("trials s").out, "4  interrupted")
+  store:claim(id, { worker = "w" })
+  lu.assertEquals(self:numbers "--where state=running", { 4 })
+end
+
 function TestTrials:test_forms()
   local r = self:run "trials s"
   lu.assertStrContains(r.out, "number  state     acc     lr  name  widths  seconds  error\n")

@@ -109,6 +109,16 @@ function TestFolder:test_corrupt_images()
   self:fails("dog/2.ppm: this image cannot be decoded")
 end
 
+-- A picture of a kind that is not decoded is no less an image; what is none is passed over.
+function TestFolder:test_pictures_of_other_kinds_are_named()
+  command.write(self.pics .. "/dog/notes.txt", "none")
+  lu.assertEquals(data.open(self.pics, { size = 2 }).train.count, 7)
+  command.write(self.pics .. "/dog/5.webp", "RIFF....WEBP")
+  local message = self.pics .. "/dog/5.webp: not an image: it starts with 52 49 46 46; JPEG, PNG, PGM and PPM are read"
+  lu.assertErrorMsgContains(message, data.open, self.pics, { size = 2 })
+  lu.assertEquals(data.open(self.pics, { size = 2, on_error = "skip" }).train.count, 7)
+end
+
 -- A limit on the size of files stands for a disk that is full.
 function TestFolder:test_a_disk_that_fills_leaves_nothing()
   command.write(self.folder .. "/open.lua", ("require('exeunt.data').open(%q)"):format(self.path))

@@ -61,6 +61,22 @@ function TestHelp.test_the_options_of_what_a_recipe_calls()
   lu.assertStrContains(text(ex.optim.sgd), "momentum = 0")
 end
 
+function TestHelp.test_samplers_and_stoppers_say_what_they_are_and_their_options()
+  local ex = require "exeunt"
+  local shown = text(ex.sampler.tpe)
+  lu.assertStrMatches(shown, "tpe%.lua: the tree%-structured Parzen.*new { startup = 10 trials, candidates = 24, lag = }.*")
+  lu.assertEquals(select(2, shown:gsub("tpe%.lua: ", "")), 1)
+  lu.assertStrMatches(text(ex.stopper.median), "median%.lua: .*new { startup = 5 finished trials, warmup = 0 steps }.*")
+  for _, kind in ipairs { "sampler", "stopper" } do
+    for name, make in pairs(ex[kind]) do
+      if name ~= "of" and name ~= "check" then lu.assertStrContains(text(make), name .. ".lua: ") end
+    end
+  end
+  for _, word in ipairs { "fixed", "points", "constraints", "watch", "lag", "trial_seconds", "retries", "seed", "name" } do
+    lu.assertStrContains(text(ex.study), "`" .. word .. "`")
+  end
+end
+
 function TestHelp.test_things_show_their_class_and_methods()
   local ex = require "exeunt"
   lu.assertStrMatches(text(ex.tensor.ones(1)), "tensor%.lua: .*It has: abs, .*reshape.*")

@@ -123,6 +123,9 @@ function TestSpace.test_what_a_yaml_file_says()
   local same = Space.new { lr = ex.log(1e-4, 1e-1), n = ex.int(32, 256, { step = 32 }), m = ex.int(1, 100, { log = true }),
                            c = ex.choice { "a", "b" }, u = ex.only(ex.uniform(0, 1), { c = { "b" } }) }
   lu.assertEquals(space:document(), same:document())
+  refused("space: lr: there is no distribution 'loguniform'; did you mean 'log'?", Space.new, { lr = { loguniform = { 1, 2 } } })
+  refused("space: lr: there is no distribution 'categorical'; did you mean 'choice'?", Space.new, { lr = { categorical = { 1, 2 } } })
+  refused("space: lr: choice: expected a list of values", Space.new, { lr = { choice = {} } })
   refused("space: lr: there is no distribution 'logg'; did you mean 'log'?", Space.new, { lr = { logg = { 1, 2 } } })
   refused("space: lr: expected one of choice, int, log and uniform with its list of values, as { log = { 1e-4, 1e-1 } }", Space.new,
           { lr = { 1, 2 } })
