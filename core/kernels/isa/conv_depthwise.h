@@ -5,7 +5,7 @@
 #include "conv_parts.h"
 #include "conv_isa.h"
 
-enum { CHANNEL_LINE = 16, CHANNELS = 64, PART_MACS = 400000, MAX_TAPS = 5, L2_BYTES = 1 << 20 };
+enum { CHANNEL_LINE = 16, CHANNELS = 64, PART_MACS = 400000, MAX_TAPS = 5, L2_BYTES = 1 << 20, L3_BYTES = 8 << 20 };
 
 /* Vectors of channels that go through a row together: with one there are hardly enough sums to hide an addition's latency. */
 #if defined(__AVX512F__) || defined(__aarch64__)
@@ -64,8 +64,11 @@ static inline int axis_tiles(const axis *a, int32_t width)
     return (a->taps == 3 || a->taps == 5) && a->step <= 2 && a->dilation == 1 && a->first >= -(a->taps / 2) && end <= width;
 }
 
-/* Whether images are larger than what a core keeps near, so that it is worth while to ask for them in advance. */
-static inline int images_cold(const ex_conv_shape *s)
+/* Of both images. */
+static inline double images_bytes(const ex_conv_shape *s)
 {
-    return ((double)s->h * s->w + (double)s->oh * s->ow) * s->ci * s->n * sizeof(float) > L2_BYTES;
+    return ((double)s->h * s->w + (double)s->oh * s->ow) * s->ci * s->n * sizeof(float);
 }
+
+/* Whether images are larger than what a core keeps near, so that it is worth while to ask for them in advance. */
+static inline int images_cold(const ex_conv_shape *s) { return images_bytes(s) > L2_BYTES; }
