@@ -36,7 +36,7 @@ static inline vmask vf_first(int32_t n) { return (vmask)((1u << n) - 1); }
 static inline vf vf_load_part(const float *p, vmask m) { return (vf)_mm512_maskz_loadu_ps(m, p); }
 static inline void vf_store_part(float *p, vf v, vmask m) { _mm512_mask_storeu_ps(p, m, (__m512)v); }
 #elif defined(__AVX2__)
-typedef struct vmask { vi lanes; int32_t count; } vmask;     /* all or none: not masked, which costs some CPUs many times a plain load */
+typedef struct vmask { vi lanes; int32_t count; } vmask;     /* reads of all or none are not masked: that costs some CPUs many times a plain load */
 static inline vmask vf_first(int32_t n) { return (vmask){ (vi){0, 1, 2, 3, 4, 5, 6, 7} < n, n }; }
 static inline vf vf_load_part(const float *p, vmask m)
 {
