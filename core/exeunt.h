@@ -203,6 +203,7 @@ typedef struct ex_plan_node_info {
     double bytes;                           /* of its results at the largest batch, 0 for aliases */
     double traffic;                         /* bytes of its operands and results, each once, at the largest batch; 0 for aliases */
     double scratch;                         /* bytes, all threads together */
+    double live;                            /* bytes of the arena that are in use while it runs */
     double seconds;                         /* sum over runs since profiling was switched on */
     int32_t dtype, ndim;
     int32_t dim[EX_MAX_DIMS];               /* of its first result */
@@ -210,6 +211,7 @@ typedef struct ex_plan_node_info {
     int32_t constant;                       /* 1: runs only after a leaf has changed */
     int32_t chain;                          /* which chain it is in, from 1 on: steps that take a few images at a time; 0: none */
     int32_t in_pieces;                      /* 1: only the chain knows its first result, and `bytes` are those of the threads' pieces */
+    int32_t at_peak;                        /* 1: its first result is there for the whole batch at the step with most bytes in use */
 } ex_plan_node_info;
 
 typedef struct ex_plan_info {
@@ -218,6 +220,8 @@ typedef struct ex_plan_info {
     double sum_bytes;                       /* what results would take without sharing memory */
     double macs;                            /* for one image */
     double runs;
+    double peak_bytes;                      /* the most that is in use at one step: less than the arena where its gaps do not fit */
+    int32_t peak;                           /* that step */
 } ex_plan_info;
 
 /* Compiles what `output` and the graph's state writes need. Guards are scalar values that must be finite before

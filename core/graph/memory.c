@@ -358,24 +358,24 @@ static int32_t collect(ex_plan *p, block *blocks)
     return count;
 }
 
-ex_status ex_plan_place(ex_plan *p, int in_place, int parts)
+ex_status ex_plan_place(ex_plan *p)
 {
     size_t most = (size_t)p->graph->values + 2 * (size_t)p->steps + (size_t)p->chains + 1;
     p->place = ex_alloc_zero(sizeof *p->place * most);
     block *blocks = ex_alloc_zero(sizeof *blocks * most), **near = ex_alloc_zero(sizeof *near * most);
     if (p->place && blocks && near) {
-        init_places(p, parts);
+        init_places(p, p->use_parts);
         lifetimes(p);
         find_local_groups(p);
-        if (in_place) share_in_place(p);
+        if (p->use_in_place) share_in_place(p);
         for (int32_t v = 0; v < p->graph->values; v++) p->place[v].staged = p->place[v].group == v ? staged_by(p, v) : EX_NONE;
         for (int32_t c = 0; c < p->chains; c++) place_chain(p, c, blocks, near);
         extend_lifetimes(p);
         const int32_t count = collect(p, blocks);
         p->arena_bytes = pack(blocks, count + collect_chains(p, blocks + count), near);
-        p->arena = ex_alloc_zero(p->arena_bytes ? p->arena_bytes : ALIGN);
     }
+    const ex_status status = p->place && blocks && near ? ex_plan_measure(p) : EX_FAILED;
     ex_free(blocks);
     ex_free(near);
-    return p->arena ? EX_OK : EX_FAILED;
+    return status;
 }

@@ -16,28 +16,31 @@ typedef struct pass_line {
     ex_pass run;                            /* NULL: mark does the work, or what comes after the passes asks for it by name */
     int inference, training;                /* which purposes it serves */
     void (*mark)(ex_graph *g, int32_t batch, int packed);   /* changes attributes alone, in place: for so many images, weights packed once or not */
+    ex_pass_placed placed;                  /* as run, but it asks where a plan like this one would lay the values */
 } pass_line;
 
 /* In the order in which they run. */
 static const pass_line pass_table[] = {
-    { "dead", ex_pass_dead, 1, 1, NULL },
-    { "fold_bn", ex_pass_fold_bn, 1, 0, NULL },
-    { "fuse_bn", ex_pass_fuse_bn, 0, 1, NULL },
-    { "concat_stats", ex_pass_concat_stats, 0, 1, NULL },
-    { "merge", ex_pass_merge, 1, 1, NULL },
-    { "dead", ex_pass_dead, 1, 1, NULL },   /* what nobody reads would keep its makers from being fused */
-    { "fuse_stats", ex_pass_fuse_stats, 0, 1, NULL },
-    { "fuse_conv", ex_pass_fuse_conv, 1, 1, NULL },
-    { "winograd", NULL, 1, 1, ex_pass_winograd },
-    { "pack_conv", ex_pass_pack_conv, 1, 0, NULL },
-    { "fuse_norm", ex_pass_fuse_norm, 0, 1, NULL },
-    { "fuse_pool", ex_pass_fuse_pool, 0, 1, NULL },
-    { "fuse_update", ex_pass_fuse_update, 0, 1, NULL },
-    { "dead", ex_pass_dead, 1, 1, NULL },
-    { "recompute", ex_pass_recompute, 0, 1, NULL },
-    { "chain", NULL, 1, 1, NULL },
-    { "parts", NULL, 1, 1, NULL },
-    { "in_place", NULL, 1, 1, NULL },
+    { "dead", ex_pass_dead, 1, 1, NULL, NULL },
+    { "fold_bn", ex_pass_fold_bn, 1, 0, NULL, NULL },
+    { "fuse_bn", ex_pass_fuse_bn, 0, 1, NULL, NULL },
+    { "concat_stats", ex_pass_concat_stats, 0, 1, NULL, NULL },
+    { "merge", ex_pass_merge, 1, 1, NULL, NULL },
+    { "dead", ex_pass_dead, 1, 1, NULL, NULL },   /* what nobody reads would keep its makers from being fused */
+    { "fuse_stats", ex_pass_fuse_stats, 0, 1, NULL, NULL },
+    { "fuse_conv", ex_pass_fuse_conv, 1, 1, NULL, NULL },
+    { "winograd", NULL, 1, 1, ex_pass_winograd, NULL },
+    { "pack_conv", ex_pass_pack_conv, 1, 0, NULL, NULL },
+    { "fuse_norm", ex_pass_fuse_norm, 0, 1, NULL, NULL },
+    { "fuse_pool", ex_pass_fuse_pool, 0, 1, NULL, NULL },
+    { "fuse_update", ex_pass_fuse_update, 0, 1, NULL, NULL },
+    { "dead", ex_pass_dead, 1, 1, NULL, NULL },
+    { "recompute", ex_pass_recompute, 0, 1, NULL, NULL },
+    { "remake", NULL, 0, 1, NULL, ex_pass_remake },
+    { "remake", NULL, 0, 1, NULL, ex_pass_remake },
+    { "chain", NULL, 1, 1, NULL, NULL },
+    { "parts", NULL, 1, 1, NULL, NULL },
+    { "in_place", NULL, 1, 1, NULL, NULL },
 };
 enum { PASSES = sizeof pass_table / sizeof *pass_table };
 
@@ -89,11 +92,11 @@ static void follow(int32_t *value, int32_t n, const int32_t *map)
     for (int32_t i = 0; i < n; i++) value[i] = map[value[i]];
 }
 
-/* p->graph = pass(p->graph), outputs and guards follow. */
-static ex_status apply(ex_plan *p, ex_pass pass)
+/* p->graph = pass(p->graph), or placed(p->graph); outputs and guards follow. */
+static ex_status apply(ex_plan *p, ex_pass pass, ex_pass_placed placed)
 {
     int32_t *map = ex_graph_new_map(p->graph);
-    ex_graph *next = map ? pass(p->graph, map) : NULL;
+    ex_graph *next = !map ? NULL : pass ? pass(p->graph, map) : placed(p->graph, map, p);
     if (next) {
         follow(p->output, p->outputs, map);
         follow(p->guard, p->guards, map);
@@ -129,12 +132,12 @@ static ex_status transform(ex_plan *p, const ex_graph *g, const char *switches)
     for (int i = 0; i < PASSES; i++) {
         const pass_line *line = &pass_table[i];
         int serves = p->training ? line->training : line->inference;
-        const int chains = p->batch >= EX_CHAIN_BATCH && !is_off(switches, "chain");
+        const int chains = p->batch >= EX_CHAIN_BATCH && p->use_chains;
         if (!serves || is_off(switches, line->name) || (line->run == ex_pass_recompute && !chains)) continue;
-        if (line->run && apply(p, line->run)) return EX_FAILED;
+        if ((line->run || line->placed) && apply(p, line->run, line->placed)) return EX_FAILED;
         if (line->mark) line->mark(p->graph, p->training ? p->batch : 1, !p->training);    /* inference: the same bits for any batch */
     }
-    return apply(p, ex_pass_dense);
+    return apply(p, ex_pass_dense, NULL);
 }
 
 /* -- Operands ------------------------------------------------------------------------------------------------- */
@@ -171,6 +174,13 @@ static ex_status prepare_steps(ex_plan *p)
     }
     fill_operands(p);
     return EX_OK;
+}
+
+static ex_status take_arena(ex_plan *p)
+{
+    enum { LEAST = 64 };
+    p->arena = ex_alloc_zero(p->arena_bytes ? p->arena_bytes : LEAST);
+    return p->arena ? EX_OK : EX_FAILED;
 }
 
 static ex_status prepare_slots(ex_plan *p)
@@ -226,8 +236,11 @@ ex_plan *ex_plan_new(const ex_graph *g, int32_t outputs, const int32_t *output, 
     p->output = copy_list(output, outputs);
     p->guard = copy_list(guard, guards);
     p->constants_version = -1;
-    if (!p->output || !p->guard || transform(p, g, switches) || ex_plan_schedule(p, !is_off(switches, "chain")) ||
-        ex_plan_place(p, !is_off(switches, "in_place"), !is_off(switches, "parts")) || prepare_steps(p) || prepare_slots(p)) {
+    p->use_chains = !is_off(switches, "chain");
+    p->use_in_place = !is_off(switches, "in_place");
+    p->use_parts = !is_off(switches, "parts");
+    if (!p->output || !p->guard || transform(p, g, switches) || ex_plan_schedule(p) || ex_plan_place(p) ||
+        take_arena(p) || prepare_steps(p) || prepare_slots(p)) {
         ex_plan_free(p);
         return NULL;
     }
@@ -243,6 +256,7 @@ void ex_plan_free(ex_plan *p)
     ex_free(p->operand);
     ex_free(p->arena);
     ex_free(p->place);
+    ex_free(p->live);
     ex_free(p->step);
     ex_free(p->chain);
     ex_free(p->thread_seconds);
@@ -339,7 +353,8 @@ static size_t result_bytes(const ex_plan *p, int32_t value)
 ex_status ex_plan_describe(const ex_plan *p, ex_plan_info *info)
 {
     *info = (ex_plan_info){ .nodes = p->steps, .batch = p->batch, .threads = ex_team_size(p->team),
-                            .arena_bytes = (double)p->arena_bytes, .sum_bytes = (double)p->sum_bytes, .runs = p->runs };
+                            .arena_bytes = (double)p->arena_bytes, .sum_bytes = (double)p->sum_bytes,
+                            .runs = p->runs, .peak_bytes = p->steps ? (double)p->live[p->peak] : 0, .peak = p->peak };
     for (int32_t s = 0; s < p->steps; s++) info->macs += step_macs(p, p->step[s].node);
     return EX_OK;
 }
@@ -352,6 +367,8 @@ ex_status ex_plan_node(const ex_plan *p, int32_t i, ex_plan_node_info *info)
     *info = (ex_plan_node_info){ .name = n->name, .op = n->op->name, .kernel = kernel_of(p, s), .macs = step_macs(p, n),
                                  .scratch = (double)s->scratch_bytes, .seconds = s->seconds, .commit = s->commit, .constant = s->constant };
     info->chain = s->chain == EX_NONE ? 0 : s->chain + 1;
+    info->live = (double)p->live[i];
+    info->at_peak = n->outputs && !s->alias && ex_plan_lives_at(p, n->out[0], p->peak);
     info->in_pieces = n->outputs && p->place[p->place[n->out[0]].group].chain != EX_NONE;
     if (info->chain) info->scratch = (double)(s->shared_bytes + s->piece_bytes * (size_t)ex_team_size(p->team));
     for (int32_t k = 0; k < n->outputs && !s->alias; k++) info->bytes += (double)result_bytes(p, n->out[k]);

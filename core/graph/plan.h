@@ -46,6 +46,7 @@ struct ex_plan {
     ex_graph *graph;                        /* after the passes; owned */
     ex_team *team;                          /* borrowed */
     int32_t batch, training;
+    int32_t use_chains, use_in_place, use_parts;        /* which of the passes that place values are on */
     const char *isa;                        /* the kernels that scratch and packed weights are made for */
     int32_t steps, constants, commit_from;  /* [0, constants) constants, [.., commit_from) the step, [.., steps) state writes */
     ex_step *step;
@@ -57,6 +58,8 @@ struct ex_plan {
     char *arena;
     size_t thread_offset, thread_bytes;     /* in the arena: of the threads' blocks for chains; from one to the next */
     size_t arena_bytes, sum_bytes;
+    size_t *live;                           /* by step: bytes of the arena in use */
+    int32_t peak;                           /* the step with most of them */
     int32_t outputs, guards, slots;
     int32_t *output, *guard;                /* values */
     ex_slot *slot;
@@ -72,8 +75,12 @@ struct ex_plan {
 };
 
 /* memory.c */
-ex_status ex_plan_place(ex_plan *p, int in_place, int parts);   /* strides, aliases, in-place results, lifetimes, offsets, the arena */
+ex_status ex_plan_place(ex_plan *p);                 /* strides, aliases, in-place results, lifetimes, offsets; no arena yet */
 size_t ex_plan_value_bytes(const ex_plan *p, int32_t value);
+
+/* live.c */
+ex_status ex_plan_measure(ex_plan *p);               /* fills live and peak, once all is placed */
+int ex_plan_lives_at(const ex_plan *p, int32_t value, int32_t step);   /* in the arena, for the whole batch */
 
 /* parts.c */
 void ex_parts_join(ex_plan *p);                      /* before views are aliases: what concat joins lies in the result's memory */
@@ -89,4 +96,4 @@ int ex_chain_serves(const ex_plan *p, const ex_chain *c);   /* whether it runs i
 ex_status ex_chain_run(ex_plan *p, const ex_chain *c, ex_status (*check)(ex_plan *p, const ex_step *s, const ex_operand *out));
 
 /* schedule.c */
-ex_status ex_plan_schedule(ex_plan *p, int chains);  /* order of steps: constants, nodes, state writes */
+ex_status ex_plan_schedule(ex_plan *p);              /* order of steps: constants, nodes, state writes */

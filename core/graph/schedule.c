@@ -17,15 +17,15 @@ static void append(ex_plan *p, int32_t n, int constant, int commit)
     p->step[p->steps++] = (ex_step){ .node = &p->graph->node[n], .constant = constant, .commit = commit, .chain = EX_NONE };
 }
 
-/* The nodes that are neither constants nor state writes, chains first where `chains` asks for them. */
-static ex_status append_nodes(ex_plan *p, const char *constant, int chains)
+/* The nodes that are neither constants nor state writes, in chains where the plan has them. */
+static ex_status append_nodes(ex_plan *p, const char *constant)
 {
     const ex_graph *g = p->graph;
     int32_t *node = ex_alloc(sizeof *node * (size_t)(g->nodes + 1)), count = 0;
     if (!node) return EX_FAILED;
     for (int32_t n = 0; n < g->nodes; n++)
         if (!constant[n] && !g->node[n].op->writes) node[count++] = n;
-    ex_status status = chains ? ex_plan_chain(p, node, count) : EX_OK;
+    ex_status status = p->use_chains ? ex_plan_chain(p, node, count) : EX_OK;
     for (int32_t i = 0; i < count && !status; i++) append(p, node[i], 0, 0);
     ex_free(node);
     for (int32_t c = 0; c < p->chains; c++) {
@@ -36,7 +36,7 @@ static ex_status append_nodes(ex_plan *p, const char *constant, int chains)
     return status;
 }
 
-ex_status ex_plan_schedule(ex_plan *p, int chains)
+ex_status ex_plan_schedule(ex_plan *p)
 {
     const ex_graph *g = p->graph;
     char *constant = p->training ? ex_alloc_zero((size_t)g->nodes + 1) : ex_graph_constants(g);
@@ -45,7 +45,7 @@ ex_status ex_plan_schedule(ex_plan *p, int chains)
     for (int32_t n = 0; n < g->nodes && !status; n++)
         if (constant[n]) append(p, n, 1, 0);
     p->constants = p->steps;
-    if (!status) status = append_nodes(p, constant, chains);
+    if (!status) status = append_nodes(p, constant);
     p->commit_from = p->steps;
     for (int32_t n = 0; n < g->nodes && !status; n++)
         if (g->node[n].op->writes) {

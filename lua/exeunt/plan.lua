@@ -138,12 +138,12 @@ end
 
 -- -- Looking -------------------------------------------------------------------------------------------------------
 
--- p:info() -> { nodes, batch, threads, arena_bytes, sum_bytes, macs, runs }
+-- p:info() -> { nodes, batch, threads, arena_bytes, sum_bytes, macs, runs, peak_bytes (in use at the step `peak`) }
 function Plan:info()
   local info = ffi.new("ex_plan_info")
   core.check(C.ex_plan_describe(self.handle, info))
   return { nodes = info.nodes, batch = info.batch, threads = info.threads, arena_bytes = info.arena_bytes,
-           sum_bytes = info.sum_bytes, macs = info.macs, runs = info.runs }
+           sum_bytes = info.sum_bytes, macs = info.macs, runs = info.runs, peak_bytes = info.peak_bytes, peak = info.peak + 1 }
 end
 
 -- p:nodes() -> list of { name, op, kernel, shape, dtype, macs, bytes, traffic, scratch, seconds, commit, constant,
@@ -159,7 +159,8 @@ function Plan:nodes()
     list[i + 1] = { name = ffi.string(info.name), op = ffi.string(info.op), kernel = ffi.string(info.kernel), shape = shape,
                     dtype = dtypes[info.dtype], macs = info.macs, bytes = info.bytes,
                     traffic = info.traffic, scratch = info.scratch, seconds = info.seconds, commit = info.commit == 1,
-                    constant = info.constant == 1, chain = info.chain > 0 and info.chain or nil, in_pieces = info.in_pieces == 1 }
+                    constant = info.constant == 1, chain = info.chain > 0 and info.chain or nil, in_pieces = info.in_pieces == 1,
+                    live = info.live, at_peak = info.at_peak == 1 }
   end
   return list
 end

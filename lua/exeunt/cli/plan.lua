@@ -8,6 +8,7 @@ local usage = require "exeunt.cli.usage"
 local command = { about = "show the plan of a recipe's first training, or where its time goes", usage = "RECIPE [knob=value ...]" }
 
 local HOTTEST = 10                          -- nodes in the table of hot spots
+local LARGEST = 10                          -- results in the table of what takes most memory
 
 local function shape_text(node)
   local dims = {}
@@ -80,6 +81,24 @@ local function totals(info)
   return ("%d nodes, batch up to %d, %d thread%s; %s MACs an image\n%s in one arena; the results would take %s without sharing")
     :format(info.nodes, info.batch, info.threads, info.threads == 1 and "" or "s", tables.count(info.macs),
             tables.bytes(info.arena_bytes), tables.bytes(info.sum_bytes))
+end
+
+-- What takes most of the memory at the step where most is in use.
+local function peak_table(nodes, info)
+  local there, rows, rest = {}, {}, 0
+  for i, node in ipairs(nodes) do
+    if node.at_peak and node.bytes > 0 then there[#there + 1] = { i, node } end
+  end
+  table.sort(there, function(a, b)
+    if a[2].bytes ~= b[2].bytes then return a[2].bytes > b[2].bytes end
+    return a[1] < b[1]
+  end)
+  for i, entry in ipairs(there) do
+    if i <= LARGEST then rows[i] = { entry[1], entry[2].name, entry[2].bytes } else rest = rest + entry[2].bytes end
+  end
+  return ("most is in use while %d %s runs: %s, of which %s\n%s"):format(info.peak, nodes[info.peak].name,
+    tables.bytes(info.peak_bytes), tables.bytes(rest) .. " in results smaller than these",
+    tables.render({ "#", "result", { title = "memory", format = tables.bytes } }, rows))
 end
 
 local function operator_table(p, info)

@@ -1,0 +1,308 @@
+/* remake.c: in training, what lies idle where a plan needs most memory is dropped before and made again after, for those who read
+ * it there:
+ *
+ *     z = normalise_act(x, ...); ...; grad(z)   ->   z = normalise_act(x, ...); ...; z' = normalise_act(x, ...); grad(z')
+ *
+ * Only what one pass over memory makes (CHEAP), out of what is there anyway, or can be made again itself. The pass lays the
+ * graph out as a plan would, finds the step with most bytes in use, and takes from what is idle there the value that frees most for
+ * what making it again moves; and so on, until nothing idle is left at the step that is then the worst. z' is put before the
+ * chain (../chain.c) that reads it first. The same bits: the same arithmetic on the same numbers.
+ * Where the arena does not get smaller the graph stays as it is. */
+#include <string.h>
+#include "passes.h"
+#include "../plan.h"
+#include "../../base/error.h"
+#include "../../base/memory.h"
+
+enum { DEEP = 8, SMALL = 512 };             /* values made again for one of them; of the peak, what is not worth a node: a SMALLth */
+
+static const char *const CHEAP[] = { "normalise", "normalise_act", "relu", "relu6", "silu", "hard_swish", "scale_channels", "add" };
+
+typedef struct remaking {
+    const ex_plan *p;                       /* the graph, laid out */
+    const ex_graph *g;
+    size_t *live;                           /* by step: bytes in use, less what was dropped so far */
+    int32_t peak;
+    int32_t *from, *to;                     /* by node: its step, or the first and last one of its chain */
+    int32_t *members;                       /* by value: how many lie in its memory */
+    int32_t *split, *again;                 /* by value: who reads it after step `split` reads what is made at step `again`; EX_NONE: it stays */
+    int32_t *before, *next, *last;          /* by value, for this peak: last touched before it, first after it, last of all */
+    int32_t *place, *clone;                 /* by value: the old node before which it is made again; in the new graph */
+} remaking;
+
+static int is_cheap(const ex_node *n)
+{
+    for (size_t i = 0; i < sizeof CHEAP / sizeof *CHEAP; i++)
+        if (!strcmp(n->op->name, CHEAP[i])) return 1;
+    return 0;
+}
+
+/* -- The plan as it is ------------------------------------------------------------------------------------------------- */
+
+/* The graph scheduled and placed like the plan `as`; free it with end_trial. */
+static ex_plan *trial(ex_graph *g, const ex_plan *as)
+{
+    ex_plan *p = ex_alloc_zero(sizeof *p);
+    if (!p) return NULL;
+    *p = (ex_plan){ .graph = g, .team = as->team, .batch = as->batch, .training = as->training, .use_chains = as->use_chains,
+                    .use_in_place = as->use_in_place, .use_parts = as->use_parts };
+    if (!ex_plan_schedule(p) && !ex_plan_place(p)) return p;
+    p->graph = NULL;
+    ex_plan_free(p);
+    return NULL;
+}
+
+static void end_trial(ex_plan *p)
+{
+    if (p) p->graph = NULL;                 /* borrowed */
+    ex_plan_free(p);
+}
+
+static void find_times(remaking *r)
+{
+    const ex_plan *p = r->p;
+    for (int32_t s = 0; s < p->steps; s++) {
+        const int32_t n = (int32_t)(p->step[s].node - p->graph->node), c = p->step[s].chain;
+        r->from[n] = c == EX_NONE ? s : p->chain[c].from;
+        r->to[n] = c == EX_NONE ? s : p->chain[c].to - 1;
+    }
+    for (int32_t v = 0; v < p->graph->values; v++) r->members[p->place[v].group]++;
+}
+
+/* -- Who is idle ------------------------------------------------------------------------------------------------------- */
+
+static void touch(remaking *r, int32_t v, int32_t from, int32_t to)
+{
+    if (r->last[v] < to) r->last[v] = to;
+    if (to < r->peak) {
+        if (r->before[v] < to) r->before[v] = to;
+    } else if (from <= r->peak) {           /* busy */
+        r->next[v] = r->peak;
+    } else if (r->next[v] == EX_NONE || r->next[v] > from) {
+        r->next[v] = from;
+    }
+}
+
+/* When each value is touched next to the peak, also by what is made again. */
+static void look(remaking *r)
+{
+    const ex_graph *g = r->g;
+    for (int32_t v = 0; v < g->values; v++) r->before[v] = r->next[v] = r->last[v] = EX_NONE;
+    for (int32_t n = 0; n < g->nodes; n++) {
+        const ex_node *node = &g->node[n];
+        for (int32_t i = 0; i < node->inputs; i++) touch(r, node->in[i], r->from[n], r->to[n]);
+        for (int32_t k = 0; k < node->outputs; k++) touch(r, node->out[k], r->from[n], r->to[n]);
+    }
+    for (int32_t v = 0; v < g->values; v++) {
+        if (r->split[v] == EX_NONE) continue;
+        const ex_node *maker = &g->node[g->value[v].node];
+        for (int32_t i = 0; i < maker->inputs; i++) touch(r, maker->in[i], r->again[v], r->again[v]);
+    }
+}
+
+static int can_remake(const remaking *r, int32_t v, int32_t step, int deep);
+
+/* Whether v can be read at this step: it is there, or is made again. */
+static int can_have(const remaking *r, int32_t v, int32_t step, int deep)
+{
+    const ex_value *value = &r->g->value[v];
+    if (value->kind != EX_VALUE_RESULT || !ex_value_is_batched(value) || r->split[v] != EX_NONE || r->last[v] >= step) return 1;
+    return deep < DEEP && can_remake(r, v, step, deep + 1);
+}
+
+static int can_remake(const remaking *r, int32_t v, int32_t step, int deep)
+{
+    const ex_value *value = &r->g->value[v];
+    if (value->node == EX_NONE || value->root || r->split[v] != EX_NONE || r->before[v] == EX_NONE || r->next[v] == r->peak) return 0;
+    const ex_node *maker = &r->g->node[value->node];
+    if (!is_cheap(maker) || r->members[v] != 1 || r->p->place[v].group != v) return 0;
+    for (int32_t i = 0; i < maker->inputs; i++)
+        if (!can_have(r, maker->in[i], step, deep)) return 0;
+    return 1;
+}
+
+/* Bytes that making it again at this step reads and writes. */
+static double traffic(const remaking *r, int32_t v, int32_t step)
+{
+    const ex_node *maker = &r->g->node[r->g->value[v].node];
+    double bytes = (double)ex_plan_value_bytes(r->p, v);
+    for (int32_t i = 0; i < maker->inputs; i++) {
+        const int32_t w = maker->in[i];
+        const ex_value *value = &r->g->value[w];
+        bytes += (double)ex_plan_value_bytes(r->p, w);
+        if (value->kind == EX_VALUE_RESULT && ex_value_is_batched(value) && r->split[w] == EX_NONE && r->last[w] < step) bytes += traffic(r, w, step);
+    }
+    return bytes;
+}
+
+/* The idle value that frees most for what it costs; of equals the one that is needed last. EX_NONE: none. */
+static int32_t choose(const remaking *r)
+{
+    int32_t best = EX_NONE;
+    double most = 0;
+    for (int32_t v = 0; v < r->g->values; v++) {
+        const size_t bytes = ex_plan_value_bytes(r->p, v);
+        if (bytes < r->live[r->peak] / SMALL || r->next[v] == EX_NONE || !ex_plan_lives_at(r->p, v, r->peak)) continue;
+        if (!ex_value_is_batched(&r->g->value[v]) || !can_remake(r, v, r->next[v], 0)) continue;
+        const double score = (double)bytes / traffic(r, v, r->next[v]);
+        if (best != EX_NONE && (score < most || (score == most && r->next[v] <= r->next[best]))) continue;
+        best = v;
+        most = score;
+    }
+    return best;
+}
+
+/* -- Dropping ------------------------------------------------------------------------------------------------------------ */
+
+/* Made again at `step` at the latest. */
+static void drop(remaking *r, int32_t v, int32_t step)
+{
+    const size_t bytes = ex_plan_value_bytes(r->p, v);
+    const int arena = ex_plan_lives_at(r->p, v, r->before[v]);
+    int32_t back = r->next[v] != EX_NONE ? r->next[v] : step;
+    if (r->split[v] == EX_NONE) {
+        for (int32_t s = r->before[v] + 1; arena && s < back && s <= r->last[v]; s++) r->live[s] -= bytes;
+        r->split[v] = r->peak;
+        r->again[v] = back;
+    }
+    for (; r->again[v] > step; r->again[v]--) r->live[r->again[v] - 1] += arena ? bytes : 0;
+    const ex_node *maker = &r->g->node[r->g->value[v].node];
+    for (int32_t i = 0; i < maker->inputs; i++) {
+        const int32_t w = maker->in[i];
+        const ex_value *value = &r->g->value[w];
+        if (value->kind != EX_VALUE_RESULT || !ex_value_is_batched(value)) continue;
+        if (r->split[w] != EX_NONE ? r->again[w] > r->again[v] && r->split[w] < r->again[v] : r->last[w] < r->again[v]) drop(r, w, r->again[v]);
+    }
+}
+
+static int32_t highest(const remaking *r)
+{
+    int32_t peak = 0;
+    for (int32_t s = 1; s < r->p->steps; s++)
+        if (r->live[s] > r->live[peak]) peak = s;
+    return peak;
+}
+
+static int32_t drop_all(remaking *r)
+{
+    int32_t count = 0;
+    for (;; count++) {
+        r->peak = highest(r);
+        look(r);
+        const int32_t v = choose(r);
+        if (v == EX_NONE) return count;
+        drop(r, v, r->next[v]);
+    }
+}
+
+/* -- The new graph --------------------------------------------------------------------------------------------------------- */
+
+static int reads_again(const remaking *r, int32_t v, int32_t step) { return r->split[v] != EX_NONE && step > r->split[v]; }
+
+/* Before the first node of the first chain, or node alone, that reads it after the split. */
+static void find_places(remaking *r)
+{
+    const ex_graph *g = r->g;
+    for (int32_t n = 0; n < g->nodes; n++)
+        for (int32_t i = 0; i < g->node[n].inputs; i++) {
+            const int32_t v = g->node[n].in[i], first = (int32_t)(r->p->step[r->from[n]].node - g->node);
+            if (reads_again(r, v, r->from[n]) && (r->place[v] == EX_NONE || r->place[v] > first)) r->place[v] = first;
+        }
+}
+
+/* Runs `node` of the old graph into the new one, with inputs that are made again where it is read at `step`; EX_NONE on failure. */
+static int32_t add_again(ex_graph *out, remaking *r, int32_t v, const int32_t *map)
+{
+    if (r->clone[v] != EX_NONE) return r->clone[v];
+    const ex_node *maker = &r->g->node[r->g->value[v].node];
+    int32_t in[EX_MAX_IN];
+    char name[512];
+    for (int32_t i = 0; i < maker->inputs; i++) {
+        const int32_t w = maker->in[i];
+        in[i] = reads_again(r, w, r->again[v]) ? add_again(out, r, w, map) : map[w];
+        if (in[i] == EX_NONE) return EX_NONE;
+    }
+    ex_graph_fresh_name(out, name, sizeof name, maker->name, "again");
+    const int32_t n = ex_graph_add(out, name, maker->op, maker->inputs, in, (const ex_numbers *)maker->attr, maker->attr_count);
+    if (n != EX_NONE) r->clone[v] = out->node[n].out[0];
+    return r->clone[v];
+}
+
+static ex_status write_node(ex_graph *out, const ex_graph *g, int32_t n, int32_t *map, void *context)
+{
+    remaking *r = context;
+    const ex_node *node = &g->node[n];
+    for (int32_t v = 0; v < g->values; v++)
+        if (r->place[v] == n && add_again(out, r, v, map) == EX_NONE) return EX_FAILED;
+    int32_t *was = ex_alloc(sizeof *was * (size_t)(node->inputs + 1));
+    if (!was) return EX_FAILED;
+    for (int32_t i = 0; i < node->inputs; i++) was[i] = map[node->in[i]];
+    for (int32_t i = 0; i < node->inputs; i++)
+        if (reads_again(r, node->in[i], r->from[n])) map[node->in[i]] = r->clone[node->in[i]];
+    const ex_status status = ex_graph_copy_node(out, g, n, map);
+    for (int32_t i = 0; i < node->inputs; i++) map[node->in[i]] = was[i];
+    ex_free(was);
+    return status;
+}
+
+/* -- All --------------------------------------------------------------------------------------------------------------------- */
+
+static ex_status copy_node(ex_graph *out, const ex_graph *g, int32_t n, int32_t *map, void *context)
+{
+    (void)context;
+    return ex_graph_copy_node(out, g, n, map);
+}
+
+static int32_t *none(int32_t n)
+{
+    int32_t *list = ex_alloc(sizeof *list * (size_t)(n + 1));
+    for (int32_t i = 0; list && i < n; i++) list[i] = EX_NONE;
+    return list;
+}
+
+static int begin(remaking *r)
+{
+    int32_t **const by_node[] = { &r->from, &r->to }, **const by_value[] = { &r->split, &r->again, &r->before, &r->next, &r->last, &r->place, &r->clone };
+    int ok = 1;
+    for (size_t i = 0; i < sizeof by_node / sizeof *by_node; i++) ok &= (*by_node[i] = none(r->g->nodes)) != NULL;
+    for (size_t i = 0; i < sizeof by_value / sizeof *by_value; i++) ok &= (*by_value[i] = none(r->g->values)) != NULL;
+    r->members = ex_alloc_zero(sizeof *r->members * (size_t)(r->g->values + 1));
+    r->live = ex_alloc(sizeof *r->live * (size_t)(r->p->steps + 1));
+    if (!ok || !r->members || !r->live) return 0;
+    memcpy(r->live, r->p->live, sizeof *r->live * (size_t)r->p->steps);
+    find_times(r);
+    return 1;
+}
+
+static void end(remaking *r)
+{
+    int32_t *const list[] = { r->from, r->to, r->split, r->again, r->before, r->next, r->last, r->place, r->clone, r->members };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) ex_free(list[i]);
+    ex_free(r->live);
+}
+
+/* The graph with what is dropped made again, or NULL where nothing is, or where the arena would not be smaller. */
+static ex_graph *smaller(ex_graph *g, int32_t *map, const ex_plan *as)
+{
+    remaking r = { .p = trial(g, as), .g = g };
+    ex_graph *out = NULL;
+    if (r.p && begin(&r) && drop_all(&r)) {
+        find_places(&r);
+        out = ex_pass_each(g, map, &r, write_node);
+    }
+    ex_plan *now = out ? trial(out, as) : NULL;
+    if (now && now->arena_bytes >= r.p->arena_bytes) {
+        ex_graph_free(out);
+        out = NULL;
+    }
+    end_trial(now);
+    end(&r);
+    end_trial((ex_plan *)r.p);
+    return out;
+}
+
+ex_graph *ex_pass_remake(ex_graph *g, int32_t *map, const ex_plan *as)
+{
+    ex_graph *out = smaller(g, map, as);
+    return out ? out : ex_pass_each(g, map, NULL, copy_node);
+}
