@@ -2,7 +2,8 @@
  * so that what one node writes is still in the core's cache when the next one reads it, and what only they know is never
  * there for the whole batch. A chain ends where something needs a sum over all images first (batch statistics, the sums
  * of a normalisation's gradient) or does not run by image (op.h: ex_pieces). Nodes move: one that cannot join waits until
- * after the chain, and one that only a member reads comes with it.
+ * after the chain, and one that only a member reads comes with it. What must not come early (ex_node.late) follows a member
+ * only while nothing waits.
  * How a batch is cut follows from shapes alone, never from threads, since sums over images belong to parts. */
 #include "plan.h"
 #include "../base/error.h"
@@ -76,7 +77,7 @@ static int take(forming *f, int32_t n)
 {
     const ex_graph *g = f->p->graph;
     const ex_node *node = &g->node[n];
-    if (!ex_chain_admits(f->p->graph, node) || !follows(f, node)) return 0;
+    if (!ex_chain_admits(f->p->graph, node) || !follows(f, node) || (node->late && f->laters)) return 0;
     for (int32_t i = 0; i < node->inputs; i++)
         if (made_by(f, node->in[i], LATER) && !can_come(f, g->value[node->in[i]].node)) return 0;
     for (int32_t i = 0; i < node->inputs; i++)

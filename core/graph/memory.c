@@ -1,6 +1,7 @@
 /* memory.c: where the values of a plan lie. Strides follow the layout rules; views become aliases where the memory order
  * allows, and so do concat and slice (parts.c); results are written over an input that dies there; what is left is placed in one
- * arena by lifetimes, largest first, each at the lowest offset where nothing that lives at the same time is in the way. */
+ * arena by lifetimes, largest first, or first what stays to the end, each at the lowest offset where nothing that lives at the same
+ * time is in the way. */
 #include <stdlib.h>
 #include <string.h>
 #include "plan.h"
@@ -176,7 +177,7 @@ static void share_in_place(ex_plan *p)
 
 /* -- The arena -------------------------------------------------------------------------------------------------- */
 
-typedef struct block { size_t bytes, offset; int32_t first, last; size_t *result; } block;
+typedef struct block { size_t bytes, offset; int32_t first, last; size_t *result; int32_t stays; } block;     /* stays: 1: state writes read it */
 
 static int larger_first(const void *a, const void *b)
 {
@@ -191,10 +192,18 @@ static int lower_first(const void *a, const void *b)
     return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-static size_t pack(block *blocks, int32_t count, block **near)
+/* What stays to the end in the order in which it comes, then the others: gradients pile up without gaps. */
+static int staying_first(const void *a, const void *b)
+{
+    const block *x = a, *y = b;
+    if (x->stays != y->stays) return y->stays - x->stays;
+    return x->stays && x->first != y->first ? x->first - y->first : larger_first(a, b);
+}
+
+static size_t pack(block *blocks, int32_t count, block **near, int (*order)(const void *a, const void *b))
 {
     size_t total = 0;
-    qsort(blocks, (size_t)count, sizeof *blocks, larger_first);
+    qsort(blocks, (size_t)count, sizeof *blocks, order);
     for (int32_t i = 0; i < count; i++) {
         block *b = &blocks[i];
         int32_t n = 0;
@@ -208,6 +217,14 @@ static size_t pack(block *blocks, int32_t count, block **near)
         if (at + b->bytes > total) total = at + b->bytes;
     }
     return total;
+}
+
+/* In the better of two orders. */
+static size_t pack_best(const ex_plan *p, block *blocks, int32_t count, block **near)
+{
+    for (int32_t i = 0; i < count; i++) blocks[i].stays = blocks[i].last >= p->commit_from && blocks[i].first > 0;
+    const size_t larger = pack(blocks, count, near, larger_first), staying = pack(blocks, count, near, staying_first);
+    return larger < staying ? pack(blocks, count, near, larger_first) : staying;
 }
 
 static size_t scratch_of(const ex_plan *p, const ex_node *n)
@@ -301,19 +318,19 @@ static void place_chain(ex_plan *p, int32_t number, block *blocks, block **near)
         ex_place *at = &p->place[v];
         if (at->group == v && at->staged == number) {
             at->stage_bytes = round_up(ex_plan_value_bytes(p, v) / (size_t)p->batch * (size_t)c->images);
-            blocks[count++] = (block){ at->stage_bytes, 0, at->first, last_in_chain(p, c, v), &at->stage };
+            blocks[count++] = (block){ at->stage_bytes, 0, at->first, last_in_chain(p, c, v), &at->stage, 0 };
         }
         if (at->group != v || at->chain != number) continue;
         at->bytes = round_up(ex_plan_value_bytes(p, v) / (size_t)p->batch * (size_t)c->images);
-        blocks[count++] = (block){ at->bytes, 0, at->first, at->last, &at->offset };
+        blocks[count++] = (block){ at->bytes, 0, at->first, at->last, &at->offset, 0 };
     }
     for (int32_t i = c->from; i < c->to; i++) {
         ex_step *s = &p->step[i];
         if (s->alias) continue;
         size_step(p, c, s);
-        if (s->piece_bytes) blocks[count++] = (block){ s->piece_bytes, 0, i, i, &s->piece_offset };
+        if (s->piece_bytes) blocks[count++] = (block){ s->piece_bytes, 0, i, i, &s->piece_offset, 0 };
     }
-    const size_t bytes = pack(blocks, count, near) + EX_TEAM_GAP;
+    const size_t bytes = pack(blocks, count, near, larger_first) + EX_TEAM_GAP;
     if (p->thread_bytes < bytes) p->thread_bytes = bytes;
 }
 
@@ -322,12 +339,12 @@ static void place_chain(ex_plan *p, int32_t number, block *blocks, block **near)
 static int32_t collect_chains(ex_plan *p, block *blocks)
 {
     int32_t count = 0;
-    if (p->chains) blocks[count++] = (block){ p->thread_bytes * (size_t)ex_team_size(p->team), 0, 0, p->steps - 1, &p->thread_offset };
+    if (p->chains) blocks[count++] = (block){ p->thread_bytes * (size_t)ex_team_size(p->team), 0, 0, p->steps - 1, &p->thread_offset, 0 };
     for (int32_t k = 0; k < p->chains; k++) {
         ex_chain *c = &p->chain[k];
         for (int32_t i = c->from; i < c->to; i++) {
             ex_step *s = &p->step[i];
-            if (s->shared_bytes) blocks[count++] = (block){ round_up(s->shared_bytes), 0, c->from, c->to - 1, &s->shared_offset };
+            if (s->shared_bytes) blocks[count++] = (block){ round_up(s->shared_bytes), 0, c->from, c->to - 1, &s->shared_offset, 0 };
         }
     }
     return count;
@@ -341,11 +358,11 @@ static int32_t collect(ex_plan *p, block *blocks)
         if (at->group != v || p->graph->value[v].tensor) continue;
         if (at->chain != EX_NONE) {
             const size_t all = at->bytes * (size_t)ex_team_size(p->team);
-            if (!p->chain[at->chain].sums) blocks[count++] = (block){ all, 0, at->first, at->last, &at->whole };
+            if (!p->chain[at->chain].sums) blocks[count++] = (block){ all, 0, at->first, at->last, &at->whole, 0 };
             continue;
         }
         at->bytes = ex_plan_value_bytes(p, v);
-        if (at->first >= 0) blocks[count++] = (block){ round_up(at->bytes), 0, at->first, at->last, &at->offset };
+        if (at->first >= 0) blocks[count++] = (block){ round_up(at->bytes), 0, at->first, at->last, &at->offset, 0 };
     }
     for (int32_t v = 0; v < p->graph->values; v++)
         if (!p->graph->value[v].tensor) p->sum_bytes += round_up(ex_plan_value_bytes(p, v));
@@ -353,7 +370,7 @@ static int32_t collect(ex_plan *p, block *blocks)
         ex_step *step = &p->step[s];
         const int pieces = step->chain != EX_NONE && p->chain[step->chain].sums;   /* never as a whole */
         step->scratch_bytes = step->alias || pieces ? 0 : scratch_of(p, step->node);
-        if (step->scratch_bytes) blocks[count++] = (block){ round_up(step->scratch_bytes), 0, s, s, &step->scratch_offset };
+        if (step->scratch_bytes) blocks[count++] = (block){ round_up(step->scratch_bytes), 0, s, s, &step->scratch_offset, 0 };
     }
     return count;
 }
@@ -372,7 +389,7 @@ ex_status ex_plan_place(ex_plan *p)
         for (int32_t c = 0; c < p->chains; c++) place_chain(p, c, blocks, near);
         extend_lifetimes(p);
         const int32_t count = collect(p, blocks);
-        p->arena_bytes = pack(blocks, count + collect_chains(p, blocks + count), near);
+        p->arena_bytes = pack_best(p, blocks, count + collect_chains(p, blocks + count), near);
     }
     const ex_status status = p->place && blocks && near ? ex_plan_measure(p) : EX_FAILED;
     ex_free(blocks);

@@ -224,7 +224,9 @@ static int32_t add_again(ex_graph *out, remaking *r, int32_t v, const int32_t *m
     }
     ex_graph_fresh_name(out, name, sizeof name, maker->name, "again");
     const int32_t n = ex_graph_add(out, name, maker->op, maker->inputs, in, (const ex_numbers *)maker->attr, maker->attr_count);
-    if (n != EX_NONE) r->clone[v] = out->node[n].out[0];
+    if (n == EX_NONE) return EX_NONE;
+    out->node[n].late = 1;
+    r->clone[v] = out->node[n].out[0];
     return r->clone[v];
 }
 
