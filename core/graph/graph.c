@@ -33,14 +33,30 @@ static ex_status rehash(ex_graph *g, int32_t buckets)
 
 int32_t ex_graph_find(const ex_graph *g, const char *name) { return *bucket_of(g, name); }
 
+/* Empties the value's bucket. Those behind it that were pushed past it move up, so that no search ends before it finds them. */
+static void forget(ex_graph *g, int32_t value)
+{
+    const uint32_t mask = (uint32_t)(g->buckets - 1);
+    uint32_t hole = (uint32_t)(bucket_of(g, g->value[value].name) - g->bucket);
+    for (uint32_t i = (hole + 1) & mask; g->bucket[i] != EX_NONE; i = (i + 1) & mask) {
+        const uint32_t home = ex_hash_name(g->value[g->bucket[i]].name);
+        if (((i - home) & mask) < ((i - hole) & mask)) continue;
+        g->bucket[hole] = g->bucket[i];
+        hole = i;
+    }
+    g->bucket[hole] = EX_NONE;
+}
+
 ex_status ex_graph_rename(ex_graph *g, int32_t value, const char *name)
 {
     if (ex_graph_find(g, name) != EX_NONE) return ex_fail("the name '%s' is taken", name);
     char *copy = ex_strdup(name);
     if (!copy) return EX_FAILED;
+    forget(g, value);
     ex_free(g->value[value].name);
     g->value[value].name = copy;
-    return rehash(g, g->buckets);
+    *bucket_of(g, name) = value;
+    return EX_OK;
 }
 
 void ex_graph_fresh_name(const ex_graph *g, char *out, size_t size, const char *base, const char *op)

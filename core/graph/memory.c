@@ -186,12 +186,6 @@ static int larger_first(const void *a, const void *b)
     return x->first != y->first ? x->first - y->first : (x->result > y->result) - (x->result < y->result);
 }
 
-static int lower_first(const void *a, const void *b)
-{
-    const block *x = *(block *const *)a, *y = *(block *const *)b;
-    return (x->offset > y->offset) - (x->offset < y->offset);
-}
-
 /* What stays to the end in the order in which it comes, then the others: gradients pile up without gaps. */
 static int staying_first(const void *a, const void *b)
 {
@@ -200,31 +194,35 @@ static int staying_first(const void *a, const void *b)
     return x->stays && x->first != y->first ? x->first - y->first : larger_first(a, b);
 }
 
-static size_t pack(block *blocks, int32_t count, block **near, int (*order)(const void *a, const void *b))
+/* placed: room for `count`, kept by offset. */
+static size_t pack(block *blocks, int32_t count, block **placed, int (*order)(const void *a, const void *b))
 {
     size_t total = 0;
     qsort(blocks, (size_t)count, sizeof *blocks, order);
     for (int32_t i = 0; i < count; i++) {
         block *b = &blocks[i];
-        int32_t n = 0;
-        for (int32_t j = 0; j < i; j++)
-            if (blocks[j].first <= b->last && b->first <= blocks[j].last) near[n++] = &blocks[j];
-        qsort(near, (size_t)n, sizeof *near, lower_first);
         size_t at = 0;
-        for (int32_t j = 0; j < n && at + b->bytes > near[j]->offset; j++)
-            if (near[j]->offset + near[j]->bytes > at) at = near[j]->offset + near[j]->bytes;
+        for (int32_t j = 0; j < i; j++) {
+            const block *other = placed[j];
+            if (other->first > b->last || b->first > other->last) continue;
+            if (at + b->bytes <= other->offset) break;
+            if (other->offset + other->bytes > at) at = other->offset + other->bytes;
+        }
         b->offset = *b->result = at;
+        int32_t to = i;
+        for (; to > 0 && placed[to - 1]->offset > at; to--) placed[to] = placed[to - 1];
+        placed[to] = b;
         if (at + b->bytes > total) total = at + b->bytes;
     }
     return total;
 }
 
 /* In the better of two orders. */
-static size_t pack_best(const ex_plan *p, block *blocks, int32_t count, block **near)
+static size_t pack_best(const ex_plan *p, block *blocks, int32_t count, block **placed)
 {
     for (int32_t i = 0; i < count; i++) blocks[i].stays = blocks[i].last >= p->commit_from && blocks[i].first > 0;
-    const size_t larger = pack(blocks, count, near, larger_first), staying = pack(blocks, count, near, staying_first);
-    return larger < staying ? pack(blocks, count, near, larger_first) : staying;
+    const size_t larger = pack(blocks, count, placed, larger_first), staying = pack(blocks, count, placed, staying_first);
+    return larger < staying ? pack(blocks, count, placed, larger_first) : staying;
 }
 
 static size_t scratch_of(const ex_plan *p, const ex_node *n)
@@ -310,7 +308,7 @@ static void size_step(ex_plan *p, const ex_chain *c, ex_step *s)
 }
 
 /* Places the chain's values and the scratch of its pieces among each other. */
-static void place_chain(ex_plan *p, int32_t number, block *blocks, block **near)
+static void place_chain(ex_plan *p, int32_t number, block *blocks, block **placed)
 {
     ex_chain *c = &p->chain[number];
     int32_t count = 0;
@@ -330,7 +328,7 @@ static void place_chain(ex_plan *p, int32_t number, block *blocks, block **near)
         size_step(p, c, s);
         if (s->piece_bytes) blocks[count++] = (block){ s->piece_bytes, 0, i, i, &s->piece_offset, 0 };
     }
-    const size_t bytes = pack(blocks, count, near, larger_first) + EX_TEAM_GAP;
+    const size_t bytes = pack(blocks, count, placed, larger_first) + EX_TEAM_GAP;
     if (p->thread_bytes < bytes) p->thread_bytes = bytes;
 }
 
@@ -379,20 +377,20 @@ ex_status ex_plan_place(ex_plan *p)
 {
     size_t most = (size_t)p->graph->values + 2 * (size_t)p->steps + (size_t)p->chains + 1;
     p->place = ex_alloc_zero(sizeof *p->place * most);
-    block *blocks = ex_alloc_zero(sizeof *blocks * most), **near = ex_alloc_zero(sizeof *near * most);
-    if (p->place && blocks && near) {
+    block *blocks = ex_alloc_zero(sizeof *blocks * most), **placed = ex_alloc_zero(sizeof *placed * most);
+    if (p->place && blocks && placed) {
         init_places(p, p->use_parts);
         lifetimes(p);
         find_local_groups(p);
         if (p->use_in_place) share_in_place(p);
         for (int32_t v = 0; v < p->graph->values; v++) p->place[v].staged = p->place[v].group == v ? staged_by(p, v) : EX_NONE;
-        for (int32_t c = 0; c < p->chains; c++) place_chain(p, c, blocks, near);
+        for (int32_t c = 0; c < p->chains; c++) place_chain(p, c, blocks, placed);
         extend_lifetimes(p);
         const int32_t count = collect(p, blocks);
-        p->arena_bytes = pack_best(p, blocks, count + collect_chains(p, blocks + count), near);
+        p->arena_bytes = pack_best(p, blocks, count + collect_chains(p, blocks + count), placed);
     }
-    const ex_status status = p->place && blocks && near ? ex_plan_measure(p) : EX_FAILED;
+    const ex_status status = p->place && blocks && placed ? ex_plan_measure(p) : EX_FAILED;
     ex_free(blocks);
-    ex_free(near);
+    ex_free(placed);
     return status;
 }

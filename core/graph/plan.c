@@ -37,7 +37,6 @@ static const pass_line pass_table[] = {
     { "dead", ex_pass_dead, 1, 1, NULL, NULL },
     { "recompute", ex_pass_recompute, 0, 1, NULL, NULL },
     { "remake", NULL, 0, 1, NULL, ex_pass_remake },
-    { "remake", NULL, 0, 1, NULL, ex_pass_remake },
     { "chain", NULL, 1, 1, NULL, NULL },
     { "parts", NULL, 1, 1, NULL, NULL },
     { "in_place", NULL, 1, 1, NULL, NULL },
