@@ -43,3 +43,17 @@ int ex_plan_lives_at(const ex_plan *p, int32_t value, int32_t step)
     const ex_place *at = &p->place[p->place[value].group];
     return !p->graph->value[p->place[value].group].tensor && at->chain == EX_NONE && at->first >= 0 && at->first <= step && step <= at->last;
 }
+
+/* Something may lie where it was: results are written over what dies. */
+int ex_plan_is_there(const ex_plan *p, int32_t value, int32_t step)
+{
+    const int32_t chain = p->step[step].chain, from = chain == EX_NONE ? step : p->chain[chain].from, to = chain == EX_NONE ? step : p->chain[chain].to - 1;
+    int made = 0, read = p->graph->value[value].root;
+    if (!ex_plan_lives_at(p, value, step)) return 0;
+    for (int32_t s = 0; s < p->steps; s++) {
+        const ex_node *n = p->step[s].node;
+        for (int32_t k = 0; k < n->outputs; k++) made |= n->out[k] == value && s <= to;
+        for (int32_t i = 0; i < n->inputs; i++) read |= n->in[i] == value && s >= from;
+    }
+    return made && read;
+}

@@ -367,7 +367,7 @@ ex_status ex_plan_node(const ex_plan *p, int32_t i, ex_plan_node_info *info)
                                  .scratch = (double)s->scratch_bytes, .seconds = s->seconds, .commit = s->commit, .constant = s->constant };
     info->chain = s->chain == EX_NONE ? 0 : s->chain + 1;
     info->live = (double)p->live[i];
-    info->at_peak = n->outputs && !s->alias && ex_plan_lives_at(p, n->out[0], p->peak);
+    info->at_peak = n->outputs && !s->alias && ex_plan_is_there(p, n->out[0], p->peak);
     info->in_pieces = n->outputs && p->place[p->place[n->out[0]].group].chain != EX_NONE;
     if (info->chain) info->scratch = (double)(s->shared_bytes + s->piece_bytes * (size_t)ex_team_size(p->team));
     for (int32_t k = 0; k < n->outputs && !s->alias; k++) info->bytes += (double)result_bytes(p, n->out[k]);

@@ -80,7 +80,8 @@ size_t ex_plan_value_bytes(const ex_plan *p, int32_t value);
 
 /* live.c */
 ex_status ex_plan_measure(ex_plan *p);               /* fills live and peak, once all is placed */
-int ex_plan_lives_at(const ex_plan *p, int32_t value, int32_t step);   /* in the arena, for the whole batch */
+int ex_plan_lives_at(const ex_plan *p, int32_t value, int32_t step);   /* its memory is taken, in the arena, for the whole batch */
+int ex_plan_is_there(const ex_plan *p, int32_t value, int32_t step);   /* and the value is in it, made and yet to be read */
 
 /* parts.c */
 void ex_parts_join(ex_plan *p);                      /* before views are aliases: what concat joins lies in the result's memory */

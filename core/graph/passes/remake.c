@@ -27,6 +27,7 @@ typedef struct remaking {
     int32_t peak;
     int32_t *from, *to;                     /* by node: its step, or the first and last one of its chain */
     int32_t *members;                       /* by value: how many lie in its memory */
+    char *refused;                          /* by value: 1: to drop it makes the peak higher */
     int32_t *split, *again;                 /* by value: who reads it after step `split` reads what is made at step `again`; EX_NONE: it stays */
     int32_t *before, *next, *last;          /* by value, for this peak: last touched before it, first after it, last of all */
     int32_t *place, *clone;                 /* by value: the old node before which it is made again; in the new graph */
@@ -117,9 +118,19 @@ static int can_remake(const remaking *r, int32_t v, int32_t step, int deep)
     const ex_value *value = &r->g->value[v];
     if (value->node == EX_NONE || value->root || r->split[v] != EX_NONE || r->before[v] == EX_NONE || r->next[v] == r->peak) return 0;
     const ex_node *maker = &r->g->node[value->node];
-    if (!is_cheap(maker) || r->members[v] != 1 || r->p->place[v].group != v) return 0;
+    if (!is_cheap(maker)) return 0;
     for (int32_t i = 0; i < maker->inputs; i++)
         if (!can_have(r, maker->in[i], step, deep)) return 0;
+    return 1;
+}
+
+/* Whether its memory is free once it is dropped: what else lies there was read before, or by its maker, which wrote over it. */
+static int has_memory(const remaking *r, int32_t v)
+{
+    const int32_t group = r->p->place[v].group, made = r->to[r->g->value[v].node];
+    if (ex_plan_value_bytes(r->p, group) != ex_plan_value_bytes(r->p, v)) return 0;
+    for (int32_t w = 0; r->members[group] > 1 && w < r->g->values; w++)
+        if (w != v && r->p->place[w].group == group && r->last[w] > made) return 0;
     return 1;
 }
 
@@ -144,8 +155,8 @@ static int32_t choose(const remaking *r)
     double most = 0;
     for (int32_t v = 0; v < r->g->values; v++) {
         const size_t bytes = ex_plan_value_bytes(r->p, v);
-        if (bytes < r->live[r->peak] / SMALL || r->next[v] == EX_NONE || !ex_plan_lives_at(r->p, v, r->peak)) continue;
-        if (!ex_value_is_batched(&r->g->value[v]) || !can_remake(r, v, r->next[v], 0)) continue;
+        if (r->refused[v] || bytes < r->live[r->peak] / SMALL || r->next[v] == EX_NONE || !ex_plan_lives_at(r->p, v, r->peak)) continue;
+        if (!ex_value_is_batched(&r->g->value[v]) || !can_remake(r, v, r->next[v], 0) || !has_memory(r, v)) continue;
         const double score = (double)bytes / traffic(r, v, r->next[v]);
         if (best != EX_NONE && (score < most || (score == most && r->next[v] <= r->next[best]))) continue;
         best = v;
@@ -160,7 +171,7 @@ static int32_t choose(const remaking *r)
 static void drop(remaking *r, int32_t v, int32_t step)
 {
     const size_t bytes = ex_plan_value_bytes(r->p, v);
-    const int arena = ex_plan_lives_at(r->p, v, r->before[v]);
+    const int arena = ex_plan_lives_at(r->p, v, r->before[v]) && has_memory(r, v);
     int32_t back = r->next[v] != EX_NONE ? r->next[v] : step;
     if (r->split[v] == EX_NONE) {
         for (int32_t s = r->before[v] + 1; arena && s < back && s <= r->last[v]; s++) r->live[s] -= bytes;
@@ -185,16 +196,35 @@ static int32_t highest(const remaking *r)
     return peak;
 }
 
+/* live, split and again as they are: to `kept`, or back from there. */
+static void keep(remaking *r, char *kept, int back)
+{
+    void *const own[] = { r->live, r->split, r->again };
+    const size_t values = sizeof *r->split * (size_t)r->g->values, bytes[] = { sizeof *r->live * (size_t)r->p->steps, values, values };
+    for (int i = 0; i < 3; kept += bytes[i++]) memcpy(back ? own[i] : kept, back ? kept : own[i], bytes[i]);
+}
+
+/* How many values are dropped. What must be made again earlier for one of them can cost more than it frees: then it stays. */
 static int32_t drop_all(remaking *r)
 {
     int32_t count = 0;
-    for (;; count++) {
+    char *kept = ex_alloc(2 * sizeof(int32_t) * (size_t)r->g->values + sizeof(size_t) * (size_t)r->p->steps);
+    while (kept) {
         r->peak = highest(r);
         look(r);
+        const size_t most = r->live[r->peak];
         const int32_t v = choose(r);
-        if (v == EX_NONE) return count;
+        if (v == EX_NONE) break;
+        keep(r, kept, 0);
         drop(r, v, r->next[v]);
+        count++;
+        if (r->live[highest(r)] <= most) continue;
+        keep(r, kept, 1);
+        r->refused[v] = 1;
+        count--;
     }
+    ex_free(kept);
+    return count;
 }
 
 /* -- The new graph --------------------------------------------------------------------------------------------------------- */
@@ -271,8 +301,9 @@ static int begin(remaking *r)
     for (size_t i = 0; i < sizeof by_node / sizeof *by_node; i++) ok &= (*by_node[i] = none(r->g->nodes)) != NULL;
     for (size_t i = 0; i < sizeof by_value / sizeof *by_value; i++) ok &= (*by_value[i] = none(r->g->values)) != NULL;
     r->members = ex_alloc_zero(sizeof *r->members * (size_t)(r->g->values + 1));
+    r->refused = ex_alloc_zero((size_t)r->g->values + 1);
     r->live = ex_alloc(sizeof *r->live * (size_t)(r->p->steps + 1));
-    if (!ok || !r->members || !r->live) return 0;
+    if (!ok || !r->members || !r->refused || !r->live) return 0;
     memcpy(r->live, r->p->live, sizeof *r->live * (size_t)r->p->steps);
     find_times(r);
     return 1;
@@ -282,6 +313,7 @@ static void end(remaking *r)
 {
     int32_t *const list[] = { r->from, r->to, r->split, r->again, r->before, r->next, r->last, r->place, r->clone, r->members };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) ex_free(list[i]);
+    ex_free(r->refused);
     ex_free(r->live);
 }
 

@@ -56,11 +56,12 @@ end
 local function node_table(nodes, profiled)
   local rows, bytes = {}, unless_zero(tables.bytes)
   local columns = { "#", right "chain", "node", "operator", "kernel", "shape", { title = "memory", format = bytes },
-                    { title = "scratch", format = bytes }, { title = "MACs/image", format = unless_zero(tables.count) } }
+                    { title = "scratch", format = bytes }, { title = "in use", format = bytes },
+                    { title = "MACs/image", format = unless_zero(tables.count) } }
   if profiled then append(columns, unpack(TIMES)) end
   columns[#columns + 1] = ""
   for i, node in ipairs(nodes) do
-    rows[i] = { i, node.chain or "", node.name, node.op, node.kernel, shape_text(node), node.bytes, node.scratch, node.macs }
+    rows[i] = { i, node.chain or "", node.name, node.op, node.kernel, shape_text(node), node.bytes, node.scratch, node.live, node.macs }
     if profiled then append(rows[i], times(node)) end
     append(rows[i], marks(node))
   end
@@ -83,22 +84,22 @@ local function totals(info)
             tables.bytes(info.arena_bytes), tables.bytes(info.sum_bytes))
 end
 
--- What takes most of the memory at the step where most is in use.
-local function peak_table(nodes, info)
+-- What is there for the whole batch while the node runs at which most memory is in use: the largest results, by size.
+local function peak_text(nodes, info)
   local there, rows, rest = {}, {}, 0
   for i, node in ipairs(nodes) do
-    if node.at_peak and node.bytes > 0 then there[#there + 1] = { i, node } end
+    if node.at_peak and node.bytes > 0 then there[#there + 1] = { i, node.name, node.bytes } end
   end
   table.sort(there, function(a, b)
-    if a[2].bytes ~= b[2].bytes then return a[2].bytes > b[2].bytes end
+    if a[3] ~= b[3] then return a[3] > b[3] end
     return a[1] < b[1]
   end)
-  for i, entry in ipairs(there) do
-    if i <= LARGEST then rows[i] = { entry[1], entry[2].name, entry[2].bytes } else rest = rest + entry[2].bytes end
+  for i, row in ipairs(there) do
+    if i <= LARGEST then rows[i] = row else rest = rest + row[3] end
   end
-  return ("most is in use while %d %s runs: %s, of which %s\n%s"):format(info.peak, nodes[info.peak].name,
-    tables.bytes(info.peak_bytes), tables.bytes(rest) .. " in results smaller than these",
-    tables.render({ "#", "result", { title = "memory", format = tables.bytes } }, rows))
+  if rest > 0 then rows[#rows + 1] = { "", ("%d smaller ones"):format(#there - LARGEST), rest } end
+  return ("most is in use while %d %s runs: %s, with scratch\n\n%s"):format(info.peak, nodes[info.peak].name, tables.bytes(info.peak_bytes),
+    tables.render({ { title = "#", align = "right" }, "results that are there then", { title = "memory", format = tables.bytes } }, rows))
 end
 
 local function operator_table(p, info)
@@ -131,15 +132,15 @@ end
 function command.text(plan, title, profiled)
   local info = plan:info()
   local nodes = profiled and profiled.nodes or plan:nodes()
-  local text = ("%s\n\n%s\n%s\n%s"):format(title, node_table(nodes, profiled), totals(info), chains_text(nodes))
+  local text = ("%s\n\n%s\n%s\n%s%s"):format(title, node_table(nodes, profiled), totals(info), chains_text(nodes), peak_text(nodes, info))
   if not profiled then return text end
   return table.concat({ text, operator_table(profiled, info), hottest_table(profiled), step_text(profiled) }, "\n")
 end
 
 -- -- JSON ---------------------------------------------------------------------------------------------
 
-local ORDER = { "recipe", "train", "batch", "threads", "macs", "arena_bytes", "sum_bytes", "profile", "nodes", "name", "op", "kernel",
-                "shape", "dtype", "bytes", "traffic", "scratch" }
+local ORDER = { "recipe", "train", "batch", "threads", "macs", "arena_bytes", "sum_bytes", "peak", "peak_bytes", "profile", "nodes", "name", "op", "kernel",
+                "shape", "dtype", "bytes", "traffic", "scratch", "live" }
 
 -- The same as a document; the batch in a shape is null.
 function command.json(plan, recipe, name, profiled)
@@ -152,7 +153,8 @@ function command.json(plan, recipe, name, profiled)
     node.shape, nodes[i] = shape, node
   end
   local document = { recipe = recipe, train = name, batch = info.batch, threads = info.threads, macs = info.macs,
-                     arena_bytes = info.arena_bytes, sum_bytes = info.sum_bytes, nodes = nodes }
+                     arena_bytes = info.arena_bytes, sum_bytes = info.sum_bytes, peak = info.peak,
+                     peak_bytes = info.peak_bytes, nodes = nodes }
   if profiled then
     local p = {}
     for k, v in pairs(profiled) do if k ~= "nodes" then p[k] = v end end

@@ -273,12 +273,33 @@ static void inference_keeps_its_bits(void **state)
     ex_graph_free(g);
 }
 
+/* relu(x) and silu of it, with relu(u) between them or after: silu joins relu(x), unless it is late and something waits. */
+static void a_late_node_does_not_come_before_one_that_waits(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 4; k++) {
+        const int late = k & 1, between = k >> 1;
+        ex_graph *g = ex_graph_new();
+        const int32_t x = add_input(g, "x", LIST(EX_BATCH, 4, 6, 6)), u = add_input(g, "u", LIST(EX_BATCH, 4, 6, 6));
+        const int32_t first = add_node(g, "first", "relu", LIST(x));
+        int32_t out[2] = { EX_NONE, EX_NONE };
+        if (between) out[1] = add_node(g, "other", "relu", LIST(u));
+        out[0] = add_node(g, "last", "silu", LIST(first));
+        if (!between) out[1] = add_node(g, "other", "relu", LIST(u));
+        g->node[g->value[out[0]].node].late = late;
+        ex_plan *p = plan_for(g, 2, out, 0, NULL, BATCH, 0, NULL, NULL);
+        assert_int_equal(p->chains, late && between ? 0 : 1);
+        ex_plan_free(p);
+        ex_graph_free(g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chains_end_where_a_sum_is_needed), cmocka_unit_test(a_convolution_follows_the_norm_before_it),
         cmocka_unit_test(what_only_chains_know_has_room_for_pieces), cmocka_unit_test(large_results_are_staged),
-        cmocka_unit_test(small_batches_have_none),
+        cmocka_unit_test(small_batches_have_none), cmocka_unit_test(a_late_node_does_not_come_before_one_that_waits),
         cmocka_unit_test(gradients_agree), cmocka_unit_test(bits_do_not_depend_on_the_team), cmocka_unit_test(inference_keeps_its_bits),
     };
     return cmocka_run_group_tests_name("chains", tests, NULL, NULL);

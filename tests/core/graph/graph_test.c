@@ -51,6 +51,38 @@ static void many_names_stay_apart(void **state)
     ex_graph_free(g);
 }
 
+/* Every third value gets the name of a later one that was renamed before. */
+static void renamed_values_are_found_by_their_new_name_alone(void **state)
+{
+    (void)state;
+    enum { MANY = 3000 };
+    ex_graph *g = ex_graph_new();
+    char name[32];
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "v%d", i);
+        add_input(g, name, LIST(2));
+    }
+    for (int i = MANY - 1; i >= 0; i -= 2) {
+        snprintf(name, sizeof name, "w%d", i);
+        OK(ex_graph_rename(g, i, name));
+    }
+    for (int i = 0; i + 3 < MANY; i += 6) {
+        snprintf(name, sizeof name, "v%d", i + 3);
+        OK(ex_graph_rename(g, i, name));
+    }
+    for (int i = 0; i < MANY; i++) {
+        const int odd = i % 2, moved = i % 6 == 0 && i + 3 < MANY;
+        snprintf(name, sizeof name, "%c%d", odd ? 'w' : 'v', moved ? i + 3 : i);
+        assert_int_equal(ex_graph_find(g, name), i);
+        assert_string_equal(g->value[i].name, name);
+        snprintf(name, sizeof name, "v%d", i);
+        if (moved) assert_int_equal(ex_graph_find(g, name), EX_NONE);
+        if (odd && i % 6 != 3) assert_int_equal(ex_graph_find(g, name), EX_NONE);
+    }
+    assert_int_equal(ex_graph_rename(g, 0, "v2"), EX_FAILED);
+    ex_graph_free(g);
+}
+
 static void outputs_after_the_first_carry_their_number(void **state)
 {
     (void)state;
@@ -118,7 +150,7 @@ static void refusals_say_where_and_what(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_and_nodes_are_found_by_name), cmocka_unit_test(many_names_stay_apart),
+        cmocka_unit_test(values_and_nodes_are_found_by_name), cmocka_unit_test(many_names_stay_apart), cmocka_unit_test(renamed_values_are_found_by_their_new_name_alone),
         cmocka_unit_test(outputs_after_the_first_carry_their_number), cmocka_unit_test(defaults_and_single_numbers_fill_attributes),
         cmocka_unit_test(refusals_say_where_and_what),
     };

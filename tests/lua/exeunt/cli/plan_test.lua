@@ -8,13 +8,14 @@ local command = dofile "tests/support/command.lua"
 TestPlan = {}
 
 local made = {
-  info = function() return { nodes = 3, batch = 64, threads = 2, arena_bytes = 3 * 2 ^ 20, sum_bytes = 2 ^ 22, macs = 12345678 } end,
+  info = function() return { nodes = 3, batch = 64, threads = 2, arena_bytes = 3 * 2 ^ 20, sum_bytes = 2 ^ 22, macs = 12345678,
+                             peak = 2, peak_bytes = 2.5 * 2 ^ 20 } end,
   nodes = function()
     return {
       { name = "conv1", op = "conv2d", kernel = "direct 3x3", shape = { 64, 32, 28, 28 }, bytes = 2 ^ 21, scratch = 1024, macs = 12345678,
-        chain = 4, in_pieces = true },
-      { name = "flat", op = "flatten", kernel = "alias", shape = { 64, 25088 }, bytes = 0, scratch = 0, macs = 0, constant = true },
-      { name = "sgd.w", op = "sgd", kernel = "simple", shape = {}, bytes = 0, scratch = 0, macs = 0, commit = true },
+        chain = 4, in_pieces = true, live = 2 ^ 21, at_peak = true },
+      { name = "flat", op = "flatten", kernel = "alias", shape = { 64, 25088 }, bytes = 0, scratch = 0, macs = 0, constant = true, live = 2.5 * 2 ^ 20 },
+      { name = "sgd.w", op = "sgd", kernel = "simple", shape = {}, bytes = 0, scratch = 0, macs = 0, commit = true, live = 0 },
     }
   end,
 }
@@ -23,15 +24,41 @@ function TestPlan.test_the_table()
   lu.assertEquals(plan.text(made, "recipe.lua: one step of train1"), [[
 recipe.lua: one step of train1
 
-#  chain  node   operator  kernel      shape         memory  scratch  MACs/image
--  -----  -----  --------  ----------  -----------  -------  -------  ----------  --------------
-1      4  conv1  conv2d    direct 3x3  64x32x28x28  2.0 MiB  1.0 KiB  12,345,678  pieces
-2         flat   flatten   alias       64x25088                                   constant alias
-3         sgd.w  sgd       simple      scalar                                     commit
+#  chain  node   operator  kernel      shape         memory  scratch   in use  MACs/image
+-  -----  -----  --------  ----------  -----------  -------  -------  -------  ----------  --------------
+1      4  conv1  conv2d    direct 3x3  64x32x28x28  2.0 MiB  1.0 KiB  2.0 MiB  12,345,678  pieces
+2         flat   flatten   alias       64x25088                       2.5 MiB              constant alias
+3         sgd.w  sgd       simple      scalar                                              commit
 
 3 nodes, batch up to 64, 2 threads; 12,345,678 MACs an image
 3.0 MiB in one arena; the results would take 4.0 MiB without sharing
 the nodes of a chain run one after another on a few images at a time; what is marked pieces is never there for all
+most is in use while 2 flat runs: 2.5 MiB, with scratch
+
+#  results that are there then   memory
+-  ---------------------------  -------
+1  conv1                        2.0 MiB
+]])
+end
+
+-- Of more than ten results at the peak the smallest are added up.
+function TestPlan.test_the_largest_at_the_peak()
+  local many = { info = function() return made.info() end, nodes = function()
+    local nodes = {}
+    for i = 1, 13 do
+      nodes[i] = { name = "n" .. i, op = "relu", kernel = "vector", shape = { 64 }, bytes = i * 2 ^ 20, scratch = 0, macs = 0, live = 0, at_peak = i < 13 }
+    end
+    return nodes
+  end }
+  lu.assertStrContains(plan.text(many, "title"), [[
+ #  results that are there then    memory
+--  ---------------------------  --------
+12  n12                          12.0 MiB
+11  n11                          11.0 MiB
+]])
+  lu.assertStrContains(plan.text(many, "title"), [[
+ 3  n3                            3.0 MiB
+    2 smaller ones                3.0 MiB
 ]])
 end
 
@@ -48,11 +75,11 @@ end
 function TestPlan.test_the_tables_of_a_profile()
   local text = plan.text(made, "title", profiled())
   lu.assertStrContains(text, [[
-#  chain  node   operator  kernel      shape         memory  scratch  MACs/image     ms   best   share  GFLOP/s  GB/s
--  -----  -----  --------  ----------  -----------  -------  -------  ----------  -----  -----  ------  -------  ----  --------------
-1      4  conv1  conv2d    direct 3x3  64x32x28x28  2.0 MiB  1.0 KiB  10,000,000  1.000  0.900  50.0 %   1280.0        pieces
-2         flat   flatten   alias       64x25088                                   0.000  0.000   0.0 %                 constant alias
-3         sgd.w  sgd       simple      scalar                                     0.250  0.000  12.5 %            4.0  commit
+#  chain  node   operator  kernel      shape         memory  scratch   in use  MACs/image     ms   best   share  GFLOP/s  GB/s
+-  -----  -----  --------  ----------  -----------  -------  -------  -------  ----------  -----  -----  ------  -------  ----  --------------
+1      4  conv1  conv2d    direct 3x3  64x32x28x28  2.0 MiB  1.0 KiB  2.0 MiB  10,000,000  1.000  0.900  50.0 %   1280.0        pieces
+2         flat   flatten   alias       64x25088                       2.5 MiB              0.000  0.000   0.0 %                 constant alias
+3         sgd.w  sgd       simple      scalar                                              0.250  0.000  12.5 %            4.0  commit
 ]])
   lu.assertStrContains(text, [[
 operator  kernel      nodes     ms   best   share  GFLOP/s  GB/s
@@ -102,6 +129,8 @@ function TestPlan.test_a_recipe_is_profiled()
   lu.assertNil(operators.conv2d.bandwidth)
   lu.assertTrue(operators.normalise_act.bandwidth > 0)
   lu.assertTrue(operators.adam_group.commit)
+  lu.assertTrue(doc.peak_bytes > 0 and doc.peak_bytes <= doc.arena_bytes)
+  lu.assertEquals(doc.nodes[doc.peak].live, doc.peak_bytes)
   result = command.run(("plan '%s/r.lua' --profile --steps 1"):format(folder))
   lu.assertEquals(result.code, 0)
   lu.assertStrContains(result.out, "hottest nodes")
