@@ -41,13 +41,15 @@ ex_status ex_plan_measure(ex_plan *p)
 int ex_plan_lives_at(const ex_plan *p, int32_t value, int32_t step)
 {
     const ex_place *at = &p->place[p->place[value].group];
-    return !p->graph->value[p->place[value].group].tensor && at->chain == EX_NONE && at->first >= 0 && at->first <= step && step <= at->last;
+    const int in_arena = !p->graph->value[p->place[value].group].tensor && at->chain == EX_NONE && at->first >= 0;
+    return in_arena && at->first <= step && step <= at->last;
 }
 
 /* Something may lie where it was: results are written over what dies. */
 int ex_plan_is_there(const ex_plan *p, int32_t value, int32_t step)
 {
-    const int32_t chain = p->step[step].chain, from = chain == EX_NONE ? step : p->chain[chain].from, to = chain == EX_NONE ? step : p->chain[chain].to - 1;
+    const ex_chain *chain = p->step[step].chain == EX_NONE ? NULL : &p->chain[p->step[step].chain];
+    const int32_t from = chain ? chain->from : step, to = chain ? chain->to - 1 : step;
     int made = 0, read = p->graph->value[value].root;
     if (!ex_plan_lives_at(p, value, step)) return 0;
     for (int32_t s = 0; s < p->steps; s++) {

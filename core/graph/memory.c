@@ -177,7 +177,8 @@ static void share_in_place(ex_plan *p)
 
 /* -- The arena -------------------------------------------------------------------------------------------------- */
 
-typedef struct block { size_t bytes, offset; int32_t first, last; size_t *result; int32_t stays; } block;     /* stays: 1: state writes read it */
+/* stays: 1: it is made in the step, and state writes read it. */
+typedef struct block { size_t bytes, offset; int32_t first, last; size_t *result; int32_t stays; } block;
 
 static int larger_first(const void *a, const void *b)
 {

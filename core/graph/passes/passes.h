@@ -5,7 +5,7 @@
 #include "../graph.h"
 
 typedef ex_graph *(*ex_pass)(const ex_graph *g, int32_t *map);
-/* One that asks how a plan with the batch, team and switches of `as` would lay the graph out. */
+/* One that asks how a plan with the batch and switches of `as` would lay the graph out. */
 typedef ex_graph *(*ex_pass_placed)(const ex_graph *g, int32_t *map, const struct ex_plan *as);
 
 ex_graph *ex_pass_dead(const ex_graph *g, int32_t *map);        /* drops what no root and no state write needs */
@@ -19,9 +19,10 @@ ex_graph *ex_pass_fuse_stats(const ex_graph *g, int32_t *map);  /* training: bat
 ex_graph *ex_pass_fuse_norm(const ex_graph *g, int32_t *map);   /* training: a batch norm and what follows it in one pass */
 ex_graph *ex_pass_fuse_pool(const ex_graph *g, int32_t *map);   /* training: an activation's gradient into a pooling's */
 ex_graph *ex_pass_fuse_update(const ex_graph *g, int32_t *map); /* training: the optimiser's steps of all parameters in one */
-ex_graph *ex_pass_recompute(const ex_graph *g, int32_t *map);   /* training, with chains: normalised activations again where weight gradients read them */
-ex_graph *ex_pass_remake(const ex_graph *g, int32_t *map, const struct ex_plan *as);   /* training: what is idle at memory's peak again after it */
-ex_graph *ex_pass_remake_from(size_t least, const ex_graph *g, int32_t *map, const struct ex_plan *as);     /* where the arena has that many bytes */
+ex_graph *ex_pass_recompute(const ex_graph *g, int32_t *map);   /* training, with chains: activations again for weight gradients */
+/* Training: what is idle at the peak of a large plan's memory again after it; _from: where the arena has `least` bytes. */
+ex_graph *ex_pass_remake(const ex_graph *g, int32_t *map, const struct ex_plan *as);
+ex_graph *ex_pass_remake_from(size_t least, const ex_graph *g, int32_t *map, const struct ex_plan *as);
 ex_graph *ex_pass_dense(const ex_graph *g, int32_t *map);       /* row-major operands for operators written in Lua */
 
 void ex_pass_winograd(ex_graph *g, int32_t batch, int packed);  /* in place: marks what kernels of fewer multiplications do faster */

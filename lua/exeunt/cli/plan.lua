@@ -139,8 +139,8 @@ end
 
 -- -- JSON ---------------------------------------------------------------------------------------------
 
-local ORDER = { "recipe", "train", "batch", "threads", "macs", "arena_bytes", "sum_bytes", "peak", "peak_bytes", "profile", "nodes", "name", "op", "kernel",
-                "shape", "dtype", "bytes", "traffic", "scratch", "live" }
+local ORDER = { "recipe", "train", "batch", "threads", "macs", "arena_bytes", "sum_bytes", "peak", "peak_bytes", "profile",
+                "nodes", "name", "op", "kernel", "shape", "dtype", "bytes", "traffic", "scratch", "live" }
 
 -- The same as a document; the batch in a shape is null.
 function command.json(plan, recipe, name, profiled)
