@@ -14,7 +14,8 @@ local made = {
     return {
       { name = "conv1", op = "conv2d", kernel = "direct", shape = { 64, 32, 28, 28 }, bytes = 2 ^ 21, scratch = 1024, macs = 12345678,
         chain = 4, in_pieces = true, live = 2 ^ 21, at_peak = true },
-      { name = "flat", op = "flatten", kernel = "alias", shape = { 64, 25088 }, bytes = 0, scratch = 0, macs = 0, constant = true, live = 2.5 * 2 ^ 20 },
+      { name = "flat", op = "flatten", kernel = "alias", shape = { 64, 25088 }, bytes = 0, scratch = 0, macs = 0, constant = true,
+        live = 2.5 * 2 ^ 20 },
       { name = "sgd.w", op = "sgd", kernel = "simple", shape = {}, bytes = 0, scratch = 0, macs = 0, commit = true, live = 0 },
     }
   end,
