@@ -174,10 +174,10 @@ local function entry(trial)
   return { number = trial.number, params = trial.params, values = json.list { unpack(trial.values) }, run_dir = trial.run_dir }
 end
 
--- document(study, found, address): the search's result for --json.
-function supervisor.document(study, found, address)
+-- document(study, found, name): the search's result for --json; name: the store's.
+function supervisor.document(study, found, name)
   local counted = view.count(found.trials)
-  local doc = { study = study.name, store = address, trials = #found.trials, complete = counted.complete, stopped = counted.stopped,
+  local doc = { study = study.name, store = name, trials = #found.trials, complete = counted.complete, stopped = counted.stopped,
                 paused = counted.paused, failed = counted.failed, running = counted.running, seconds = found.seconds, best = json.list() }
   for i, trial in ipairs(front.of(found.trials, study.directions)) do doc.best[i] = entry(trial) end
   return doc

@@ -151,7 +151,7 @@ function TestServer:test_deleting()
   local trial = store:claim(self.id, { worker = "w" })
   lu.assertErrorMsgContains("is being worked on: trial 2 is w's for another 60 s", store.delete, store, self.id)
   lu.assertEquals(store:delete(self.id, true), 3)
-  lu.assertErrorMsgContains("there is no study with the id", store.report, store, trial, 1, 1)
+  lu.assertErrorMsgContains("there is no study 's" .. self.count .. "' any more", store.report, store, trial, 1, 1)
   lu.assertEquals(store:create("s" .. self.count, { seed = 1 }) > self.id, true)
 end
 
