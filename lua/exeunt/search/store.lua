@@ -181,7 +181,8 @@ end
 
 function Store:no_study(id)
   local name = self.names[tonumber(id)]
-  core.raise("%s: there is no study %s: was it deleted?", self.name, name and ("'%s' any more"):format(name) or "with the id " .. tostring(id))
+  local what = name and ("'%s' any more"):format(name) or "with the id " .. tostring(id)
+  core.raise("%s: there is no study %s: was it deleted?", self.name, what)
 end
 
 -- study_by_id(id) -> one of them. Raises where it is not there.
