@@ -57,7 +57,7 @@ end
 -- A table, and below it what it lacks where the terminal is too narrow.
 local function shown(columns, rows)
   local text, dropped = tables.render(columns, rows, term.room())
-  if #dropped == 0 then return text end
+  if not dropped or #dropped == 0 then return text end
   return ("%snot shown for want of room: %s; a wider terminal, a pipe or --json has all\n"):format(text, table.concat(dropped, ", "))
 end
 

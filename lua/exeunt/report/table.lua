@@ -108,7 +108,7 @@ end
 -- terminal than that where this can be: texts of a column with `least` are cut, down to so many, and those with `spare` left out, the
 -- highest first. Then also the titles of those.
 function tables.render(columns, rows, most)
-  local laid, lines, dropped = {}, {}, {}
+  local laid, lines, dropped = {}, {}, nil
   for i, spec in ipairs(columns) do laid[i] = lay_out(spec, i, rows) end
   if most then laid, dropped = fit(laid, columns, most) end
   for r = -1, #rows do
@@ -119,6 +119,7 @@ function tables.render(columns, rows, most)
     end
     lines[#lines + 1] = table.concat(parts, (" "):rep(GAP)):gsub("%s+$", "") .. "\n"
   end
+  if not most then return table.concat(lines) end
   return table.concat(lines), dropped
 end
 
