@@ -325,6 +325,7 @@ ex_status ex_file_write(const char *path, const char *bytes, double size);  /* t
 ex_status ex_file_append(const char *path, const char *bytes, double size); /* whole or not at all, flushed */
 ex_status ex_file_link(const char *target, const char *path);               /* symbolic link, replaced atomically */
 ex_status ex_file_remove(const char *path);
+char *ex_file_target(const char *path);                                     /* what a symbolic link says; NULL: none; ex_text_free it */
 int32_t ex_file_kind(const char *path);                                     /* 0 none, 1 file, 2 folder, 3 other */
 ex_status ex_file_stat(const char *path, double *bytes, double *modified);  /* size; seconds since 1970 */
 ex_status ex_folder_make(const char *path);                                 /* with its parents */
@@ -397,6 +398,7 @@ ex_store *ex_store_open(const char *address);
 void ex_store_free(ex_store *s);
 /* One statement, with n texts (NULL: NULL) for $1, $2, ...; rows: free them. Waits where others hold the database. */
 ex_rows *ex_store_execute(ex_store *s, const char *sql, int32_t n, const char *const *parameter);
+const char *ex_store_name(const ex_store *s);                       /* the file, or the address without its passwords */
 int32_t ex_store_failure(const ex_store *s);                       /* ex_store_failure_kind of the last call */
 ex_status ex_store_reconnect(ex_store *s);                          /* one try; a failed one takes 0.1 s */
 void ex_rows_free(ex_rows *rows);

@@ -29,6 +29,7 @@ static const pass_line pass_table[] = {
     { "dead", ex_pass_dead, 1, 1, NULL, NULL },   /* what nobody reads would keep its makers from being fused */
     { "fuse_stats", ex_pass_fuse_stats, 0, 1, NULL, NULL },
     { "fuse_conv", ex_pass_fuse_conv, 1, 1, NULL, NULL },
+    { "fold_affine", ex_pass_fold_affine, 1, 0, NULL, NULL },
     { "winograd", NULL, 1, 1, ex_pass_winograd, NULL },
     { "pack_conv", ex_pass_pack_conv, 1, 0, NULL, NULL },
     { "fuse_norm", ex_pass_fuse_norm, 0, 1, NULL, NULL },

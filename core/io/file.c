@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,6 +205,14 @@ ex_status ex_file_link(const char *target, const char *path) {
 
 ex_status ex_file_remove(const char *path) {
     return unlink(path) == 0 ? EX_OK : refused("remove", path, errno);
+}
+
+char *ex_file_target(const char *path) {
+    char target[PATH_MAX];
+    ssize_t size = readlink(path, target, sizeof target - 1);
+    if (size <= 0) return NULL;
+    target[size] = 0;
+    return ex_strdup(target);
 }
 
 int32_t ex_file_kind(const char *path) {

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "channels.h"
+#include "norm.h"
 #include "../base/error.h"
 #include "../base/team.h"
 #include "../kernels/kernels.h"
@@ -18,6 +19,7 @@ typedef struct map {
     int64_t channels;
     ptrdiff_t step[3];                      /* between channels of y, x, dy */
     const float *center, *scale, *offset, *other;
+    double act;
 } map;
 
 static void map_channels(const map *m, float *const *p, const ptrdiff_t *s, int64_t pixels, int64_t c, int64_t channels)
@@ -25,7 +27,8 @@ static void map_channels(const map *m, float *const *p, const ptrdiff_t *s, int6
     switch (m->kind) {
     case SCALE: m->v->scale_rows(p[0], s[0], p[1], s[1], m->scale + c, pixels, channels); break;
     case AFFINE: {
-        ex_norm_numbers k = { .center = m->center + c, .scale = m->scale + c, .offset = m->offset + c, .low = NAN, .high = NAN };
+        ex_norm_numbers k = { .center = m->center + c, .scale = m->scale + c, .offset = m->offset + c };
+        ex_norm_set_act(&k, m->act);
         m->norm->forward(p[0], s[0], p[1], &(ex_window){ 1, 1, 0, s[1] }, NULL, 0, &k, pixels, channels);
         break;
     }
@@ -73,9 +76,9 @@ void ex_channels_scale(const ex_operand *y, const ex_operand *x, const float *sc
 }
 
 void ex_channels_affine(const ex_operand *y, const ex_operand *x, const float *center, const float *scale, const float *offset,
-                        ex_team *team)
+                        double act, ex_team *team)
 {
-    run_map(&(map){ .kind = AFFINE, .center = center, .scale = scale, .offset = offset }, y, x, x, team);
+    run_map(&(map){ .kind = AFFINE, .center = center, .scale = scale, .offset = offset, .act = act }, y, x, x, team);
 }
 
 void ex_channels_norm_grad(const ex_operand *dx, const ex_operand *x, const ex_operand *dy, const float *center, const float *a,

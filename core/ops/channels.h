@@ -8,9 +8,9 @@
 
 /* Maps: y may be the same memory as x or dy. */
 void ex_channels_scale(const ex_operand *y, const ex_operand *x, const float *scale, ex_team *team);
-/* y = (x - center) * scale + offset */
+/* y = act((x - center) * scale + offset); act as in norm.h */
 void ex_channels_affine(const ex_operand *y, const ex_operand *x, const float *center, const float *scale, const float *offset,
-                        ex_team *team);
+                        double act, ex_team *team);
 /* dx = dy * a + ((x - center) * b + offset) */
 void ex_channels_norm_grad(const ex_operand *dx, const ex_operand *x, const ex_operand *dy, const float *center, const float *a,
                            const float *b, const float *offset, ex_team *team);

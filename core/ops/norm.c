@@ -43,6 +43,19 @@ static ex_status expect_like(const ex_shape *x, const ex_shape *dy)
                    ex_shape_text(b, sizeof b, x->ndim, x->dim));
 }
 
+ex_status ex_expect_norm_act(double act)
+{
+    if (act >= EX_ACT_NONE && act < EX_ACT_COUNT && act == (int32_t)act) return EX_OK;
+    return ex_fail("act: got %g, expected a whole number from 0 to %d", act, EX_ACT_COUNT - 1);
+}
+
+void ex_norm_set_act(ex_norm_numbers *n, double act)
+{
+    n->low = act == EX_ACT_RELU || act == EX_ACT_RELU6 ? 0.0f : NAN;
+    n->high = act == EX_ACT_RELU6 ? 6.0f : NAN;
+    n->curve = act == EX_ACT_SILU ? EX_NORM_SILU : act == EX_ACT_HARD_SWISH ? EX_NORM_HARD_SWISH : EX_NORM_LIMITS;
+}
+
 ex_shape ex_per_channel(int32_t channels) { return (ex_shape){ .dtype = EX_FLOAT32, .ndim = 1, .dim = { channels } }; }
 
 static ex_status infer_batch_norm(const ex_signature *s)
@@ -162,7 +175,7 @@ static void affine_numbers(const ex_call *call, float *memory, const ex_operand 
 static void affine(const ex_call *call, const float *memory)
 {
     int64_t channels = call->in[0].dim[1];
-    ex_channels_affine(&call->out[0], &call->in[0], memory, memory + channels, memory + 2 * channels, call->team);
+    ex_channels_affine(&call->out[0], &call->in[0], memory, memory + channels, memory + 2 * channels, EX_ACT_NONE, call->team);
 }
 
 static void batch_norm_numbers(const ex_call *call, float *memory)
@@ -213,7 +226,7 @@ static void forward_stats_grad(const ex_call *call)
         scale[c] = (float)(ex_operand_number(&call->in[3], c) * 2 / m);
         offset[c] = (float)(ex_operand_number(&call->in[2], c) / m);
     }
-    ex_channels_affine(&call->out[0], x, center, scale, offset, call->team);
+    ex_channels_affine(&call->out[0], x, center, scale, offset, EX_ACT_NONE, call->team);
 }
 
 static void forward_grad_affine(const ex_call *call)

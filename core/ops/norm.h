@@ -2,6 +2,13 @@
 #pragma once
 #include <math.h>
 #include "loop.h"
+#include "../kernels/norm.h"
+
+/* What an operator's act applies after the norm. */
+enum { EX_ACT_NONE, EX_ACT_RELU, EX_ACT_RELU6, EX_ACT_SILU, EX_ACT_HARD_SWISH, EX_ACT_COUNT };
+ex_status ex_expect_norm_act(double act);
+/* The act's limits or curve. */
+void ex_norm_set_act(ex_norm_numbers *n, double act);
 
 /* in[0] is a value with channels; inputs first..last-1 are one number per channel. what[i] names input i. */
 ex_status ex_expect_norm_inputs(const ex_signature *s, int32_t first, int32_t last, const char *const *what);

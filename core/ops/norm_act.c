@@ -22,7 +22,6 @@
 #include "../tensor/tensor.h"
 
 enum { EPS, ACT, KERNEL };
-enum { NONE, RELU, RELU6, SILU, HARD_SWISH, ACTS };
 static const ex_attr_spec act_attr[] = { { .name = "eps", .count = 1, .value = { 1e-5 } }, { .name = "act", .count = 1, .value = { 1 } },
                                          { .name = "kernel", .count = 2, .value = { 1, 1 } }, { 0 } };
 static const ex_attr_spec add_attr[] = { { .name = "eps", .count = 1, .value = { 1e-5 } }, { .name = "act", .count = 1, .value = { 1 } },
@@ -32,11 +31,10 @@ static const ex_attr_spec add_attr[] = { { .name = "eps", .count = 1, .value = {
 
 static ex_status check_act(const ex_signature *s)
 {
-    double act = s->attr[ACT][0];
-    return act >= NONE && act < ACTS && act == (int32_t)act ? EX_OK : ex_fail("act: got %g, expected a whole number from 0 to %d", act, ACTS - 1);
+    return ex_expect_norm_act(s->attr[ACT][0]);
 }
 
-static int is_curve(const ex_signature *s) { return s->attr[ACT][0] >= SILU; }
+static int is_curve(const ex_signature *s) { return s->attr[ACT][0] >= EX_ACT_SILU; }
 
 /* out: what windows make of x. */
 static ex_status pool_shape(const ex_signature *s, ex_shape *out)
@@ -284,10 +282,9 @@ static ex_norm_numbers numbers_at(const ex_call *call, void *memory)
 {
     int64_t channels = call->in[0].dim[1];
     float *f = memory;
-    double act = call->attr[ACT][0];
-    return (ex_norm_numbers){ f, f + channels, f + 2 * channels, f + 3 * channels, f + 4 * channels, f + 5 * channels,
-                              act == RELU || act == RELU6 ? 0.0f : NAN, act == RELU6 ? 6.0f : NAN,
-                              act == SILU ? EX_NORM_SILU : act == HARD_SWISH ? EX_NORM_HARD_SWISH : EX_NORM_LIMITS };
+    ex_norm_numbers n = { f, f + channels, f + 2 * channels, f + 3 * channels, f + 4 * channels, f + 5 * channels, NAN, NAN, EX_NORM_LIMITS };
+    ex_norm_set_act(&n, call->attr[ACT][0]);
+    return n;
 }
 
 /* Inputs from `first` on are mean, var, gamma, beta. */

@@ -140,9 +140,10 @@ const ex_op *ex_op_find(const char *name);  /* NULL and a message with the neare
 const ex_op *ex_op_at(int32_t i);
 
 /* Families. */
-extern const ex_op *const ex_ops_conv[], *const ex_ops_linear[], *const ex_ops_norm[], *const ex_ops_norm_act[], *const ex_ops_pool[],
-    *const ex_ops_pool_adaptive[], *const ex_ops_activation[], *const ex_ops_elementwise[], *const ex_ops_reduce[],
-    *const ex_ops_shape[], *const ex_ops_loss[], *const ex_ops_combine[], *const ex_ops_scale_channels[], *const ex_ops_random[], *const ex_ops_update[];
+extern const ex_op *const ex_ops_conv[], *const ex_ops_linear[], *const ex_ops_norm[], *const ex_ops_norm_act[],
+    *const ex_ops_affine[], *const ex_ops_pool[], *const ex_ops_pool_adaptive[], *const ex_ops_activation[],
+    *const ex_ops_elementwise[], *const ex_ops_reduce[], *const ex_ops_shape[], *const ex_ops_loss[], *const ex_ops_combine[],
+    *const ex_ops_scale_channels[], *const ex_ops_random[], *const ex_ops_update[];
 
 int ex_op_writes(const ex_op *op, int32_t input);   /* whether forward writes this input (shape_rules.c) */
 /* Small helpers that shape rules share (shape_rules.c). */

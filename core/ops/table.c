@@ -7,7 +7,7 @@
 #include "../base/memory.h"
 
 static const ex_op *const *const families[] = {
-    ex_ops_conv, ex_ops_linear, ex_ops_norm, ex_ops_norm_act, ex_ops_pool, ex_ops_pool_adaptive, ex_ops_activation, ex_ops_elementwise,
+    ex_ops_conv, ex_ops_linear, ex_ops_norm, ex_ops_norm_act, ex_ops_affine, ex_ops_pool, ex_ops_pool_adaptive, ex_ops_activation, ex_ops_elementwise,
     ex_ops_reduce, ex_ops_shape, ex_ops_loss, ex_ops_combine, ex_ops_scale_channels, ex_ops_random, ex_ops_update,
 };
 

@@ -215,7 +215,7 @@ static int open_to_read(sqlite_store *s, const char *path) {
     int code = sqlite3_exec(s->db, "SELECT 1 FROM sqlite_master LIMIT 1", NULL, NULL, NULL);
     if (((code & 0xff) != SQLITE_CANTOPEN && (code & 0xff) != SQLITE_READONLY) || !has_no_log(path)) return SQLITE_OK;
     char uri[3 * PATH_MAX], *to = uri;
-    to += snprintf(uri, sizeof uri, "file:");
+    to += snprintf(uri, sizeof uri, *path == '/' ? "file://" : "file:");      /* an empty host: else that of "//x" would be one, x */
     for (; *path && to < uri + sizeof uri - 32; path++)
         if (strchr("%?#", *path)) to += snprintf(to, 4, "%%%02X", (unsigned char)*path);
         else *to++ = *path;

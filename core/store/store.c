@@ -35,6 +35,8 @@ void ex_store_free(ex_store *s) {
     if (s) s->close(s);
 }
 
+const char *ex_store_name(const ex_store *s) { return s->name; }
+
 int32_t ex_store_failure(const ex_store *s) { return s->failure; }
 
 ex_status ex_store_reconnect(ex_store *s) {

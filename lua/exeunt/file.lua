@@ -30,6 +30,25 @@ function file.link(target, path)
   core.check(C.ex_file_link(path_of(target, "link"), path_of(path, "link")))
 end
 
+-- real(path): the path of what a link leads to in the end, which need not be there; any other path as it is. Of folders that are
+-- links it says nothing: a file beside this one has the same folder. Raises where links go round in a circle.
+function file.real(path)
+  local at = path_of(path, "real")
+  for _ = 1, 40 do                          -- Linux follows as many
+    local text = C.ex_file_target(at)
+    if text == nil then return at end
+    local target = ffi.string(text)
+    C.ex_text_free(text)
+    at = target:sub(1, 1) == "/" and target or at:match "^(.-)[^/]*$" .. target
+  end
+  core.raise("%s: its links go round in a circle", path)
+end
+
+-- shell_word(text): as one word of a shell's command line, for advice that is to be pasted.
+function file.shell_word(text)
+  return text:match "^[%w_./:@%%+=,-]+$" and text or "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
 -- remove(path): removes a file or a link; raises if there is none.
 function file.remove(path)
   core.check(C.ex_file_remove(path_of(path, "remove")))

@@ -11,6 +11,7 @@ typedef ex_graph *(*ex_pass_placed)(const ex_graph *g, int32_t *map, const struc
 ex_graph *ex_pass_dead(const ex_graph *g, int32_t *map);        /* drops what no root and no state write needs */
 ex_graph *ex_pass_merge(const ex_graph *g, int32_t *map);       /* one node for equal nodes */
 ex_graph *ex_pass_fold_bn(const ex_graph *g, int32_t *map);     /* inference: a batch norm into the convolution before it */
+ex_graph *ex_pass_fold_affine(const ex_graph *g, int32_t *map); /* inference: any other batch norm and an activation in one pass */
 ex_graph *ex_pass_fuse_bn(const ex_graph *g, int32_t *map);     /* training: a batch norm's input gradient in one pass */
 ex_graph *ex_pass_concat_stats(const ex_graph *g, int32_t *map); /* training: statistics of a concat from those of its inputs */
 ex_graph *ex_pass_fuse_conv(const ex_graph *g, int32_t *map);   /* a residual and an activation into the layer before them */

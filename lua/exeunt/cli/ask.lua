@@ -1,8 +1,10 @@
 -- cli/ask.lua: `exeunt ask STUDY` prints a trial to run: its number and params. `exeunt tell` takes what came of it; a trial that
--- nobody tells of in time is given out again. Exit code 1 where the study has no more.
+-- nobody tells of in time is given out again. Where the study has no more it ends with code 3, which no error has, and --json prints null.
 
 local stored = require "exeunt.cli.stored"
 local usage = require "exeunt.cli.usage"
+
+local NO_MORE = 3                           -- exit code
 
 local command = { about = "a point to try, for scripts in any language", usage = "STUDY" }
 
@@ -14,8 +16,17 @@ local function check_path(study, address)
   error(("there is no file %s"):format(study), 0)
 end
 
+-- That there are no more, and how many may still be told of.
+local function no_more(running)
+  local text = "the study has no more trials"
+  if running == 0 then return text end
+  local is, it = running == 1 and "is" or "are", running == 1 and "it" or "them"
+  return ("%s; %d %s still running: exeunt trials lists %s, exeunt tell ends %s"):format(text, running, is, it, it)
+end
+
 function command.main(args)
-  local p = usage.parser("ask", "Prints the next trial of a study: its number and params. Run it, then: exeunt tell STUDY NUMBER VALUE.")
+  local p = usage.parser("ask", "Prints the next trial of a study: its number and params. Run it, then: exeunt tell STUDY NUMBER VALUE. "
+    .. "Where there are no more it ends with code 3, and --json prints null; errors end with 1 or 2, and print nothing.")
   p:argument("study", "The study's name, or its file (Lua or YAML; YAML needs no recipe), which is taken into the store.")
   p:option("--worker", "Who asks; to be seen in `exeunt trials`.", "ask"):argname "NAME"
   p:option("--lease", "Seconds after which a trial is given out again; 86400 if not given.", "86400", function(text)
@@ -28,12 +39,12 @@ function command.main(args)
   check_path(given.study, given.store)
   local asked = require "exeunt.search.asked"
   local study = asked.read(given.study)     -- before a store is made
-  local store = stored.open(given.store, study ~= nil)
+  local store = stored.open(given.store, study and "make" or "write")
   local trial, running = asked.ask(store, study or given.study, { worker = given.worker, lease = given.lease })
   store:close()
   if not trial then
-    error("the study has no more trials" .. (running > 0 and ("; %d %s still running: exeunt trials lists %s, exeunt tell ends %s"):format(
-      running, running == 1 and "is" or "are", running == 1 and "it" or "them", running == 1 and "it" or "them") or ""), 0)
+    if given.json then stored.print(require("exeunt.report.json").null) end
+    error({ code = NO_MORE, message = no_more(running) }, 0)
   end
   if given.json then return stored.print { number = trial.number, params = trial.params } end
   local lines = { ("number=%d\n"):format(trial.number) }

@@ -4,6 +4,7 @@
 
 local json = require "exeunt.report.json"
 local tables = require "exeunt.report.table"
+local term = require "exeunt.report.term"
 local usage = require "exeunt.cli.usage"
 
 local command = { about = "the data sets known, those here; verify one", usage = "[fetch] [NAME]" }
@@ -15,7 +16,8 @@ local function overview(sets)
     rows[i] = { set.name, set.here and "here" or set.problem and "broken" or "missing", set.about or set.problem, set.folder }
     if set.get and not set.here then missing[#missing + 1] = ("%s: %s\n"):format(set.name, set.get) end
   end
-  return tables.render({ "data set", "", "", "folder" }, rows) .. (#missing > 0 and "\n" or "") .. table.concat(missing)
+  local columns = { "data set", "", { title = "", least = 30 }, { title = "folder", least = 12 } }
+  return (tables.render(columns, rows, term.room())) .. (#missing > 0 and "\n" or "") .. table.concat(missing)
 end
 
 local function judgement(f)

@@ -1,9 +1,11 @@
 -- cli/importance.lua: `exeunt importance STUDY`: which knobs of a study matter for an objective, by PED-ANOVA
 -- (lua/exeunt/search/importance.lua), as a table or as JSON:
 --     { "study": "...", "objective": "vote.val_top1", "direction": "maximize", "trials": N,
---       "importance": [ { "knob": "lr", "share": 0.7 }, ... the largest first, with the sum 1 ] }
+--       "importance": [ { "knob": "lr", "share": 0.7, "trials": N }, ... the largest first, with the sum 1 ] }
+-- A knob that exists only under another's value is judged among the trials that have it; where they are too few its share is null.
 
 local stored = require "exeunt.cli.stored"
+local importance = require "exeunt.search.importance"
 local usage = require "exeunt.cli.usage"
 
 local command = { about = "which knobs of a study matter", usage = "STUDY" }
@@ -21,12 +23,28 @@ end
 local BAR = 30                              -- characters of a share of one
 local FEW = 50                              -- below so many trials chance moves the shares by tens of per cent
 
+-- What the shares leave open: where few trials have a knob.
+local function notes(count, list)
+  local out, few = {}, {}
+  if count < FEW then out[1] = ("Of fewer than %d trials these shares are rough: chance can change their order.\n"):format(FEW) end
+  for _, each in ipairs(list) do
+    if each[3] < importance.fewest then few[#few + 1] = each[1] end
+  end
+  if #few > 0 then
+    out[#out + 1] = ("Too few trials have %s to say: it takes %d.\n"):format(table.concat(few, ", "), importance.fewest)
+  end
+  return #out > 0 and "\n" .. table.concat(out) or ""
+end
+
 local function text(study, path, direction, count, list)
   local rows = {}
-  for i, pair in ipairs(list) do rows[i] = { pair[1], ("%.1f %%"):format(100 * pair[2]), ("#"):rep(math.floor(BAR * pair[2] + 0.5)) } end
+  for i, each in ipairs(list) do
+    local judged = each[3] >= importance.fewest
+    rows[i] = { each[1], each[3], judged and ("%.1f %%"):format(100 * each[2]) or "-", ("#"):rep(math.floor(BAR * each[2] + 0.5)) }
+  end
+  local columns = { "knob", "trials", { title = "share", align = "right" }, "" }
   return ("study %s, %d trials: what decides who is best at %s (%s)\n\n"):format(study.name, count, path, direction)
-         .. require("exeunt.report.table").render({ "knob", "share", "" }, rows)
-         .. (count < FEW and ("\nOf fewer than %d trials these shares are rough: chance can change their order.\n"):format(FEW) or "")
+         .. require("exeunt.report.table").render(columns, rows) .. notes(count, list)
 end
 
 function command.main(args)
@@ -43,12 +61,13 @@ function command.main(args)
   local trials = store:trials(study.id)
   store:close()
   local space = require("exeunt.search.space").from_document(study.document.space)
-  local list = require "exeunt.search.importance"(space, trials, direction, index)
-  local count = 0
-  for _, trial in ipairs(trials) do count = count + ((trial.state == "complete" or trial.state == "stopped") and 1 or 0) end
+  local list, count = importance(space, trials, direction, index)
   if not given.json then return usage.write(io.stdout, text(study, path, direction, count, list)) end
-  local shares = require("exeunt.report.json").list()
-  for i, pair in ipairs(list) do shares[i] = { knob = pair[1], share = pair[2] } end
+  local json = require "exeunt.report.json"
+  local shares = json.list()
+  for i, each in ipairs(list) do
+    shares[i] = { knob = each[1], share = each[3] >= importance.fewest and each[2] or json.null, trials = each[3] }
+  end
   stored.print({ study = study.name, objective = path, direction = direction, trials = count, importance = shares },
                { "study", "objective", "direction", "trials", "importance", "knob", "share" })
 end

@@ -3,6 +3,7 @@
 -- (profile.lua): some steps are taken on the recipe's data, and nothing of them is kept.
 
 local tables = require "exeunt.report.table"
+local term = require "exeunt.report.term"
 local usage = require "exeunt.cli.usage"
 
 local command = { about = "show the plan of a recipe's first training, or where its time goes", usage = "RECIPE [knob=value ...]" }
@@ -39,8 +40,9 @@ end
 
 -- -- Tables -------------------------------------------------------------------------------------------
 
-local function right(title) return { title = title, align = "right" } end
-local TIMES = { right "ms", right "best", right "share", right "GFLOP/s", right "GB/s" }
+local function right(title, spare) return { title = title, align = "right", spare = spare } end
+local function cut(title, least) return { title = title, least = least } end
+local TIMES = { right "ms", right("best", 3), right "share", right("GFLOP/s", 1), right("GB/s", 2) }
 
 -- The cells of TIMES of a node, or of a row of hot spots: milliseconds are medians, best the least.
 local function times(row)
@@ -53,19 +55,27 @@ local function append(list, ...)
   return list
 end
 
+-- A table, and below it what it lacks where the terminal is too narrow.
+local function shown(columns, rows)
+  local text, dropped = tables.render(columns, rows, term.room())
+  if not dropped or #dropped == 0 then return text end
+  return ("%snot shown for want of room: %s; a wider terminal, a pipe or --json has all\n"):format(text, table.concat(dropped, ", "))
+end
+
 local function node_table(nodes, profiled)
   local rows, bytes = {}, unless_zero(tables.bytes)
-  local columns = { "#", right "chain", "node", "operator", "kernel", "shape", { title = "memory", format = bytes },
-                    { title = "scratch", format = bytes }, { title = "in use", format = bytes },
-                    { title = "MACs/image", format = unless_zero(tables.count) } }
+  local columns = { "#", right("chain", 5), cut("node", 16), cut("operator", 10), cut("kernel", 8), "shape",
+                    { title = "memory", format = bytes, spare = profiled and 5 or nil }, { title = "scratch", format = bytes, spare = 6 },
+                    { title = "in use", format = bytes, spare = 7 },
+                    { title = "MACs/image", format = unless_zero(tables.count), spare = profiled and 4 or nil } }
   if profiled then append(columns, unpack(TIMES)) end
-  columns[#columns + 1] = ""
+  columns[#columns + 1] = cut("", 8)
   for i, node in ipairs(nodes) do
     rows[i] = { i, node.chain or "", node.name, node.op, node.kernel, shape_text(node), node.bytes, node.scratch, node.live, node.macs }
     if profiled then append(rows[i], times(node)) end
     append(rows[i], marks(node))
   end
-  return tables.render(columns, rows)
+  return shown(columns, rows)
 end
 
 -- What the column "chain" means, where there is one.
@@ -99,7 +109,7 @@ local function peak_text(nodes, info)
   end
   if rest > 0 then rows[#rows + 1] = { "", ("%d smaller ones"):format(#there - LARGEST), rest } end
   return ("most is in use while %d %s runs: %s, with scratch\n\n%s"):format(info.peak, nodes[info.peak].name, tables.bytes(info.peak_bytes),
-    tables.render({ { title = "#", align = "right" }, "results that are there then", { title = "memory", format = tables.bytes } }, rows))
+    shown({ right "#", cut("results that are there then", 16), { title = "memory", format = tables.bytes } }, rows))
 end
 
 local function operator_table(p, info)
@@ -107,7 +117,7 @@ local function operator_table(p, info)
   for i, row in ipairs(require("exeunt.profile").by_operator(p, info.batch)) do
     rows[i] = append({ row.name, row.kernel, row.count }, times(row))
   end
-  return tables.render(append({ "operator", "kernel", "nodes" }, unpack(TIMES)), rows)
+  return shown(append({ cut("operator", 10), cut("kernel", 8), "nodes" }, unpack(TIMES)), rows)
 end
 
 local function hottest_table(p)
@@ -115,7 +125,7 @@ local function hottest_table(p)
   for i, node in ipairs(require("exeunt.profile").by_node(p, HOTTEST)) do
     rows[i] = append({ node.name, node.kernel, shape_text(node) }, times(node))
   end
-  return tables.render(append({ "hottest nodes", "kernel", "shape" }, unpack(TIMES)), rows)
+  return shown(append({ cut("hottest nodes", 16), cut("kernel", 8), "shape" }, unpack(TIMES)), rows)
 end
 
 local function step_text(p)

@@ -35,11 +35,11 @@ end
 
 -- The report of a study in the store at address.
 local function of_study(name, address)
-  if not address:match "^%w+://" and file.kind(address) ~= "file" and not file.kind(address .. ".jsonl") then
+  if not address:match "^%w+://" and file.kind(address) ~= "file" and not file.kind(file.real(address) .. ".jsonl") then
     usage.fail("report: there is no run %s, and no store %s to look for a study in%s", name, address,
                address == Store.default and " (say which with --store)" or "")
   end
-  local store = Store.open(address, { make = false })
+  local store = Store.open(address, { read = true })
   local ok, result = pcall(function()
     local study = store:study(name)
     if not study then

@@ -52,7 +52,7 @@ function command.main(args)
   store:close()
   if given.json then
     local json = require "exeunt.report.json"
-    usage.write(io.stdout, json.encode(supervisor.document(study, found, address), supervisor.order) .. "\n")
+    usage.write(io.stdout, json.encode(supervisor.document(study, found, store.name), supervisor.order) .. "\n")
   else
     usage.write(io.stdout, supervisor.text(study, found))
   end

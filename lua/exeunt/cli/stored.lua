@@ -11,10 +11,13 @@ function stored.options(parser, json)
   if json ~= false then parser:flag("--json", "Print JSON instead of text.") end
 end
 
--- open(address[, make]): the store; unless make, one that is not there is an error, not a new store.
-function stored.open(address, make)
+local HOW = { read = { read = true }, write = { make = false }, make = { make = true } }
+
+-- open(address[, how = "read"]): the store. "read": it is only looked into, and one of an earlier version stays one; "write": it is
+-- brought up to date. One that is not there is an error, unless "make".
+function stored.open(address, how)
   require("exeunt.signals").install "now"
-  return require("exeunt.search.store").open(address, { make = make or false })
+  return require("exeunt.search.store").open(address, HOW[how or "read"])
 end
 
 -- find(store, what): the study of that name; the path of a study's file stands for its name.

@@ -33,7 +33,7 @@ function actions.import(given)
   for line in file.read(path):gmatch "[^\n]+" do lines[#lines + 1] = line end
   local study = require("exeunt.search.store").exported(lines, path)        -- before a store is made
   if given.as and (given.as == "" or given.as:find "%c") then usage.fail "study: --as must be a text in one line" end
-  local store = stored.open(given.store, true)
+  local store = stored.open(given.store, "make")
   store:import(study, given.as)
   if given.json then stored.print({ study = study.name, trials = #study.trials }, { "study" })
   else usage.write(io.stdout, ("study '%s' with %s is in %s\n"):format(study.name, trials_text(#study.trials), store.name)) end
@@ -53,7 +53,7 @@ end
 
 function actions.delete(given)
   local name = need(given, "delete", "study")
-  local store = stored.open(given.store)
+  local store = stored.open(given.store, "write")
   local study = stored.find(store, name)
   local folders = folders_of((store:trials(study.id)))
   local trials = store:delete(study.id, given.force)

@@ -48,7 +48,7 @@ function command.main(args)
   local given = usage.parse("tell", p, usage.numbers_last(p, args))
   if given.failed and #given.value > 0 then usage.fail "tell: a value or --failed, not both" end
   if given.step and #given.value ~= 1 then usage.fail("tell: --step takes one value, got %d", #given.value) end
-  local store = stored.open(given.store)
+  local store = stored.open(given.store, "write")
   local study = stored.find(store, given.study)
   local trial = store:trial(study.id, given.number)
   if not trial then core.raise("study '%s' has no trial %d: ask first", study.name, given.number) end

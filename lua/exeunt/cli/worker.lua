@@ -20,13 +20,13 @@ local function parser()
 end
 
 -- The study's record: of that name, or the only one.
-local function find(store, name, address)
+local function find(store, name)
   local names, all = {}, store:studies()
   for i, each in ipairs(all) do names[i] = each.name end
   if not name and #all == 1 then name = names[1] end
-  if not name and #all == 0 then core.raise("%s holds no study yet: begin one with exeunt search", address) end
-  if not name then usage.fail("worker: which study? %s holds %s", address, table.concat(names, ", ")) end
-  return store:study(name) or core.raise("%s holds no study '%s'%s", address, name, options.suggest(name, names))
+  if not name and #all == 0 then core.raise("%s holds no study yet: begin one with exeunt search", store.name) end
+  if not name then usage.fail("worker: which study? %s holds %s", store.name, table.concat(names, ", ")) end
+  return store:study(name) or core.raise("%s holds no study '%s'%s", store.name, name, options.suggest(name, names))
 end
 
 -- The study and its id in the store.
@@ -36,7 +36,7 @@ local function join(store, given)
     local study = studies.load(given.file)
     return study, (require("exeunt.search.supervisor").join(store, study, given.changed))
   end
-  local record = find(store, given.study, given.address)
+  local record = find(store, given.study)
   if not record.document.recipe then
     core.raise("study '%s' has no recipe to run: its trials are asked for and told (exeunt ask, exeunt tell)", record.name)
   end

@@ -1,10 +1,11 @@
 -- report/table.lua: plain text tables for a terminal: a header, a rule, rows; columns aligned, numbers to the right, no
--- boxes. It does not cut or wrap: a row is a line (a line end in a text is shown as a space). The same as Markdown, as CSV and
--- as HTML.
+-- boxes. It does not wrap: a row is a line (a line end in a text is shown as a space), and cuts only where it is told a width.
+-- The same as Markdown, as CSV and as HTML.
 --
 --   table.render({ "name", { title = "top-1", format = "%.4f" } }, { { "exit1", 0.87 }, { "vote", 0.91 } })
 
 local html = require "exeunt.report.html"
+local term = require "exeunt.report.term"
 
 local tables = {}
 
@@ -60,25 +61,66 @@ local function lay_out(spec, index, rows, whole)
   return laid
 end
 
+local GAP = 2                               -- between two columns
+
+-- Leaves out columns that may be, the highest `spare` first, until the others fit at their least; then narrows the widest of those
+-- that may be cut -> the columns that stay, the titles of the others.
+local function fit(laid, columns, most)
+  local left, dropped = {}, {}
+  for i, column in ipairs(laid) do
+    local spec = type(columns[i]) == "table" and columns[i] or {}
+    column.least, column.spare = math.min(spec.least or column.width, column.width), spec.spare
+    left[i] = column
+  end
+  local function total(field)
+    local sum = -GAP
+    for _, column in ipairs(left) do sum = sum + column[field] + GAP end
+    return sum
+  end
+  local function pick(of)                   -- the column of which `of` is the greatest, above 0
+    local best, greatest = nil, 0
+    for i, column in ipairs(left) do
+      if of(column) > greatest then best, greatest = i, of(column) end
+    end
+    return best
+  end
+  local at = true
+  while at and total "least" > most do
+    at = pick(function(column) return column.spare or 0 end)
+    if at then dropped[#dropped + 1] = table.remove(left, at).title end
+  end
+  at = true
+  while at and total "width" > most do
+    at = pick(function(column) return column.width > column.least and column.width or 0 end)
+    if at then left[at].width = left[at].width - 1 end
+  end
+  return left, dropped
+end
+
 local function pad(column, text)
+  if width(text) > column.width then text = term.cut(text, column.width - 1) .. "…" end
   local space = (" "):rep(column.width - width(text))
   return column.right and space .. text or text .. space
 end
 
--- columns: titles, or { title =, format = string.format's or a function of a number, align = "left" or "right" };
--- rows: lists of values, nil shown as "-". Gives the text, each line ended.
-function tables.render(columns, rows)
-  local laid, lines = {}, {}
+-- columns: titles, or { title =, format = string.format's or a function of a number, align = "left" or "right", least, spare };
+-- rows: lists of values, nil shown as "-". Gives the text, each line ended; with `most` its lines have no more columns of a
+-- terminal than that where this can be: texts of a column with `least` are cut, down to so many, and those with `spare` left out, the
+-- highest first. Then also the titles of those.
+function tables.render(columns, rows, most)
+  local laid, lines, dropped = {}, {}, nil
   for i, spec in ipairs(columns) do laid[i] = lay_out(spec, i, rows) end
+  if most then laid, dropped = fit(laid, columns, most) end
   for r = -1, #rows do
     local parts = {}
     for i, column in ipairs(laid) do
       local text = r == -1 and column.title or r == 0 and ("-"):rep(column.width) or column.texts[r]
       parts[i] = pad(column, text)
     end
-    lines[#lines + 1] = table.concat(parts, "  "):gsub("%s+$", "") .. "\n"
+    lines[#lines + 1] = table.concat(parts, (" "):rep(GAP)):gsub("%s+$", "") .. "\n"
   end
-  return table.concat(lines)
+  if not most then return table.concat(lines) end
+  return table.concat(lines), dropped
 end
 
 -- markdown(columns, rows): the same as a table of Markdown.

@@ -17,6 +17,11 @@ function term.columns(fd)
   return system.columns(fd) or 80
 end
 
+-- The columns that a table may have on standard output: a terminal's width; nil elsewhere, where nothing is to be cut.
+function term.room()
+  return system.tty(1) and term.columns(1) or nil
+end
+
 -- Its height in rows; 24 where it does not say.
 function term.rows(fd)
   return system.rows(fd) or 24

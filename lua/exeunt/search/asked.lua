@@ -76,9 +76,10 @@ local function study_of(name, document, trials, sampler)
   }
 end
 
--- read(path) -> what a study's file says, for open and ask; nil where there is no such file. Raises where it is no study.
+-- read(path) -> what a study's file says, for open and ask; nil where there is no such file, or one without an ending, which is a
+-- study's name. Raises where it is no study.
 function asked.read(path)
-  if file.kind(path) ~= "file" then return nil end
+  if file.kind(path) ~= "file" or not path:find "[./]" then return nil end
   local name, document, sampler = from_file(path)
   return { path = path, name = name, document = document, sampler = sampler }
 end

@@ -67,9 +67,10 @@ local function place(folder, digest, settings)
   while true do
     local lock = lock_of(name)
     if lock ~= nil then
-      local yes, resume = usable(name, digest, settings)
-      if yes then return name, resume, lock end
+      local ok, yes, resume = pcall(usable, name, digest, settings)
+      if ok and yes then return name, resume, lock end
       if lock then lock:free() end
+      if not ok then error(yes, 0) end
     end
     n = n + 1
     name = ("%s-%d"):format(folder, n)

@@ -11,16 +11,6 @@ Database.__index = Database
 
 local RECONNECT_SECONDS = 120
 
--- The address without its passwords: between ':' and '@' in its user part, and behind its '?'.
-local function without_password(address)
-  local place, query = address:gsub("^(%w+://[^/@:]*):[^/@]*@", "%1@"):match "^([^?]*)%??(.*)$"
-  local kept = {}
-  for part in query:gmatch "[^&]+" do
-    if not part:match "^password=" and not part:match "^sslpassword=" then kept[#kept + 1] = part end
-  end
-  return place .. (#kept > 0 and "?" .. table.concat(kept, "&") or "")
-end
-
 -- The C handle, or NULL. A server that is just starting or recovering is waited for; one that is not there is not.
 function Database:first_connection()
   local began, handle = C.ex_clock(), C.ex_store_open(self.address)
@@ -47,8 +37,9 @@ end
 -- open(address): "postgresql://...", or the path of an SQLite file. Raises one line.
 function Database.open(address)
   local server = Database.is_server(address)
-  local self = setmetatable({ address = address, name = server and without_password(address) or address, server = server }, Database)
+  local self = setmetatable({ address = address, server = server }, Database)
   self.handle = core.own(self:first_connection(), C.ex_store_free)
+  self.name = ffi.string(C.ex_store_name(self.handle))                  -- for messages: without its passwords
   -- seconds by the database: a clock for leases, and the time of day
   self.clock = self.server and "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)" or "ex_clock()"
   self.time = self.server and self.clock or "((julianday('now') - 2440587.5) * 86400.0)"

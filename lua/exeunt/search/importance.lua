@@ -4,8 +4,9 @@
 --     sum over cells of (p_best / p_all - 1)^2 p_all
 -- of one-dimensional densities: for choices the frequencies, for numbers bells of Scott's width over up to 64 cells. The best are
 -- a tenth of the trials, at least the square root of their count. It sees no interplay of knobs, and what it says holds for
--- reaching the best tenth. A knob that exists only under another's value is judged where it exists, and counts by the share of
--- the best trials that have it. It refuses fewer than 8 usable trials.
+-- reaching the best tenth. A knob that exists only under another's value is judged among the trials that have it alone, the best of
+-- them against all of them: that it is there or not is the other's doing. Where fewer than 8 have it, it has no share.
+-- It refuses fewer than 8 usable trials.
 
 local core = require "exeunt.core"
 local history = require "exeunt.search.history"
@@ -29,11 +30,11 @@ local function ordered(trials, direction, index)
   return rows
 end
 
--- The values of a knob among rows 1..n, those that have it: places in the unit interval, or cells of a choice.
-local function places(rows, n, name, dist)
+-- The values of a knob of the rows that have it, best first: places in the unit interval, or cells of a choice.
+local function places(rows, name, dist)
   local list = {}
-  for i = 1, n do
-    local value = rows[i].params[name]
+  for _, row in ipairs(rows) do
+    local value = row.params[name]
     if value ~= nil then list[#list + 1] = dist.kind == "choice" and dist:index(value) or dist.kind ~= "choice" and dist:to_unit(value) end
   end
   return list
@@ -67,35 +68,38 @@ local function bells(list, cells)
   return p
 end
 
--- The divergence of a knob between the best `top` rows and all.
-local function divergence(rows, top, name, dist)
-  local best, all = places(rows, top, name, dist), places(rows, #rows, name, dist)
-  if #best == 0 or #all < 2 then return 0 end
+-- The divergence of a knob between the best of these values, a share of them, and all.
+local function divergence(all, share, dist)
+  local best = { unpack(all, 1, math.ceil(math.max(share * #all - 1e-9, math.sqrt(#all)))) }
   local cells = dist.kind == "choice" and dist:cells() or math.min(dist:cells(), CELLS)
   local density = dist.kind == "choice" and frequencies or bells
   local p, q, sum = density(best, cells), density(all, cells), 0
   for c = 1, cells do sum = sum + (p[c] / q[c] - 1) ^ 2 * q[c] end
-  return sum * #best / top
+  return sum
 end
 
--- importance(space, trials, direction[, index = 1[, { share = 0.1 }]]) -> { { name, share }, ... }, the largest first, with the
--- sum 1. index: which objective's values; share: of the trials that are the best.
-return function(space, trials, direction, index, given)
+-- importance(space, trials, direction[, index = 1[, { share = 0.1 }]]) -> { { name, share, trials }, ... }, the largest first, with the
+-- sum 1; trials: how many of the usable ones have the knob; where they are too few its share is 0. And how many are usable.
+-- index: which objective's values; share: of the trials that are the best.
+local function importance(_, space, trials, direction, index, given)
   local o = options.check("importance", given, { share = 0.1 })
   local rows = ordered(trials, direction, index or 1)
   if #rows < FEWEST then
     core.raise("importance: %d usable trials are too few; it takes %d that ended with a value", #rows, FEWEST)
   end
-  local top = math.ceil(math.max(o.share * #rows - 1e-9, math.sqrt(#rows)))
-  local list, total = {}, 0
+  local list, total, judged = {}, 0, 0
   for i, name in ipairs(space.names) do
-    list[i] = { name, divergence(rows, top, name, space.dists[name]) }
-    total = total + list[i][2]
+    local dist = space.dists[name]
+    local all = places(rows, name, dist)
+    list[i] = { name, #all >= FEWEST and divergence(all, o.share, dist) or 0, #all }
+    total, judged = total + list[i][2], judged + (#all >= FEWEST and 1 or 0)
   end
-  for _, pair in ipairs(list) do pair[2] = total > 0 and pair[2] / total or 1 / #list end
+  for _, each in ipairs(list) do each[2] = total > 0 and each[2] / total or each[3] >= FEWEST and 1 / judged or 0 end
   table.sort(list, function(a, b)
     if a[2] ~= b[2] then return a[2] > b[2] end
     return a[1] < b[1]
   end)
-  return list
+  return list, #rows
 end
+
+return setmetatable({ fewest = FEWEST }, { __call = importance })

@@ -15,16 +15,9 @@ Journal.__index = Journal
 local ORDER = { "seq", "event", "identity", "study", "number", "name", "state", "finish", "params", "values" }
 local FIRST_TAIL, LONG = 4096, 2 ^ 16
 
--- new(path of the SQLite file)
-function Journal.new(path) return setmetatable({ file = path, path = path .. ".jsonl" }, Journal) end
-
--- follow(db): where the store's name is a link, the journal lies beside the file itself, so that it has one, whatever name is used.
-function Journal:follow(db)
-  local _, _, real = db:first "PRAGMA database_list"
-  if real and real ~= "" and real ~= self.file and real ~= (os.getenv "PWD" or "") .. "/" .. self.file then
-    self.path = real .. ".jsonl"
-  end
-end
+-- new(path of the SQLite file): where that is a link, the journal lies beside the file that it leads to, so that a store has one,
+-- whatever name is used.
+function Journal.new(path) return setmetatable({ file = path, path = file.real(path) .. ".jsonl" }, Journal) end
 
 -- Refuses a store's name that is a journal's.
 function Journal:check_name()
@@ -118,12 +111,29 @@ function Journal.gaps(kinds, last)
   return count, first, false
 end
 
--- What to do about a damaged file.
-function Journal:advice()
+-- Of its events, how many a rebuild would lack, and how many there were; nil where no study is left in it.
+function Journal:left()
+  local last, kinds, begun = self:last() or 0, self:scan(), false
+  for seq = 1, last do begun = begun or kinds[seq] == "store" or kinds[seq] == "study" or kinds[seq] == "import" end
+  if not begun then return nil end
+  return Journal.gaps(kinds, last), last
+end
+
+-- What can be done about a store that is damaged or, with `gone`, not there: words that follow that.
+function Journal:advice(gone)
   if not file.kind(self.path) then
     return (", or no store; no journal %s is there to make it anew: go back to a copy of it"):format(self.path)
   end
-  return ("; its journal holds what it held: `exeunt study rebuild --store %s` makes it anew"):format(self.file)
+  local lacks, events = self:left()
+  local rebuild = "`exeunt study rebuild --store " .. file.shell_word(self.file)
+  if not lacks then
+    return ("; its journal %s holds no study that can be read: look for a copy of either%s"):format(self.path,
+       gone and ", or move that one away, and `exeunt search STUDY` makes a new store" or "")
+  elseif lacks > 0 then
+    return ("; its journal %s lacks %d of its %d events: look for a copy of either, or take what it has with %s --partial`"):format(
+      self.path, lacks, events, rebuild)
+  end
+  return (gone and ", but its journal is there: %s` makes it anew" or "; its journal holds what it held: %s` makes it anew"):format(rebuild)
 end
 
 -- Is it this database's journal? One without an event "store" may be.
@@ -145,7 +155,7 @@ function Journal:check(db, tail)
   if events > 0 and pcall(db.execute, db, "SELECT identity FROM exeunt_store") then
     self:check_identity(db, select(2, self:scan()))
   end
-  core.raise("%s: it is damaged: it has %d of the %d events of its journal%s", self.file, events, tail, self:advice())
+  core.raise("%s: it is damaged: it has %d of the %d events of its journal", self.file, events, tail)
 end
 
 -- whole(db): does it look as it did after the last event? What is no more than a glance: a line that was changed in its middle, the

@@ -17,7 +17,7 @@ local ENDINGS = { "-wal", "-shm", "" }        -- the file last: its log must not
 local function whole(path)
   if not file.kind(path) then return false end
   local ok, answer = pcall(function()
-    local store = Store.open(path, { make = false })
+    local store = Store.open(path, { read = true })
     local said = store.db:first "PRAGMA integrity_check(1)"
     store:close()
     return said == "ok"
@@ -38,8 +38,11 @@ local function count(n, one, many) return ("%d %s"):format(n, n == 1 and one or 
 
 -- Refuses a journal that lacks events.
 local function check(journal, studies, about)
-  if about.lacks == 0 and about.skipped == 0 then return end
   local n = #events.ids(studies)
+  if n == 0 and about.last == 0 and about.unread > 0 then
+    core.raise("%s: none of its lines can be read as an event: look for a copy of it", journal.path)
+  end
+  if about.lacks == 0 and about.skipped == 0 then return end
   core.raise("%s: it lacks %d of its %d events%s: %s would be missing, and others unfinished%s", journal.path, about.lacks, about.last,
     about.first and (" (the first: number %d)"):format(about.first) or "", count(lost(studies), "trial", "trials"),
     n > 0 and "; look for a copy of it, or take what it has with --partial" or "; no study is left in it: look for a copy of it")
@@ -93,9 +96,10 @@ local function put_aside(path)
   return kept
 end
 
-local function rebuild(path, partial)
-  if whole(path) then core.raise("%s: it is whole: there is nothing to rebuild", path) end
-  local journal = Journal.new(path)
+-- given: the path as a person has it; a link to the store stays one, and what it leads to is made anew.
+local function rebuild(given, partial)
+  if whole(given) then core.raise("%s: it is whole: there is nothing to rebuild", given) end
+  local journal, path = Journal.new(given), file.real(given)
   local size, studies, about, trials, kept
   repeat                                      -- again where somebody still wrote to it; now that the file has gone, nobody can
     size = journal:size()
@@ -115,11 +119,12 @@ end
 -- lost = trials that are missing, kept = the name under which is what was there }. partial: also from a journal that lacks events.
 return function(path, given)
   local o = options.check("rebuild", given or {}, { partial = false })
-  Journal.new(path):check_name()
-  if not file.kind(path .. ".jsonl") and not file.kind(path) then
-    core.raise("there is no store %s, nor its journal %s.jsonl", path, path)
+  local journal = Journal.new(path)
+  journal:check_name()
+  if not file.kind(journal.path) and not file.kind(path) then
+    core.raise("there is no store %s, nor its journal %s", path, journal.path)
   end
-  local lock = file.lock_beside(path)         -- its file stays: two might hold it otherwise
+  local lock = file.lock_beside(file.real(path))        -- its file stays: two might hold it otherwise
   local ok, result = pcall(rebuild, path, o.partial)
   lock:free()
   if not ok then error(result, 0) end

@@ -2,10 +2,12 @@
 -- that must come back digit by digit (values, steps, seconds) are texts, lists and tables JSON. It keeps no data.
 --
 -- To change the schema: append a list of statements (or functions of the database) here, never edit one; write what it is for.
+-- Commands that only look into a store read it as it is, from the version `schema.readable` on: where search/store.lua reads
+-- what a new version adds, let it do without, or set `readable` to that version.
 
 local core = require "exeunt.core"
 
-local schema = {}
+local schema = { readable = 1 }
 
 schema.migrations = {
   {                                          -- 1: studies, trials, steps
@@ -45,22 +47,40 @@ function schema.version(db)
   return tonumber((db:first "SELECT version FROM exeunt_store"))
 end
 
+-- The database's version. Refuses a newer one than is known.
+local function known(db)
+  local version, newest = schema.version(db), #schema.migrations
+  if version <= newest then return version end
+  core.raise("%s: its schema has version %d, this exeunt knows versions up to %d: use a newer exeunt", db.name, version, newest)
+end
+
+-- check(db) -> is it of the newest version? Refuses one that cannot be read as it is. It changes nothing.
+function schema.check(db)
+  local version = known(db)
+  if version < schema.readable then
+    core.raise("%s: its schema has version %d, and this exeunt reads versions from %d on: a command that writes to it, as exeunt search "
+               .. "does, brings it up to date", db.name, version, schema.readable)
+  end
+  return version == #schema.migrations
+end
+
+-- check_foreign(db): of a database without a version: refuses an SQLite file that holds other things.
+function schema.check_foreign(db)
+  if not db.server and db:first "SELECT name FROM sqlite_master LIMIT 1" then
+    core.raise("%s: an SQLite file, but not a store of studies: name another file", db.name)
+  end
+end
+
 -- prepare(db): makes the tables, or brings older ones up to date, in one transaction. Refuses a newer schema, and an SQLite
 -- file that holds other things.
 function schema.prepare(db)
   local newest = #schema.migrations
-  local function known(version)
-    if version <= newest then return version end
-    core.raise("%s: its schema has version %d, this exeunt knows versions up to %d: use a newer exeunt", db.name, version, newest)
-  end
-  if known(schema.version(db)) == newest then return end
+  if known(db) == newest then return end
   db:transact(function()
     if db.server then db:execute "SELECT pg_advisory_xact_lock(6548221)" end     -- one at a time
-    local version = known(schema.version(db))
+    local version = known(db)
     if version == 0 then
-      if not db.server and db:first "SELECT name FROM sqlite_master LIMIT 1" then
-        core.raise("%s: an SQLite file, but not a store of studies: name another file", db.name)
-      end
+      schema.check_foreign(db)
       -- events: how many events the store has had; each has one line in the journal
       db:execute "CREATE TABLE exeunt_store (version INTEGER NOT NULL, events BIGINT NOT NULL)"
       db:execute "INSERT INTO exeunt_store VALUES (0, 0)"

@@ -24,12 +24,13 @@ Store.default = "runs/studies.db"
 -- Says a line to a person.
 function Store.say(text) io.stderr:write(text, "\n") end
 
--- open(address[, { make = true }]): a file (made with its folder if need be; nil: Store.default) or postgresql://... Raises one line.
--- make = false: a store that is not there is an error, and nothing is made; where it may not be written it can still be read.
+-- open(address[, { make = true, read = false }]): a file (made with its folder if need be; nil: Store.default) or postgresql://...
+-- Raises one line. make = false: a store that is not there is an error, and nothing is made; where it may not be written it can still
+-- be read. read = true: so too, and a store of an earlier version stays one: it is only looked into.
 function Store.open(address, given)
-  local o = options.check("store.open", given or {}, { make = true })
+  local o = options.check("store.open", given or {}, { make = true, read = false })
   address = address or Store.default
-  local self = setmetatable({ claims = 0, make = o.make }, Store)
+  local self = setmetatable({ claims = 0, make = o.make and not o.read, read_only = o.read, names = {} }, Store)
   if not Database.is_server(address) then
     self.journal = Journal.new(address)
     self:check_file(address)
@@ -49,9 +50,7 @@ function Store:check_file(address)
   local kind = file.kind(address)
   if kind == "folder" then core.raise("%s is a folder: a store is a file in one", address) end
   self.journal:check_name()
-  if not kind and self.journal:last() then
-    core.raise("there is no store %s, but its journal is there: `exeunt study rebuild --store %s` makes it anew", address, address)
-  end
+  if not kind and self.journal:size() > 0 then core.raise("there is no store %s%s", address, self.journal:advice(true)) end
   if not self.make and (not kind or file.stat(address) == 0 and self.journal:size() == 0) then no_store(address) end
 end
 
@@ -60,21 +59,29 @@ local LOOKED_THROUGH = 64e6
 
 local function small_enough(path) return (file.stat(path)) <= LOOKED_THROUGH end
 
--- Opens the database, checks it against its journal and brings its schema up to date; advice where it is damaged.
+-- The schema: of the newest version, or, where the store is only read, any that can be read -> is it the newest?
+function Store:prepare()
+  local version = schema.version(self.db)
+  if version == 0 and (self.read_only or not self.make and self.db.server) then
+    schema.check_foreign(self.db)
+    no_store(self.db.name)
+  end
+  if not self.read_only then schema.prepare(self.db) end
+  return schema.check(self.db)
+end
+
+-- Opens the database, checks it against its journal and its schema; advice where it is damaged.
 function Store:connect(address)
   local ok, message = pcall(function()
     self.db = Database.open(address)
     if self.journal then
-      self.journal:follow(self.db)
       local tail = self.journal:last()
       local said = small_enough(address) and self.db:first "PRAGMA quick_check(1)" or "ok"
       if said ~= "ok" then core.raise("%s: it is damaged (%s)", address, (said:match "[^\n]*$")) end
       self.journal:check(self.db, tail)
     end
-    if not self.make and self.db.server and schema.version(self.db) == 0 then no_store(self.db.name) end
-    schema.prepare(self.db)
     self.name = self.db.name
-    if self.journal then self:mend() end
+    if self:prepare() and self.journal then self:mend() end
   end)
   if ok then return end
   if self.db then self.db:close() end
@@ -84,10 +91,9 @@ end
 -- An error's text, with what to do about a damaged file.
 function Store:advise(message)
   message = tostring(message)
-  if self.journal and message:find(": it is damaged", 1, true) and not message:find("study rebuild", 1, true) then
-    return message .. self.journal:advice()
-  end
-  return message
+  if not self.journal or not message:find(": it is damaged", 1, true) then return message end
+  local advised = message:find("; its journal", 1, true) or message:find(", or no store", 1, true)
+  return advised and message or message .. self.journal:advice()
 end
 
 function Store:close() self.db:close() end
@@ -152,7 +158,8 @@ local LIMITS = { "trials", "seconds", "epochs", "trial_seconds", "retries" }
 
 local function decoded(text) return text and json.plain(json.decode(text)) end
 
-local function study_of(row)
+function Store:study_of(row)
+  self.names[tonumber(row[1])] = row[2]
   return { id = tonumber(row[1]), name = row[2], document = decoded(row[3]), created = tonumber(row[4]),
            trials = tonumber(row[5]), finished = tonumber(row[6]) }
 end
@@ -162,23 +169,27 @@ local STUDY = "SELECT id, name, document, created, next, finished FROM studies "
 -- studies() -> list of { id, name, document, created, trials, finished }, in the order in which they were made.
 function Store:studies()
   local list = {}
-  for i, row in ipairs(self:read(STUDY .. "ORDER BY id")) do list[i] = study_of(row) end
+  for i, row in ipairs(self:read(STUDY .. "ORDER BY id")) do list[i] = self:study_of(row) end
   return list
 end
 
 -- study(name) -> one of them, or nil.
 function Store:study(name)
   local row = self:read(STUDY .. "WHERE name = $1", name)[1]
-  return row and study_of(row)
+  return row and self:study_of(row)
 end
 
-function Store:no_study(id) core.raise("%s: there is no study with the id %s: was it deleted?", self.name, tostring(id)) end
+function Store:no_study(id)
+  local name = self.names[tonumber(id)]
+  local what = name and ("'%s' any more"):format(name) or "with the id " .. tostring(id)
+  core.raise("%s: there is no study %s: was it deleted?", self.name, what)
+end
 
 -- study_by_id(id) -> one of them. Raises where it is not there.
 function Store:study_by_id(id)
   local row = self:read(STUDY .. "WHERE id = $1", id)[1]
   if not row then self:no_study(id) end
-  return study_of(row)
+  return self:study_of(row)
 end
 
 -- identity() -> a text that no other store has.
@@ -198,6 +209,7 @@ function Store:create(name, document)
     if old and there == text then return tonumber(old) end
     if old then core.raise("%s: there is a study '%s' already, and it is another one", self.name, name) end
     local id = self:new_id()
+    self.names[id] = name
     local created = self.db:first(("INSERT INTO studies VALUES ($1, $2, $3, %s, 0, 0, 0) RETURNING created"):format(self.db.time),
                                   id, name, text)
     emit { event = "study", study = id, name = name, document = document, created = tonumber(created) }
@@ -569,16 +581,25 @@ function Store.exported(lines, where)
   return studies[ids[1]]
 end
 
+-- Within a transaction: what is there of a study, to see whether it is the one that was written; nil: nothing.
+function Store:imported(id)
+  local row = self.db:execute("SELECT name, document, created FROM studies WHERE id = $1", id)[1]
+  return row and table.concat(row, "\n")
+end
+
 -- import(study[, name]) -> the new study's id. study: what exported gave; name: another one for it.
 function Store:import(study, name)
   study.name = name or study.name
-  return self:write(true, function(_, emit)
+  local id, written
+  return self:write(true, function(again, emit)
     if self.db.server then self.db:execute "SELECT version FROM exeunt_store FOR UPDATE" end      -- one at a time
+    if again and id and self:imported(id) == written then return id end             -- done, but we did not hear it
     if self.db:first("SELECT id FROM studies WHERE name = $1", study.name) then
       core.raise("%s: there is a study '%s' already: import it under another name (--as NAME)", self.name, study.name)
     end
-    local id = self:new_id()
+    id = self:new_id()
     events.write(self.db, id, study)
+    self.names[id], written = study.name, self:imported(id)
     emit { event = "import", study = id, name = study.name, lines = events.of(study, study.trials) }
     return id
   end)

@@ -195,7 +195,17 @@ function study.new(given)
 end
 
 -- A YAML study's words, as ex.study takes them: what Lua writes with ex.log(a, b) is { log = {a, b} } there, which Space takes.
-local function from_yaml(path) return require("exeunt.search.yamlfile").call(path, study.new) end
+-- One without a recipe is complete for exeunt ask alone.
+local function from_yaml(path)
+  return require("exeunt.search.yamlfile").call(path, function(given)
+    if given.recipe ~= nil then return study.new(given) end
+    for key in pairs(given) do
+      if known[key] == nil then options.check("study", given, known) end       -- it may be the recipe, misspelt
+    end
+    core.raise("study: it has no recipe to run (recipe: FILE): a search needs one; without one its points are for `exeunt ask %s`, and "
+               .. "something else tries them", file.shell_word(path))
+  end)
+end
 
 local function from_lua(path)
   local chunk, wrong = load(file.read(path), "@" .. path, "t")
@@ -208,12 +218,16 @@ local function from_lua(path)
   return found
 end
 
--- load(path): the study in that file: YAML where it is called *.yaml or *.yml, otherwise Lua.
+local readers = { lua = from_lua, yaml = from_yaml, yml = from_yaml }
+
+-- load(path): the study in that file: Lua where it is called *.lua, YAML where *.yaml or *.yml.
 function study.load(path)
   if file.kind(path) == nil then core.raise("there is no study %s%s", path, like(path)) end
+  local reader = readers[path:match "%.(%a+)$"]
+  if not reader then core.raise("%s: a study is a file called *.lua, *.yaml or *.yml", path) end
   local before = loading
   loading = path
-  local ok, found = pcall(path:match "%.ya?ml$" and from_yaml or from_lua, path)
+  local ok, found = pcall(reader, path)
   loading = before
   if ok then return found end
   error(found, 0)

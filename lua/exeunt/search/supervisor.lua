@@ -112,9 +112,14 @@ function Search:watch()
   return next(self.running) ~= nil
 end
 
-function Search:refresh()
+-- Takes in what has changed in the store; `anew`: all that is there, without what workers have withdrawn.
+function Search:refresh(anew)
+  if anew then self.trials, self.place, self.counter = {}, {}, nil end
   local list, counter = self.store:trials(self.id, self.counter)
-  for _, trial in ipairs(list) do self.trials[trial.number + 1] = trial end
+  for _, trial in ipairs(list) do
+    local at = self.place[trial.number] or #self.trials + 1             -- a number may be missing: it was withdrawn
+    self.trials[at], self.place[trial.number] = trial, at
+  end
   self.counter = counter
   self.view:update(self.trials)
 end
@@ -140,7 +145,7 @@ function supervisor.run(given)
   local o = options.check("search", given, { study = options.required, store = options.required, address = options.required,
     workers = 1, threads = core.C.ex_cpu_count(), runs = "runs", lease = 30, grace = 10, trials = options.optional, changed = false })
   local self = setmetatable(o, Search)
-  self.given_trials, self.trials, self.running, self.restarts = o.trials, {}, {}, 0
+  self.given_trials, self.running, self.restarts = o.trials, {}, 0
   local edited, mended
   self.id, edited, mended = supervisor.join(self.store, self.study, self.changed)
   if self.given_trials then self.study.trials = self.given_trials end
@@ -154,14 +159,14 @@ function supervisor.run(given)
                                                                                    self.folder))
   end
   local begun = core.C.ex_clock()
-  self:refresh()
+  self:refresh(true)
   local before = claimed(self.trials)
   for slot = 1, self.workers do self:start(slot) end
   while self:watch() do
     self:refresh()
     if signals.requested() then self:stop() end
   end
-  self:refresh()
+  self:refresh(true)
   self.view:finish(self.trials)
   if self.problem and not self.stopping then core.raise("%s", self.problem) end
   return { trials = self.trials, seconds = core.C.ex_clock() - begun, stopped = self.stopping and signals.requested() or nil,
@@ -174,10 +179,10 @@ local function entry(trial)
   return { number = trial.number, params = trial.params, values = json.list { unpack(trial.values) }, run_dir = trial.run_dir }
 end
 
--- document(study, found, address): the search's result for --json.
-function supervisor.document(study, found, address)
+-- document(study, found, name): the search's result for --json; name: the store's.
+function supervisor.document(study, found, name)
   local counted = view.count(found.trials)
-  local doc = { study = study.name, store = address, trials = #found.trials, complete = counted.complete, stopped = counted.stopped,
+  local doc = { study = study.name, store = name, trials = #found.trials, complete = counted.complete, stopped = counted.stopped,
                 paused = counted.paused, failed = counted.failed, running = counted.running, seconds = found.seconds, best = json.list() }
   for i, trial in ipairs(front.of(found.trials, study.directions)) do doc.best[i] = entry(trial) end
   return doc

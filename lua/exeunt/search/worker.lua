@@ -31,10 +31,18 @@ end
 
 -- -- What is known of the trials -------------------------------------------------------------------------------------------
 
+local function is_running(trial) return trial.state == "running" end
+
+-- What stands for the trial of a number that was withdrawn while later ones were there: it is over, and nothing came of it.
+local function withdrawn(number) return { number = number, state = "failed", steps = {} } end
+
 -- Takes in what has changed in the store.
 function Worker:refresh()
   local list, counter = self.store:trials(self.id, self.counter)
-  for _, trial in ipairs(list) do self.trials[trial.number + 1] = trial end
+  for _, trial in ipairs(list) do
+    for number = #self.trials, trial.number - 1 do self.trials[number + 1] = withdrawn(number) end
+    self.trials[trial.number + 1] = trial
+  end
   self.counter = counter
 end
 
@@ -69,8 +77,6 @@ function Worker:limit()
   end
   return limit
 end
-
-local function is_running(trial) return trial.state == "running" end
 
 -- The number of the paused trial that the stopper wants to go on, or nil. limit: how many trials there may be.
 function Worker:paused(limit)
@@ -109,7 +115,7 @@ function Worker:await_points(trial)
   repeat
     self:refresh()
     local missing = false
-    for i = 1, trial.number do missing = missing or self.trials[i] and not self.trials[i].params end
+    for i = 1, math.min(trial.number, #self.trials) do missing = missing or is_running(self.trials[i]) and not self.trials[i].params end
     if not missing then return end
     child.sleep(0.02)
   until core.C.ex_clock() > until_then
@@ -139,8 +145,8 @@ function Worker:propose(trial)
     error(params, 0)
   end
   if params == nil then
-    self.store:withdraw(trial)
-    self.trials[trial.number + 1] = nil     -- the store says no more of it
+    self.store:withdraw(trial)              -- the store says no more of it
+    self.trials[trial.number + 1] = self.trials[trial.number + 2] and withdrawn(trial.number) or nil
     return false
   end
   self.store:propose(trial, params, self.study.space:key(params))
@@ -245,7 +251,6 @@ end
 function Worker:work(trial, promoted)
   trial.steps = trial.steps or {}
   trial.step_limit = self.study.stop and self.study.stop:limit(trial) or nil
-  self.renewed = core.C.ex_clock()
   self.folder = self.folder or place.folder(self.runs, self.store, self.id)
   self.say(("trial %d: %s%s"):format(trial.number, shown(trial.params), trial.attempts > 1 and " (taken up again)" or ""))
   local outcome = attempt.run {
@@ -269,6 +274,7 @@ function Worker:claim()
   self:refresh()
   local limit = self:limit()
   local promote = self:paused(limit)
+  self.renewed = core.C.ex_clock()          -- the lease runs while the point is chosen, too
   local trial, running = self.store:claim(self.id, { worker = self.name, lease = self.lease, retries = self.study.retries,
                                                      promote = promote, limit = limit })
   if not trial then return nil, running end

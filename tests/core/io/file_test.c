@@ -139,6 +139,11 @@ static void links_are_replaced(void **state) {
     char target[64] = { 0 };
     assert_int_equal(ex_file_link("one", path), EX_OK);
     assert_int_equal(ex_file_kind(path), 0);                      /* leads nowhere yet */
+    char *said = ex_file_target(path);
+    assert_string_equal(said, "one");
+    ex_text_free(said);
+    assert_null(ex_file_target(scratch_path("links")));           /* no link */
+    assert_null(ex_file_target(scratch_path("links/none")));
     assert_int_equal(ex_file_write(scratch_path("links/two"), "2", 1), EX_OK);
     assert_int_equal(ex_file_link("two", path), EX_OK);
     assert_int_equal(readlink(path, target, sizeof target - 1), 3);

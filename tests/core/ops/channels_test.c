@@ -42,7 +42,7 @@ static void maps(void **state)
         for (int b = 0; b < 4; b++) {
             ex_operand ox = operand(x, a), od = operand(dy, b), oy = operand(y, (a + b) % 4);
             EACH { *at(&ox, n, c, h, w) = value(n, c, h, w, 0); *at(&od, n, c, h, w) = value(n, c, h, w, 5); }
-            ex_channels_affine(&oy, &ox, k[0], k[1], k[2], NULL);
+            ex_channels_affine(&oy, &ox, k[0], k[1], k[2], 0, NULL);
             EACH assert_true(fabsf(*at(&oy, n, c, h, w) - ((value(n, c, h, w, 0) - k[0][c]) * k[1][c] + k[2][c])) < 1e-4f);
             ex_channels_scale(&oy, &ox, k[1], NULL);
             EACH assert_true(*at(&oy, n, c, h, w) == value(n, c, h, w, 0) * k[1][c]);

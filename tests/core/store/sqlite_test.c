@@ -202,14 +202,16 @@ static void only_read(void **state) {
     ex_store *s = fresh(name);
     must(s, "CREATE TABLE t (a INTEGER)");
     must(s, "INSERT INTO t VALUES (7)");
-    for (int open = 1; open >= 0; open--) {
-        if (!open) ex_store_free(s);
+    char doubled[4096];
+    snprintf(doubled, sizeof doubled, "/%s", path);         /* "//x": the same file, and no host x */
+    for (int open = 2; open >= 0; open--) {
+        if (open == 1) ex_store_free(s);
         if (!scratch_as_nobody()) break;
-        ex_store *reader = ex_store_open(path);
+        ex_store *reader = ex_store_open(open ? path : doubled);
         ex_rows *rows = reader ? run(reader, "SELECT a FROM t") : NULL;
         ex_rows *written = reader ? run(reader, "INSERT INTO t VALUES (8)") : NULL;
         scratch_as_before();
-        if (!rows) fail_msg("%s: %s", open ? "open" : "closed", ex_error_message());
+        if (!rows) fail_msg("%s: %s", open == 2 ? "open" : "closed", ex_error_message());
         assert_string_equal(ex_rows_text(rows, 0, 0), "7");
         assert_null(written);
         assert_message("it may only be read");

@@ -44,6 +44,7 @@ static ex_store own(void) {
 static void failures(void **state) {
     (void)state;
     ex_store s = own();
+    assert_string_equal(ex_store_name(&s), "own");
     mode = FAIL_SILENTLY;
     assert_null(ex_store_execute(&s, "x", 0, NULL));
     assert_int_equal(ex_store_failure(&s), EX_STORE_OTHER);         /* a failure is never none */

@@ -116,4 +116,21 @@ function TestFile:test_a_forgotten_lock_is_let_go()
   file.lock(path):free()
 end
 
+function TestFile:test_where_a_link_leads()
+  local at = self.folder
+  lu.assertEquals(file.real(at .. "/x"), at .. "/x")
+  file.link("b", at .. "/a")
+  file.link(at .. "/c", at .. "/b")
+  lu.assertEquals(file.real(at .. "/a"), at .. "/c")             -- which is not there
+  file.link("a", at .. "/c")
+  lu.assertErrorMsgContains("/a: its links go round in a circle", file.real, at .. "/a")
+end
+
+function TestFile.test_words_for_a_shell()
+  for text, word in pairs { ["runs/a-b_1.db"] = "runs/a-b_1.db", ["a b"] = "'a b'", ["it's"] = "'it'\\''s'", [""] = "''",
+                            ["$x"] = "'$x'" } do
+    lu.assertEquals(file.shell_word(text), word)
+  end
+end
+
 os.exit(lu.LuaUnit.run())

@@ -44,12 +44,17 @@ local function width_of(list)
   return high - low
 end
 
--- The numbers of the trials of a series beside their points, but for those that would lie on the one before.
-local function names_of(s, trials, width)
-  local marks, before = {}, -math.huge
+-- The numbers of the trials of a series beside their points, but for those that would lie on one before.
+local function names_of(s, trials, width, height)
+  local marks = {}
+  local function covered(x, y)
+    for _, m in ipairs(marks) do
+      if math.abs(m[1] - x) < 0.05 * width and math.abs(m[2] - y) < 0.08 * height then return true end
+    end
+    return false
+  end
   for i, t in ipairs(trials) do
-    if #marks < MOST_NAMES and s.x[i] - before >= 0.05 * width then
-      before = s.x[i]
+    if #marks < MOST_NAMES and not covered(s.x[i], s.y[i]) then
       marks[#marks + 1] = { s.x[i], s.y[i], tostring(t.number), align = "center offset 0,1" }
     end
   end
@@ -83,7 +88,7 @@ local function one(view, other, front)
   }
   if #view.objectives > 2 then table.remove(list, 1) end          -- in a plane of two of them the front is no line
   return { name = other == 2 and "front" or "front-" .. other, series = list,
-           marks = names_of(series(by_x, {}), by_x, width_of(xs) / xd),
+           marks = names_of(series(by_x, {}), by_x, width_of(xs) / xd, width_of(ys) / yd),
            title = #view.objectives > 2 and ("Pareto front: %s over %s"):format(y.path, x.path) or "Pareto front",
            about = "Trials on the front, named by their numbers, are those that no other beats in one objective without losing in another.",
            x = { title = knob.objective_title(x, xword) }, y = { title = knob.objective_title(y, yword) },

@@ -4,13 +4,11 @@
 local importance = require "exeunt.search.importance"
 local Space = require "exeunt.search.space"
 
-local FEWEST = 8                            -- complete trials
-
--- { { name, share }, ... } or nil where it cannot be said.
+-- { { name, share, trials }, ... } of complete trials, or nil where it cannot be said.
 local function shares(view, index)
-  if #view.done < FEWEST or not view.document.space then return nil end
+  if #view.done < importance.fewest or not view.document.space then return nil end
   local space = Space.from_document(view.document.space)
-  return importance(space, view.done, view.objectives[index].maximize and "maximize" or "minimize", index)
+  return (importance(space, view.done, view.objectives[index].maximize and "maximize" or "minimize", index))
 end
 
 local function one(view, index, list)
@@ -22,14 +20,16 @@ local function one(view, index, list)
   end)
   for i, entry in ipairs(list) do
     local at = #list - i + 1
-    ticks[i], rows[i], bars.x[i], bars.y[i] = { at, entry[1] }, { entry[1], 100 * entry[2] }, 100 * entry[2], at
+    ticks[i], bars.x[i], bars.y[i] = { at, entry[1] }, 100 * entry[2], at
+    rows[i] = { entry[1], entry[3] >= importance.fewest and 100 * entry[2] or nil, entry[3] }
   end
   return { name = index == 1 and "importance" or "importance-" .. index, series = { bars }, key = false, height = 90 + 30 * #list,
            title = #view.objectives > 1 and "Importance for " .. o.path or "Importance",
-           about = ("How much each knob decides whether a trial is among the best by %s: PED-ANOVA over %d complete trials.")
+           about = ("How much each knob decides whether a trial is among the best by %s: PED-ANOVA over %d complete trials, of a knob over "
+             .. "those that have it.")
              :format(o.path, #view.done),
            x = { title = "share (%)", low = 0 }, y = { low = 0.4, high = #list + 0.6, ticks = ticks },
-           table = { columns = { "knob", { title = "share (%)", format = "%.1f", align = "right" } }, rows = rows } }
+           table = { columns = { "knob", { title = "share (%)", format = "%.1f", align = "right" }, "trials" }, rows = rows } }
 end
 
 return function(view)

@@ -65,4 +65,28 @@ function TestImportanceCommand:test_few_trials_are_said()
   lu.assertStrContains(out, "\n\nOf fewer than 50 trials these shares are rough: chance can change their order.\n")
 end
 
+-- A knob under another's value: how many trials have it, and where they are too few.
+function TestImportanceCommand:test_a_knob_that_few_trials_have()
+  local store = Store.open(self.address)
+  local space = Space.new { kind = ex.choice { "p", "q" }, depth = ex.only(ex.int(1, 9), { kind = "q" }) }
+  local id = store:create("demo", { space = space:document(), objective = { { maximize = "vote" } } })
+  for number = 0, 59 do
+    local trial = store:claim(id, { worker = "w" })
+    store:propose(trial, number < 5 and { kind = "q", depth = number + 1 } or { kind = "p" })
+    store:finish(trial, { state = "complete", values = { number } })
+  end
+  store:close()
+  local out = command.run(("importance demo --store %s"):format(self.address)).out
+  lu.assertStrContains(out, [[
+knob   trials    share
+-----  ------  -------  ------------------------------
+kind       60  100.0 %  ##############################
+depth       5        -
+
+Too few trials have depth to say: it takes 8.
+]])
+  local doc = json.decode(command.run(("importance demo --json --store %s"):format(self.address)).out)
+  lu.assertEquals(doc.importance, { { knob = "kind", share = 1, trials = 60 }, { knob = "depth", share = json.null, trials = 5 } })
+end
+
 os.exit(lu.LuaUnit.run())

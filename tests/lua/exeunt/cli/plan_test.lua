@@ -96,6 +96,25 @@ nodes take 1.250 ms of 2.000 when each is timed
 ]])
 end
 
+-- On a terminal of 80 columns no line of a table is longer, and what is left out is said.
+function TestPlan.test_a_narrow_terminal()
+  local term = require "exeunt.report.term"
+  local room = term.room
+  term.room = function() return 80 end
+  local bare, full = plan.text(made, "title"), plan.text(made, "title", profiled())
+  term.room = room
+  local nodes = bare:match "\n\n(.-)\n\n"
+  lu.assertStrContains(nodes, "\n1      4  conv1  conv2d    direct  64x32x28x28  2.0 MiB  12,345,678  pieces")
+  lu.assertStrContains(nodes, "  constant a…\n")
+  lu.assertStrContains(nodes, "\nnot shown for want of room: in use, scratch; a wider terminal, a pipe or --json has all")
+  lu.assertStrContains(full, "\nnot shown for want of room: in use, scratch, chain, memory, MACs/image, best; a wider terminal")
+  for _, text in ipairs { nodes, full } do
+    for line in text:gmatch "[^\n]+" do
+      if line:find "  " then lu.assertTrue(#line:gsub("[\128-\191]", "") <= 80, line) end
+    end
+  end
+end
+
 function TestPlan.test_json()
   local bare = cjson.decode(plan.json(made, "r.lua", "train1"))
   lu.assertEquals({ bare.recipe, bare.train, bare.batch, #bare.nodes, bare.profile }, { "r.lua", "train1", 64, 3, nil })

@@ -1,5 +1,6 @@
 -- `exeunt search` and what is wrong with a command line; searches themselves: tests/lua/exeunt/search.
 local lu = require "luaunit"
+local file = require "exeunt.file"
 local json = require "exeunt.report.json"
 local search = dofile "tests/support/search.lua"
 
@@ -23,6 +24,20 @@ function TestSearch:test_mistakes()
   self:says("search study.lua --lease 0", 2, "--lease must be a number above 0, got '0'")
   self:says("search none.lua", 1, "there is no study none.lua")
   self:says("search bowl.lua", 1, "a study's file must end with `return ex.study { ... }`")
+end
+
+function TestSearch:test_files_that_are_no_studies_of_a_search()
+  local yaml = "space: { x: { uniform: [-5, 5] } }\nobjective: { minimize: loss }\ntrials: 2\n"
+  file.write(self.path .. "/points.yaml", yaml)
+  self:says("search points.yaml", 1, "points.yaml: study: it has no recipe to run (recipe: FILE): a search needs one; without one its "
+    .. "points are for `exeunt ask points.yaml`, and something else tries them")
+  file.write(self.path .. "/points.yaml", yaml .. "recpie: bowl.lua\n")
+  self:says("search points.yaml", 1, "unknown option 'recpie'; did you mean 'recipe'?")
+  for _, name in ipairs { "my.txt", "my" } do
+    file.write(self.path .. "/" .. name, yaml)
+    self:says("search " .. name, 1, name .. ": a study is a file called *.lua, *.yaml or *.yml")
+  end
+  self:says("ask my.txt", 1, "my.txt: a study is a file called *.lua, *.yaml or *.yml")
 end
 
 function TestSearch:test_for_a_person()

@@ -58,6 +58,38 @@ function TestTable.test_numbers()
   end
 end
 
+function TestTable.test_a_width()
+  local columns = { "n", { title = "name", least = 6 }, { title = "what", least = 4, spare = 1 },
+                    { title = "x", align = "right", spare = 2 } }
+  local rows = { { 1, "a long name", "wörter", "12" }, { 2, "short", "wort", "3" } }
+  local whole = tables.render(columns, rows)
+  lu.assertEquals({ tables.render(columns, rows, 28) }, { whole, {} })
+  lu.assertEquals({ tables.render(columns, rows, 21) }, { [[
+n  name    what     x
+-  ------  ------  --
+1  a lon…  wörter  12
+2  short   wort     3
+]], {} })
+  lu.assertEquals({ tables.render(columns, rows, 19) }, { [[
+n  name    what   x
+-  ------  ----  --
+1  a lon…  wör…  12
+2  short   wort   3
+]], {} })
+  lu.assertEquals({ tables.render(columns, rows, 16) }, { [[
+n  name    what
+-  ------  -----
+1  a lon…  wört…
+2  short   wort
+]], { "x" } })
+  lu.assertEquals({ tables.render(columns, rows, 1) }, { [[
+n  name
+-  ------
+1  a lon…
+2  short
+]], { "x", "what" } })
+end
+
 local COLUMNS, ROWS = { "name", { title = "x", format = "%.1f" } }, { { "a|b", 0.5 }, { 'say "no", twice', nil } }
 
 function TestTable.test_as_markdown()

@@ -40,7 +40,7 @@ function TestAsked:test_a_search_by_hand()
     r = self:run(("tell s %d %s"):format(i, ({ [0] = "0.5", "-0.25 --seconds 2", "nan" })[i]))
     lu.assertEquals({ r.code, r.out, r.err }, { 0, "", i == 2 and "trial 2 counts as failed: acc is nan\n" or "" })
   end
-  self:refused("ask s", "the study has no more trials")
+  self:refused("ask s", "the study has no more trials", 3)
   local trials = json.decode(self:run("trials s --json").out)
   lu.assertEquals({ trials[1].values, trials[2].values, trials[3].values, trials[3].state, trials[3].error },
                   { { 0.5 }, { -0.25 }, json.null, "failed", "acc is nan" })
@@ -49,10 +49,10 @@ end
 function TestAsked:test_more_trials_than_at_first()
   self:study "sampler: random\ntrials: 1\n"
   self:run "ask FILE"
-  self:refused("ask FILE", "the study has no more trials")
+  self:refused("ask FILE", "the study has no more trials", 3)
   self:study "sampler: random\ntrials: 2\n"
   lu.assertEquals(json.decode(self:run("ask FILE --json").out).number, 1)
-  self:refused("ask FILE", "the study has no more trials")
+  self:refused("ask FILE", "the study has no more trials", 3)
 end
 
 function TestAsked:test_text_for_shells()
@@ -97,11 +97,14 @@ function TestAsked:test_a_grid_is_used_up()
   for _ = 1, 2 do found[#found + 1] = self:run("ask FILE").out:match "k=(%w)" end
   table.sort(found)
   lu.assertEquals(found, { "a", "b" })
-  self:refused("ask FILE", "the study has no more trials; 2 are still running: exeunt trials lists them, exeunt tell ends them")
+  self:refused("ask FILE", "the study has no more trials; 2 are still running: exeunt trials lists them, exeunt tell ends them", 3)
   self:run "tell s 0 1"
-  self:refused("ask FILE", "the study has no more trials; 1 is still running: exeunt trials lists it")
+  self:refused("ask FILE", "the study has no more trials; 1 is still running: exeunt trials lists it", 3)
   self:run "tell s 1 1"
   lu.assertEquals(self:run("ask FILE").err, "exeunt: the study has no more trials\n")
+  local r = self:run "ask FILE --json"                 -- no error of a script's: a code of its own, and a document
+  lu.assertEquals({ r.code, r.out }, { 3, "null\n" })
+  lu.assertStrContains(command.run("ask --help").out, "ends with code 3")
 end
 
 -- Numbers below 0 are no options, wherever they stand, and options are such after "--" too.

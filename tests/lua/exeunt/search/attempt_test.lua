@@ -52,6 +52,18 @@ function TestAttempt:test_a_folder_in_use_is_left_alone()
   file.lock(self.path .. "/runs/.0000.lock"):free()       -- it is let go
 end
 
+-- A folder that cannot be cleared is an error, after which nobody holds it.
+function TestAttempt:test_a_folder_that_cannot_be_cleared()
+  file.make_folder(self.path .. "/runs/0000")
+  file.write(self.path .. "/runs/0000/lock", "1\n")
+  local remove = file.remove
+  file.remove = function(path) error("cannot remove " .. path, 0) end
+  local ok, why = pcall(self.run, self, { x = 2 })
+  file.remove = remove
+  lu.assertEquals({ ok, why }, { false, "cannot remove " .. self.path .. "/runs/0000/lock" })
+  file.lock(self.path .. "/runs/.0000.lock"):free()       -- it is let go
+end
+
 function TestAttempt:test_what_a_killed_beginning_left_is_taken_away()
   file.make_folder(self.path .. "/runs/0000")
   file.write(self.path .. "/runs/0000/lock", "1\n")

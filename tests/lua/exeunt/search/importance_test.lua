@@ -71,6 +71,40 @@ function TestImportance.test_conditional_knob()
   lu.assertTrue(by_name.slope > by_name.kind and by_name.kind > by_name.w)
 end
 
+-- `idle` changes nothing and exists under the worse of two kinds: the few of the best tenth that have it have few values of it by chance.
+function TestImportance.test_that_a_knob_is_there_is_not_its_importance()
+  local space = Space.new { kind = ex.choice { "p", "q" }, idle = ex.only(ex.uniform(0, 1), { kind = "q" }), w = ex.uniform(0, 1) }
+  local trials = {}
+  for i = 0, 399 do                         -- w and idle fill the interval evenly (additive recurrences)
+    local kind, w = i % 2 == 1 and "q" or "p", i * 0.618034 % 1
+    trials[i + 1] = { number = i, state = "complete", params = { kind = kind, w = w, idle = kind == "q" and i * 0.7548777 % 1 or nil },
+                      values = { w + (kind == "q" and 0.19 or 0) } }
+  end
+  local list, count = importance(space, trials, "minimize")
+  local by_name = {}
+  for _, each in ipairs(list) do by_name[each[1]] = each end
+  lu.assertEquals({ count, by_name.kind[3], by_name.idle[3], by_name.w[3] }, { 400, 400, 200, 400 })
+  lu.assertTrue(by_name.w[2] > by_name.kind[2])
+  lu.assertTrue(by_name.kind[2] > 3 * by_name.idle[2])
+  lu.assertTrue(by_name.idle[2] < 0.03, by_name.idle[2])
+end
+
+-- What only few trials have is not judged.
+function TestImportance.test_a_knob_that_few_trials_have()
+  local space = Space.new { kind = ex.choice { "p", "q" }, rare = ex.only(ex.uniform(0, 1), { kind = "q" }) }
+  local trials = {}
+  for i = 0, 39 do
+    local q = i < 7
+    trials[i + 1] = { number = i, state = "complete", params = { kind = q and "q" or "p", rare = q and i / 7 or nil }, values = { i } }
+  end
+  local list = importance(space, trials, "minimize")
+  lu.assertEquals(list, { { "kind", 1, 40 }, { "rare", 0, 7 } })
+  trials[8].params = { kind = "q", rare = 0.5 }
+  list = importance(space, trials, "minimize")
+  lu.assertEquals(list[2][3] + list[1][3], 48)
+  lu.assertTrue(list[2][2] > 0)
+end
+
 function TestImportance.test_failed_trials_are_left_out_and_few_refused()
   local space = Space.new { x = ex.uniform(0, 1) }
   local trials = trials_of(space, 1, function(p) return { p.x } end)

@@ -246,6 +246,61 @@ function TestJournal:test_a_link_has_no_journal_of_its_own()
   self:assert_complete()
 end
 
+-- A damaged store, or one that is gone, under a link's name: what is said can be done as it is said, and the link stays one.
+function TestJournal:test_a_link_to_a_damaged_store()
+  self:fresh()
+  local before, path = self.it.store:export(self.it.id), self.it.path
+  self.it.store:close()
+  local link = self.it.folder .. "/my links/s's.db"
+  os.execute(('mkdir "%s/my links" && ln -s ../s.db "%s"'):format(self.it.folder, link))
+  for _, harm in ipairs { function() command.write(path, "junk " .. ("x"):rep(5000)) end, function() os.remove(path) end } do
+    harm()
+    local ok, message = pcall(Store.open, link)
+    lu.assertFalse(ok)
+    lu.assertStrContains(message, link)
+    local advice = message:match "`exeunt (study rebuild .*)` makes it anew$"
+    local r = command.run(advice)
+    lu.assertEquals({ r.code, r.err }, { 0, "" })
+    lu.assertEquals(require("exeunt.file").real(link), self.it.folder .. "/my links/../s.db")
+    self.it.store = Store.open(link)
+    lu.assertEquals(self.it.store:export(self.it.id), before)
+    self.it.store:close()
+  end
+  lu.assertEquals(require("exeunt.file").list(self.it.folder .. "/my links"), { "s's.db" })
+  os.remove(path .. ".jsonl")
+  command.write(path, "junk " .. ("x"):rep(5000))
+  lu.assertErrorMsgContains("s.db.jsonl is there to make it anew: go back to a copy of it", Store.open, link)
+end
+
+-- A store that is gone, and its journal harmed: what is true, and what can be done.
+function TestJournal:test_gone_with_a_harmed_journal()
+  self:fresh()
+  local path, lines = self.it.path, self.it.store.journal:lines()
+  self.it.store:close()
+  os.remove(path)
+  local function says(text)
+    for _, make in ipairs { true, false } do
+      lu.assertErrorMsgEquals(("there is no store %s%s"):format(path, text:gsub("JOURNAL", path .. ".jsonl"):gsub("STORE", path)),
+                              Store.open, path, { make = make })
+    end
+    lu.assertNil(require("exeunt.file").kind(path))
+  end
+  says ", but its journal is there: `exeunt study rebuild --store STORE` makes it anew"
+  command.write(path .. ".jsonl", table.concat(lines, "\n", 1, 5) .. "\n" .. table.concat(lines, "\n", 8) .. "\n")
+  says("; its journal JOURNAL lacks 2 of its 16 events: look for a copy of either, or take what it has with "
+    .. "`exeunt study rebuild --store STORE --partial`")
+  for _, text in ipairs { "junk\n", table.concat(lines, "\n", 3) .. "\n" } do
+    command.write(path .. ".jsonl", text)
+    says("; its journal JOURNAL holds no study that can be read: look for a copy of either, or move that one away, and "
+      .. "`exeunt search STUDY` makes a new store")
+    lu.assertErrorMsgContains("look for a copy of it", rebuild, path)
+    lu.assertErrorMsgContains("look for a copy of it", rebuild, path, { partial = true })
+  end
+  command.write(path .. ".jsonl", "")
+  lu.assertErrorMsgContains("makes one; --store says where another is", Store.open, path, { make = false })
+  self.it.store = Store.open(path)
+end
+
 function TestJournal:test_who_cannot_write_can_still_read()
   self.it.store:close()
   os.execute(("rm '%s.jsonl' && mkdir '%s.jsonl'"):format(self.it.path, self.it.path))

@@ -145,13 +145,25 @@ function TestServer:test_a_clock_that_jumps()
   lu.assertEquals({ none, running }, { nil, 1 })
 end
 
+-- A password of the address is in no message and no document.
+function TestServer:test_no_password_is_shown()
+  local address = server.address .. "&password=secret"
+  local store = Store.open(address)
+  lu.assertEquals({ store.name, tostring(store) }, { server.address, "store " .. server.address })
+  store:close()
+  local result = command.run(("worker %s none"):format(command.quote(address)))
+  lu.assertEquals({ result.code, result.out }, { 1, "" })
+  lu.assertStrContains(result.err, server.address .. " holds no study 'none'")
+  lu.assertNil(result.err:find "secret")
+end
+
 function TestServer:test_deleting()
   local store = self.store
   support.complete(self, 2)
   local trial = store:claim(self.id, { worker = "w" })
   lu.assertErrorMsgContains("is being worked on: trial 2 is w's for another 60 s", store.delete, store, self.id)
   lu.assertEquals(store:delete(self.id, true), 3)
-  lu.assertErrorMsgContains("there is no study with the id", store.report, store, trial, 1, 1)
+  lu.assertErrorMsgContains("there is no study 's" .. self.count .. "' any more", store.report, store, trial, 1, 1)
   lu.assertEquals(store:create("s" .. self.count, { seed = 1 }) > self.id, true)
 end
 

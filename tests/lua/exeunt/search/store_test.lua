@@ -250,6 +250,53 @@ function TestStore:test_export_and_import()
   lu.assertErrorMsgContains("f: line 2: an unknown event, fly", Store.exported, { lines[1], '{"event": "fly"}' }, "f")
 end
 
+-- The n-th COMMIT is done, but its answer is lost.
+local function lose_answer(store, n)
+  local execute, count = store.db.execute, 0
+  store.db.execute = function(db, sql, ...)
+    local rows = execute(db, sql, ...)
+    if sql ~= "COMMIT" then return rows end
+    count = count + 1
+    if count < n then return rows end
+    store.db.execute = nil
+    db.failure = require("exeunt.core").C.EX_STORE_LOST
+    error("gone", 0)
+  end
+end
+
+function TestStore:test_a_lost_answer_is_no_second_study()
+  local store = self.it.store
+  support.complete(self.it, 2)
+  local lines = store:export(self.it.id)
+  lose_answer(store, 1)
+  lu.assertEquals(store:create("new", { seed = 2 }), 2)
+  lose_answer(store, 1)
+  local id = store:import(Store.exported(lines), "copy")
+  lu.assertEquals(id, 3)
+  lu.assertNil(rawget(store.db, "execute"))          -- both were lost
+  lu.assertEquals({ unpack(store:export(id), 2) }, { unpack(lines, 2) })
+  lu.assertEquals(#store:studies(), 3)
+  lu.assertErrorMsgContains("there is a study 'copy' already", store.import, store, Store.exported(lines), "copy")
+end
+
+-- The first try was not committed, and another's study has the name and the id since: that is not ours.
+function TestStore:test_an_answer_of_another()
+  local store = self.it.store
+  local lines = store:export(self.it.id)
+  local execute = store.db.execute
+  store.db.execute = function(db, sql, ...)
+    if sql ~= "COMMIT" then return execute(db, sql, ...) end
+    store.db.execute = nil
+    db:execute "ROLLBACK"
+    local other = Store.open(self.it.path)
+    lu.assertEquals(other:create("copy", { seed = 9 }), 2)
+    other:close()
+    db.failure = require("exeunt.core").C.EX_STORE_LOST
+    error("gone", 0)
+  end
+  lu.assertErrorMsgContains("there is a study 'copy' already", store.import, store, Store.exported(lines), "copy")
+end
+
 -- Somebody who only reads makes nothing: no store, no folder, no tables in a file that is another's.
 function TestStore:test_nothing_is_made_where_one_reads()
   local path = self.it.folder .. "/none/s.db"
@@ -282,8 +329,8 @@ function TestStore:test_a_study_is_deleted_whole()
   lu.assertEquals(store:delete(self.it.id, true), 4)
   lu.assertNil(store:study "s")
   lu.assertEquals({ store.db:first "SELECT (SELECT COUNT(*) FROM trials), (SELECT COUNT(*) FROM steps)" }, { "0", "0" })
-  lu.assertErrorMsgContains("there is no study with the id 1", store.delete, store, self.it.id)
-  lu.assertErrorMsgContains("there is no study with the id 1", store.report, store, trial, 2, 5)      -- whoever still works on it ends
+  lu.assertErrorMsgContains("there is no study 's' any more: was it deleted?", store.delete, store, self.it.id)
+  lu.assertErrorMsgContains("there is no study 's' any more", store.report, store, trial, 2, 5)      -- whoever still works on it ends
   lu.assertEquals(store:delete(2), 0)
   lu.assertEquals(store:create("s", { seed = 1 }), 3)            -- its id is another's never
 end

@@ -1,6 +1,8 @@
 -- Joining a study in a store: the same, another, one that was put right; what a search says at its end.
 local lu = require "luaunit"
 local ex = require "exeunt"
+local file = require "exeunt.file"
+local json = require "exeunt.report.json"
 local Store = require "exeunt.search.store"
 local search = dofile "tests/support/search.lua"
 local supervisor = require "exeunt.search.supervisor"
@@ -143,6 +145,22 @@ function TestSupervisor:test_the_text_says_what_is_paused()
   stopped.stopped = "SIGINT"
   lu.assertNotStrContains(supervisor.text(self:study(), stopped), "not taken up")
   lu.assertEquals(supervisor.document(self:study(), found(1), "a.db").paused, 1)
+end
+
+-- A number that a worker withdrew while there were later ones: what is left is counted, and the search is at its end.
+function TestSupervisor:test_a_number_that_was_withdrawn()
+  local first = self.store:claim(self.id, { worker = "w" })
+  for _ = 1, 2 do self:trial "complete" end
+  self.store:withdraw(first)
+  file.write(self.path .. "/study.lua", [[
+local ex = require "exeunt"
+return ex.study { recipe = "bowl.lua", space = { x = ex.uniform(-1, 1) }, objective = { minimize = "loss" }, trials = 3,
+                  stop = ex.stopper.median(), name = "s" }
+]])
+  local code, out, err = search.run(self.path, "--store s.db --json")
+  lu.assertEquals(code, 0, err)
+  local doc = json.decode(out)
+  lu.assertEquals({ doc.trials, doc.complete, doc.running, doc.best[1].number }, { 2, 2, 0, 1 })
 end
 
 os.exit(lu.LuaUnit.run())

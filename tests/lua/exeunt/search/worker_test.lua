@@ -78,6 +78,84 @@ function TestWorker.test_a_function_that_has_no_more_after_all()
   lu.assertEquals({ outcome, #trials }, { "done", 0 })
 end
 
+-- A worker that runs nothing, on a store in a folder of its own: it, and what support.make gave.
+local function idle_worker(given)
+  local support = dofile "tests/support/search_store.lua"
+  local it = support.make()
+  local study = { name = "s", sampler = require("exeunt.search.samplers").of(given.sampler), points = {}, seed = 1, retries = 3,
+                  space = require("exeunt.search.space").new { x = require("exeunt").uniform(0, 100) }, lag = given.lag,
+                  directions = { "minimize" }, objectives = { { path = "l" } }, constraints = {}, fixed = {},
+                  most = function() return given.most or math.huge end }
+  local worker = require("exeunt.search.worker").new { store = it.store, id = it.id, study = study, name = "w", lease = given.lease,
+                                                       runs = it.folder .. "/runs" }
+  return worker, it, function() support.remove(it) end
+end
+
+-- Another has claimed the trial after one that was withdrawn: what comes after the hole is seen all the same.
+function TestWorker.test_a_withdrawn_trial_hides_no_others()
+  local seen
+  local worker, it, done = idle_worker { sampler = function(ask)
+    seen = #ask.trials
+    return ask.number ~= 1 and { x = ask.number } or nil
+  end }
+  local first, second = it.store:claim(it.id, { worker = "v" }), worker.store:claim(it.id, { worker = "w" })
+  it.store:propose(first, { x = 1 })
+  for number = 2, 3 do
+    local trial = it.store:claim(it.id, { worker = "v" })
+    it.store:propose(trial, { x = number })
+    it.store:finish(trial, { state = "complete", values = { number }, seconds = 10 })
+  end
+  it.store:finish(first, { state = "complete", values = { 1 }, seconds = 10 })
+  worker:refresh()
+  local given = worker:propose(second)
+  local fresh = require("exeunt.search.worker").new { store = it.store, id = it.id, study = worker.study, name = "x" }
+  fresh:refresh()
+  local found = {}
+  for i, each in ipairs { worker, fresh } do
+    each.study.seconds = 30
+    found[i] = { #each.trials, each.trials[2].state, each.trials[4].state, each:spent() }
+    each.study.seconds = nil
+  end
+  local trial = fresh:claim()
+  local child, waits = require "exeunt.child", 0
+  local sleep = child.sleep
+  child.sleep = function(...)
+    waits = waits + 1
+    return sleep(...)
+  end
+  fresh:propose(trial)
+  child.sleep = sleep
+  done()
+  lu.assertFalse(given)
+  lu.assertEquals(found, { { 4, "failed", "complete", true }, { 4, "failed", "complete", true } })
+  lu.assertEquals({ trial.number, seen }, { 4, 3 })
+  lu.assertEquals(waits, 0)                          -- for the point of a trial that was withdrawn
+end
+
+-- The lease runs from the claim on: where the point took long to choose, the first look renews it.
+function TestWorker.test_the_lease_runs_while_the_point_is_chosen()
+  local core, attempt = require "exeunt.core", require "exeunt.search.attempt"
+  local worker, it, done = idle_worker { lease = 0.03, most = 1, sampler = function()
+    local began = core.C.ex_clock()
+    while core.C.ex_clock() - began < 0.02 do end
+    return { x = 1 }
+  end }
+  local run, renew, renewed = attempt.run, it.store.renew, 0
+  attempt.run = function(o)
+    o.look()
+    return { state = "complete", values = { 1 }, seconds = 0 }
+  end
+  it.store.renew = function(...)
+    renewed = renewed + 1
+    return renew(...)
+  end
+  local ok, outcome = pcall(worker.run, worker)
+  attempt.run = run
+  local state = it.store:trials(it.id)[1].state
+  done()
+  lu.assertEquals({ ok, outcome, renewed, state }, { true, "done", 1, "complete" })
+end
+
 function TestWorker:test_a_sampler_that_fails_is_said_and_loses_nothing()
   search.study(self.path, "trials = 3, sampler = function(ask) return { x = 10 * ask.number } end")
   local code, _, err = search.run(self.path)

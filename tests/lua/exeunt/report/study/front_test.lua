@@ -17,6 +17,13 @@ function TestFront.test_two_objectives()
   lu.assertEquals(front(views.make({ { 1, 2 }, { 2, 1 } }, { true, true }))[1].series[1].style, "fsteps")
 end
 
+function TestFront.test_names_are_left_out_only_where_they_would_cover_another()
+  local view = views.make({ { 0.5, 10 }, { 0.9, 10.1 }, { 0.501, 10.01 }, { 0.95, 40 } }, { true, false })
+  local names = {}
+  for i, mark in ipairs(front(view)[1].marks) do names[i] = mark[3] end
+  lu.assertEquals(names, { "0", "1", "3" })          -- 2 lies on 0; 1 is above it
+end
+
 function TestFront.test_three_objectives_have_a_figure_each_and_no_line()
   local out = front(views.make({ { 1, 2, 3 }, { 3, 2, 1 } }, { true, true, true }))
   lu.assertEquals({ #out, out[1].name, out[2].name }, { 2, "front", "front-3" })

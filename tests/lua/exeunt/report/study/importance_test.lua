@@ -22,7 +22,7 @@ function TestImportance.test_bars()
   lu.assertEquals(fig.y.ticks, { { 2, "lr" }, { 1, "scheme" } })
   lu.assertTrue(fig.series[1].x[1] > 90)
   lu.assertAlmostEquals(fig.series[1].x[1] + fig.series[1].x[2], 100, 1e-9)
-  lu.assertEquals(fig.table.rows[1], { "lr", fig.series[1].x[1] })
+  lu.assertEquals(fig.table.rows[1], { "lr", fig.series[1].x[1], 40 })
 end
 
 function TestImportance.test_where_it_cannot_be_said()
