@@ -12,7 +12,7 @@
 #include "conv_isa.h"
 #include "../../base/team.h"
 
-enum { BLOCK = 2 * VL, PART_MACS = 1 << 19, SMALL_MACS = 1 << 18, ENOUGH_PARTS = 32, MAX_PIECES = 16 };
+enum { BLOCK = 2 * VL, PART_MACS = 1 << 19, SMALL_MACS = 1 << 18, ENOUGH_PARTS = 32, MAX_PIECES = 16, SMALL_ROW = 2 * TILE };
 
 typedef struct job {
     const ex_conv_shape *s;
@@ -480,6 +480,16 @@ static ex_conv_shape flat(const ex_conv_shape *s, const ex_conv_image *x, const 
     return f;
 }
 
+/* So are small images that follow each other: tiles of a few pixels would leave registers unused. What an output adds up, and
+ * in which order, stays the same. */
+static void join_images(ex_conv_shape *f, const ex_conv_image *x, const ex_conv_image *y)
+{
+    if (f->h > 1 || f->w >= SMALL_ROW || f->kh > 1 || f->kw > 1 || f->stride[1] > 1 || f->padding[1]) return;
+    if (x->image != x->pixel * f->w || y->image != y->pixel * f->w || (int64_t)f->n * f->w > INT_MAX) return;
+    f->w = f->ow = f->n * f->w;
+    f->n = 1;
+}
+
 static int depthwise(const ex_conv_shape *s) { return s->groups > 1 && s->ci == s->groups && s->co == s->groups; }
 
 static size_t scratch(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads)
@@ -547,6 +557,8 @@ static void forward(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex
         ex_team_run(team, up(s->co, PIXEL_PART), pixel_part, &j);
         return;
     }
+    const int follows = !e->residual.data || e->residual.image == e->residual.pixel * f.w;
+    if (!e->moments && follows) join_images(&f, &x, &y);
     job j = { .y = y, .x = x, .w = w, .e = *e, .w_group = w.out * (s->co / s->groups) };
     plan(&j, EX_CONV_FORWARD, &f);
     run(&j, team, memory);
@@ -557,7 +569,8 @@ static void grad_input(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, con
 {
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_grad_input)(dx, dy, w, s, team, memory); return; }
     if (s->winograd) { EX_SUFFIXED(ex_winograd_grad_input)(dx, dy, w, s, team, memory); return; }
-    const ex_conv_shape f = flat(s, &dx, &dy);
+    ex_conv_shape f = flat(s, &dx, &dy);
+    join_images(&f, &dx, &dy);
     job j = { .y = dx, .x = dy, .w = towards(EX_CONV_GRAD_INPUT, w), .w_group = w.out * (s->co / s->groups) };
     plan(&j, EX_CONV_GRAD_INPUT, &f);
     run(&j, team, memory);

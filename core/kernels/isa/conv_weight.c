@@ -5,8 +5,8 @@
  * A tile (conv_tile.h) of kernel rows and (kernel column, input channel) pairs against two vectors of output channels
  * stays in registers while the pixels of a chunk (some rows of an image, or some small images) go by. The images are
  * shared out to `shares`, each with sums of its own, which are then added in order; shares are taken first, since each
- * reads its images once, and tiles are split only where the sums of all shares would pass SHARE_FLOATS or where there
- * are too few images. */
+ * reads its images once, and tiles are split only where the sums of all shares would pass SHARE_FLOATS, or would be more than
+ * the images' own numbers (small maps of many channels: sums are written and read as well), or where there are too few images. */
 #include "conv_tile.h"
 #include "conv_parts.h"
 #include "conv_isa.h"
@@ -73,7 +73,8 @@ static void plan(job *j, const ex_conv_shape *s)
     j->blocks = up(j->co, BLOCK);
     const double filter = (double)s->kh * s->kw * j->ci * s->co, macs = filter * s->oh * s->ow * s->n;
     const int32_t parts = between(macs / PART_MACS, 1, PARTS);
-    j->shares = least(between(SHARE_FLOATS / filter, 1, parts), s->n);
+    const double reads = (double)s->oh * s->ow * s->n * s->groups * (j->ci + j->co);
+    j->shares = least(between(SHARE_FLOATS / filter, 1, between(reads / filter, 1, parts)), s->n);
     j->splits = up(parts, j->shares * s->groups);
     const window whole = chunk_window(s, 0, s->oh);
     const double row_bytes = ((double)whole.cols * s->stride[0] * j->ci + (double)s->ow * least(j->co, BLOCK)) * 4;
@@ -153,6 +154,10 @@ static void add_chunk(const job *j, const chunk *c, float *sums, int32_t split)
         .y_row = (ptrdiff_t)s->kw * j->ci * j->co, .y_col = j->co,
         .outer = c->images, .inner = c->rows, .len = s->ow, .more = c->more,
     };
+    if (c->rows == 1 && t.x_outer == s->ow * t.x_k && t.w_outer == s->ow * t.w_k) {      /* images that follow each other: one run of pixels */
+        t.len *= c->images;
+        t.outer = 1;
+    }
     const cut most = cut_block(j, 0, width), rest = cut_block(j, j->blocks - 1, width);
     const int32_t total = units * ((j->blocks - 1) * up(s->kh, most.rows) * most.parts + up(s->kh, rest.rows) * rest.parts);
     const int32_t first = tile_start(total, j->splits, split), end = tile_start(total, j->splits, split + 1);

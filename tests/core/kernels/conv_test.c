@@ -32,12 +32,14 @@ static const ex_conv_shape fixed[] = {
     SQUARE(2, 1, 12, 2, 3, 1, 1, 1, 1), SQUARE(2, 96, 7, 24, 1, 1, 0, 1, 1), SQUARE(2, 24, 9, 144, 1, 1, 0, 1, 1),
     SQUARE(2, 40, 9, 10, 1, 2, 0, 1, 1), SQUARE(2, 16, 11, 7, 3, 1, 1, 1, 1), SQUARE(2, 57, 5, 8, 1, 1, 0, 1, 1),
     { .n = 2, .ci = 3, .h = 9, .w = 12, .co = 4, .kh = 3, .kw = 5, .groups = 1, .stride = { 2, 1 }, .padding = { 1, 2 }, .dilation = { 1, 1 } },
+    SQUARE(9, 40, 2, 72, 1, 1, 0, 1, 1), SQUARE(64, 72, 1, 40, 1, 1, 0, 1, 1), SQUARE(7, 24, 3, 36, 1, 1, 0, 1, 2),
 };
+/* Of these, the small images that are one row of pixels where they follow each other. */
+enum { FIXED = sizeof fixed / sizeof *fixed, SMALL_IMAGES = 3 };
 
 static ex_conv_shape geometry(uint32_t i)
 {
-    const uint32_t n = sizeof fixed / sizeof *fixed;
-    if (i < n) return conv_finish(fixed[i]);
+    if (i < FIXED) return conv_finish(fixed[i]);
     for (uint32_t k = 0;; k += 16) {
         const int32_t group_ci[] = { 1, 1, 1, 2, 3, 4, 17 }, kind = conv_draw(i, k, 0, 9);
         ex_conv_shape s = {
@@ -87,6 +89,7 @@ static void bits(void)
         s.n = i % 3 == 2 ? 23 : 5;
         check_conv_bits(i, s);
     }
+    for (uint32_t i = FIXED - SMALL_IMAGES; i < FIXED; i++) check_conv_bits(i, geometry(i));
 }
 
 /* The bits do not depend on how the images lie in memory: channels side by side with those of the next pixel or not. */
@@ -109,6 +112,13 @@ static void layouts(void)
             problem_dispose(&dense);
             problem_dispose(&apart);
         }
+        problem dense = problem_pose(&s, 0, i % 2), apart = problem_pose(&s, 3, i % 2);
+        problem_solve(&dense, EX_CONV_GRAD_WEIGHT, conv_pair, 0);
+        problem_solve(&apart, EX_CONV_GRAD_WEIGHT, conv_pair, 0);
+        if (memcmp(dense.wf.data, apart.wf.data, dense.w.size * sizeof(float))) conv_describe("layouts, weight gradient", i, &s, 0);
+        assert_memory_equal(dense.wf.data, apart.wf.data, dense.w.size * sizeof(float));
+        problem_dispose(&dense);
+        problem_dispose(&apart);
     }
 }
 
