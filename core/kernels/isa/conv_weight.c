@@ -12,7 +12,7 @@
 #include "conv_isa.h"
 #include "../../base/team.h"
 
-enum { BLOCK = 2 * VL, PARTS = 16, PART_MACS = 1 << 18, SHARE_FLOATS = 2 << 20, CHUNK_BYTES = 240 << 10 };
+enum { BLOCK = 2 * VL, PARTS = 16, PART_MACS = 1 << 18, SHARE_FLOATS = 2 << 20, CHUNK_BYTES = 240 << 10, JOINED = 64 };
 
 typedef struct job {
     const ex_conv_shape *s;
@@ -215,21 +215,46 @@ static void run_part(void *context, int32_t part, int32_t thread)
     add_images(j, j->share + (size_t)share * j->sums, group, split, first, end, 0, j->strips + (size_t)thread * thread_floats(j->strip));
 }
 
-/* Part = (group, tap): adds the shares in order into dw. */
+/* The shares of the sums at `in`, added in order. */
+static inline vf shares_of(const job *j, const float *in, vmask m)
+{
+    vf sum = vf_load_part(in, m);
+    for (int32_t k = 1; k < j->shares; k++) sum += vf_load_part(in + (size_t)k * j->sums, m);
+    return sum;
+}
+
+/* VL output channels of a tap whose input channels follow each other in dw (1 x 1 kernels of a parameter): squares are turned over. */
+static void add_turned(const job *j, float *out, const float *in, int32_t lanes)
+{
+    const vmask m = vf_first(lanes);
+    for (int32_t c = 0; c < j->ci; c += VL) {
+        const int32_t rows = least(VL, j->ci - c);
+        vf square[VL];
+        for (int32_t r = 0; r < VL; r++) square[r] = r < rows ? shares_of(j, in + (c + r) * j->co, m) : (vf){0};
+        vf_transpose(square);
+        for (int32_t v = 0; v < lanes; v++) vf_store_part(out + v * j->dw.out + c, square[v], vf_first(rows));
+    }
+}
+
+/* Part = (group, tap, JOINED output channels), the last one fastest: adds the shares in order into dw. */
 static void add_shares(void *context, int32_t part, int32_t thread)
 {
     (void)thread;
     const job *j = context;
     const ex_conv_shape *s = j->s;
-    const int32_t tap = part % (s->kh * s->kw), group = part / (s->kh * s->kw);
+    const int32_t slices = up(j->co, JOINED), place = part / slices, tap = place % (s->kh * s->kw), group = place / (s->kh * s->kw);
+    const int32_t from = part % slices * JOINED, end = least(from + JOINED, j->co);
     float *out = j->dw.data + tap / s->kw * j->dw.row + tap % s->kw * j->dw.col + group * j->co * j->dw.out;
-    const float *in = j->joined + (size_t)part * (size_t)j->ci * (size_t)j->co;
+    const float *in = j->joined + (size_t)place * (size_t)j->ci * (size_t)j->co;
+    if (j->dw.in == 1 && j->dw.out != 1) {
+        for (int32_t o = from; o < end; o += VL) add_turned(j, out + o * j->dw.out, in + o, least(VL, end - o));
+        return;
+    }
     for (int32_t c = 0; c < j->ci; c++, out += j->dw.in, in += j->co)
-        for (int32_t o = 0; o < j->co; o += VL) {
-            const int32_t lanes = least(VL, j->co - o);
+        for (int32_t o = from; o < end; o += VL) {
+            const int32_t lanes = least(VL, end - o);
             const vmask m = vf_first(lanes);
-            vf sum = vf_load_part(in + o, m);
-            for (int32_t k = 1; k < j->shares; k++) sum += vf_load_part(in + (size_t)k * j->sums + o, m);
+            const vf sum = shares_of(j, in + o, m);
             if (j->dw.out == 1) vf_store_part(out + o, sum, m);
             else for (int32_t v = 0; v < lanes; v++) out[(o + v) * j->dw.out] = sum[v];
         }
@@ -237,9 +262,9 @@ static void add_shares(void *context, int32_t part, int32_t thread)
 
 static void join(job *j, ex_team *team)
 {
-    const int32_t taps = j->s->groups * j->s->kh * j->s->kw;
+    const int32_t parts = j->s->groups * j->s->kh * j->s->kw * up(j->co, JOINED);
     if (j->sums * (size_t)j->shares < 32768) team = NULL;
-    ex_team_run(team, taps, add_shares, j);
+    ex_team_run(team, parts, add_shares, j);
 }
 
 size_t EX_SUFFIXED(ex_conv_weight_scratch)(const ex_conv_shape *s, int32_t threads)
