@@ -104,12 +104,7 @@ function asked.ask(store, what, given)
   while true do
     local trial, running = worker:claim()
     if not trial then return nil, running end
-    if trial.params or worker:propose(trial) then return trial end
-    if not study.sampler.size then
-      local count = 0
-      for _, other in ipairs(worker.trials) do count = count + (other.state == "running" and other.number ~= trial.number and 1 or 0) end
-      return nil, count
-    end
+    if trial.params or worker:propose(trial) then return trial end       -- where it gave none, it claims no new one
   end
 end
 

@@ -67,14 +67,19 @@ function Worker:spent()
   return study.seconds and seconds >= study.seconds or study.epochs and epochs >= study.epochs or false
 end
 
--- How many trials may have been begun by now.
+-- What a sampler may look at has changed where this number has: how many trials have a point, and how many have finished.
+function Worker:mark()
+  local mark = 0
+  for _, trial in ipairs(self.trials) do mark = mark + (trial.params and 1 or 0) + (trial.finish and 1 or 0) end
+  return mark
+end
+
+-- How many trials may have been begun by now; 0: no new one, since the sampler gave no point and would be asked the same again.
 function Worker:limit()
+  if self.dry and self.dry == self:mark() then return 0 end
   if self:spent() then return #self.trials end
   local limit = self.study:most()
   if self.study.lag then limit = math.min(limit, first_open(self.trials) + self.study.lag) end
-  if self.study.sampler.name == "function" and #self.trials >= #self.study.points then    -- only such a one can say that it has no more
-    limit = math.min(limit, self:suggest { number = #self.trials, seen = math.huge } and #self.trials + 1 or #self.trials)
-  end
   return limit
 end
 
@@ -136,17 +141,20 @@ function Worker:suggest(trial)
   return params
 end
 
--- Gives the claimed trial its point; false where there is none to give.
+-- Gives the claimed trial its point; false where there is none to give: no new trial is claimed then until another has got a point
+-- or has finished.
 function Worker:propose(trial)
   if not self.study.sampler.independent and not self.study.lag then self:await_points(trial) end
   local ok, params = pcall(self.suggest, self, trial)
   if not ok then
-    self.store:release(trial)               -- whoever puts the sampler right goes on with it
+    local last = not self.trials[trial.number + 2]            -- whoever puts the sampler right begins it anew, or goes on with it
+    self.store[last and "withdraw" or "release"](self.store, trial)
     error(params, 0)
   end
   if params == nil then
     self.store:withdraw(trial)              -- the store says no more of it
     self.trials[trial.number + 1] = self.trials[trial.number + 2] and withdrawn(trial.number) or nil
+    self.dry = self:mark()
     return false
   end
   self.store:propose(trial, params, self.study.space:key(params))
@@ -281,6 +289,18 @@ function Worker:claim()
   return trial, trial.number == promote
 end
 
+-- Forgets what it knows of the trials; false where none of them is thought to run. A running one that was withdrawn is not in the
+-- store any more, and so never told of.
+function Worker:forget()
+  for _, trial in ipairs(self.trials) do
+    if is_running(trial) then
+      self.trials, self.counter = {}, nil
+      return true
+    end
+  end
+  return false
+end
+
 -- run(): until the study has no more to do ("done") or a signal came ("interrupted").
 function Worker:run()
   while not signals.requested() do
@@ -289,7 +309,7 @@ function Worker:run()
       if trial.params or self:propose(trial) then self:work(trial, more) end
     elseif more > 0 then
       child.sleep(IDLE)
-    else
+    elseif not self:forget() then
       return "done"
     end
   end
