@@ -7,12 +7,14 @@
 -- point, whenever it is asked.
 
 local attempt = require "exeunt.search.attempt"
+local budget = require "exeunt.search.budget"
 local child = require "exeunt.child"
 local core = require "exeunt.core"
 local json = require "exeunt.report.json"
 local options = require "exeunt.options"
 local place = require "exeunt.search.place"
 local signals = require "exeunt.signals"
+local Waiting = require "exeunt.search.waiting"
 
 local Worker = {}
 Worker.__index = Worker
@@ -57,15 +59,7 @@ local function first_open(trials)
 end
 
 -- Whether the budget of seconds or of epochs is used up.
-function Worker:spent()
-  local study, seconds, epochs = self.study, 0, 0
-  if not study.seconds and not study.epochs then return false end
-  for _, trial in ipairs(self.trials) do
-    local last = trial.steps and trial.steps[#trial.steps]
-    seconds, epochs = seconds + (trial.seconds or 0), epochs + (last and last[1] or 0)
-  end
-  return study.seconds and seconds >= study.seconds or study.epochs and epochs >= study.epochs or false
-end
+function Worker:spent() return budget.spent(self.study, self.trials) ~= nil end
 
 -- What a sampler may look at has changed where this number has: how many trials have a point, and how many have finished.
 function Worker:mark()
@@ -149,7 +143,8 @@ function Worker:propose(trial)
   if not ok then
     local last = not self.trials[trial.number + 2]            -- whoever puts the sampler right begins it anew, or goes on with it
     self.store[last and "withdraw" or "release"](self.store, trial)
-    error(params, 0)
+    error({ code = self.study.recipe and 2 or 1, message = ("study %s: no point for trial %d: %s"):format(self.study.name, trial.number,
+      (type(params) == "table" and params.message or tostring(params)):gsub("%s*\n%s*", " ")) }, 0)
   end
   if params == nil then
     self.store:withdraw(trial)              -- the store says no more of it
@@ -301,16 +296,22 @@ function Worker:forget()
   return false
 end
 
--- run(): until the study has no more to do ("done") or a signal came ("interrupted").
+-- run(): until the study has no more to do ("done"; how many trials it worked on) or a signal came ("interrupted").
 function Worker:run()
+  local waiting, worked = Waiting.new(self.study.name, function() return false end), 0
   while not signals.requested() do
     local trial, more = self:claim()
     if trial then
-      if trial.params or self:propose(trial) then self:work(trial, more) end
+      if trial.params or self:propose(trial) then
+        self:work(trial, more)
+        worked = worked + 1
+      end
     elseif more > 0 then
+      local text = waiting:look(self.trials)
+      if text then self.say(text) end
       child.sleep(IDLE)
     elseif not self:forget() then
-      return "done"
+      return "done", worked
     end
   end
   return "interrupted"
