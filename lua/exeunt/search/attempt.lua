@@ -254,7 +254,7 @@ end
 local function too_late(o, code)
   local said = last_line(o.folder_err)
   local how = code == 137 and ("SIGTERM did not end it within the grace of %g s, SIGKILL did"):format(o.grace) or "SIGTERM ended it"
-  return { state = "failed", error = ("longer than trial_seconds = %g: %s%s"):format(o.study.trial_seconds, how,
+  return { state = "failed", fault = true, error = ("longer than trial_seconds = %g: %s%s"):format(o.study.trial_seconds, how,
                                       said and "; it last said: " .. said or "") }
 end
 
@@ -262,7 +262,7 @@ local function judge(o, code, verdict, folder)
   if verdict == "late" then return too_late(o, code) end
   if verdict then return { state = verdict } end
   if signalled(code) then return { state = "interrupted" } end
-  if code ~= 0 then return { state = "failed", error = how_it_ended(code, o.folder_err) } end
+  if code ~= 0 then return { state = "failed", fault = true, error = how_it_ended(code, o.folder_err) } end
   local values, constraints, lacks = results(o.study, folder)
   if not values then return { state = "failed", error = constraints, lacks = lacks } end
   return { state = "complete", values = values, constraints = #constraints > 0 and constraints or nil }
@@ -272,7 +272,8 @@ end
 --   before     seconds that earlier attempts took;  last_step   the step up to which on_step has answered already, or nil
 --   on_step(step, value) -> nil to go on, "stopped" or "paused";  look() -> nil, "interrupted" or "lost", asked ten times a second
 -- Gives { state = "complete"|"failed"|"stopped"|"paused"|"interrupted"|"lost", values, constraints, error, seconds, folder, lacks }:
--- lacks: the path of an objective or a constraint at which the finished run's result has no number.
+-- fault: the run did not come to its end (a value that is no number is no fault); lacks: the path of an objective or a constraint at
+-- which the finished run's result has no number.
 function attempt.run(o)
   local settings = settings_of(o.study, o.params)
   file.make_folder(o.folder:match "^(.*)/[^/]*$" or ".")

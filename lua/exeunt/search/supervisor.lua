@@ -22,14 +22,15 @@ local LOOK = 0.2                            -- seconds between two looks
 local RESTARTS = 20                         -- of killed workers, in all
 local PATIENCE = 2                          -- seconds beyond the grace, which a worker's own run has, until a worker is killed
 
--- Puts a study right in the store where that is safe (study.mended); false where it is not.
+-- Puts a study right in the store where that is safe (study.mended); false where it is not; and whether it has trials.
 local function mend(store, before, document)
+  local trials, counter
   repeat
-    local trials, counter = store:trials(before.id)
+    trials, counter = store:trials(before.id)
     local doc = studies.mended(before.document, document, trials)
     if not doc then return false end
   until store:amend(before.id, counter, doc)
-  return true
+  return true, #trials > 0
 end
 
 -- join(store, study, changed): the study's id in the store, where it is made if need be; whether its recipe has changed; what was put
@@ -45,7 +46,9 @@ function supervisor.join(store, study, changed)
   end
   local differing, edited = studies.changes(before.document, document)
   local words = table.concat(differing, ", ")
-  local mended = (#differing > 0 or edited) and mend(store, before, document)
+  local mended, with_trials
+  if #differing > 0 or edited then mended, with_trials = mend(store, before, document) end
+  local was_edited = edited
   edited = edited and store:study(study.name).document.recipe_sha256 ~= document.recipe_sha256
   if #differing > 0 and not mended then
     core.raise("study %s was begun with something else: %s; put it back, give the study another name (name = \"...\"), or take the old "
@@ -56,7 +59,8 @@ function supervisor.join(store, study, changed)
                study.name, study.recipe)
   end
   store:limit(before.id, document)
-  return before.id, edited, mended and #differing > 0 and words or nil
+  if was_edited and not edited and with_trials then words = words .. (words == "" and "" or ", ") .. "the recipe" end
+  return before.id, edited, mended and words ~= "" and words or nil
 end
 
 -- -- The workers -------------------------------------------------------------------------------------------------------------

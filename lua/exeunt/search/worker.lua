@@ -20,6 +20,7 @@ local Worker = {}
 Worker.__index = Worker
 
 local IDLE = 0.2                            -- seconds between two looks for something to do
+local FAILURES = 5                          -- trials that fail one like the other, none having ended well, end the search
 local PATIENCE = 2                          -- seconds for which points that others are just choosing are waited for
 
 -- new{ store, id (of the study there), study, name, runs = folder of the runs, threads, lease, grace (seconds), say = function(text) }
@@ -27,7 +28,7 @@ local function new(given)
   local o = options.check("worker", given, { store = options.required, id = options.required, study = options.required,
     name = options.required, runs = "runs", threads = options.optional, lease = 30, grace = 10, say = function() end })
   local self = setmetatable(o, Worker)
-  self.trials, self.cache, self.claimed = {}, {}, nil
+  self.trials, self.cache, self.finished = {}, {}, 0
   return self
 end
 
@@ -244,6 +245,36 @@ function Worker:check_result(trial, outcome)
   self:wrong(trial, ": " .. outcome.error)
 end
 
+-- An error without its numbers, which may be the trial's own.
+local function alike(text) return (tostring(text):gsub("%d[%w.+-]*", "#")) end
+
+local well = { complete = true, stopped = true, paused = true }
+
+-- How many trials have failed as this one did, it too: since this worker began, and in all; 0: since it began some failed otherwise, or
+-- a trial of the study has ended well.
+function Worker:failed_alike(outcome)
+  local kind, count, all = alike(outcome.error), 1, 1
+  for _, trial in ipairs(self.trials) do
+    local same, now = trial.finish and alike(trial.error) == kind, trial.finish and trial.finish > self.finished
+    if well[trial.state] or now and not same then return 0, 0 end
+    count, all = count + (now and 1 or 0), all + (same and 1 or 0)
+  end
+  return count, all
+end
+
+-- Where trials fail one like the other and none has ended well, the fault is the recipe's or the study's, and the rest of the budget
+-- would go the same way. This trial stays open for who goes on with it put right.
+function Worker:check_failures(trial, outcome)
+  if not outcome.fault then return end
+  self:refresh()
+  local count, all = self:failed_alike(outcome)
+  if all < 2 or count < math.min(FAILURES, self.study:most() - self.finished) then return end
+  self.store:release(trial)
+  error({ code = 2, message = ("study %s: %d trials failed with the same error, and none has ended well: %s (%s.err holds all that it "
+    .. "said); put it right in %s or %s and give the same command again: it goes on"):format(self.study.name, all, outcome.error, outcome.folder, self.study.recipe,
+    self.study.file or "the study's file") }, 0)
+end
+
 -- The same of a stopper that sees nothing; this trial has its values.
 function Worker:check_steps(trial, outcome)
   if not self.study.stop or outcome.state ~= "complete" or has_steps(trial) or self:any(has_steps) then return end
@@ -263,6 +294,7 @@ function Worker:work(trial, promoted)
   }
   outcome.digest = self.study.digest
   self:check_result(trial, outcome)
+  self:check_failures(trial, outcome)
   if outcome.state == "interrupted" then self.store:release(trial)
   elseif outcome.state ~= "lost" then self.store:finish(trial, kept(trial, outcome)) end
   self.say(("trial %d: %s%s  (%.1f s)"):format(trial.number, outcome.state, what_came(trial, outcome), outcome.seconds))
@@ -299,6 +331,8 @@ end
 -- run(): until the study has no more to do ("done"; how many trials it worked on) or a signal came ("interrupted").
 function Worker:run()
   local waiting, worked = Waiting.new(self.study.name, function() return false end), 0
+  self:refresh()
+  for _, trial in ipairs(self.trials) do self.finished = self.finished + (trial.finish and 1 or 0) end
   while not signals.requested() do
     local trial, more = self:claim()
     if trial then

@@ -141,6 +141,26 @@ function TestSupervisor:test_an_edited_recipe()
   lu.assertEquals({ supervisor.join(self.store, self:study(), true) }, { self.id, true })
 end
 
+-- ... which may be put right while no trial has ended well: what is fixed too.
+function TestSupervisor:test_a_recipe_put_right()
+  self:trial "failed"
+  self:trial "open"
+  file.write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited\n")
+  local other = self:study { fixed = { steps = 2 } }
+  lu.assertEquals({ supervisor.join(self.store, other) }, { self.id, false, "what is fixed, the recipe" })
+  lu.assertEquals({ self:document().recipe_sha256, self:document().fixed }, { other.digest, { steps = 2 } })
+  self:trial("failed", 1)                   -- the stopper has seen a step of it
+  file.write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited again\n")
+  lu.assertErrorMsgContains("has changed since it was begun", supervisor.join, self.store, self:study { fixed = { steps = 2 } })
+  self:refused({}, "what is fixed")
+end
+
+function TestSupervisor:test_a_recipe_of_complete_trials()
+  self:trial "complete"
+  file.write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited\n")
+  lu.assertErrorMsgContains("has changed since it was begun", supervisor.join, self.store, self:study())
+end
+
 function TestSupervisor:test_the_text_says_what_is_paused()
   local function found(...)
     local trials = { { number = 0, state = "complete", values = { 2 }, params = { x = 1 }, run_dir = "r" } }

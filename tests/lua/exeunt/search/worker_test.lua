@@ -164,6 +164,47 @@ function TestWorker:test_a_finite_space_ends_with_several_workers()
   lu.assertTrue(withdrawn >= 1 and withdrawn <= 10, withdrawn)
 end
 
+local FAILS = 'trials = %d, sampler = "random", fixed = { fault = "error" }'
+
+-- Trials that all fail alike end the search, which goes on once the recipe is put right.
+function TestWorker:test_trials_that_all_fail_alike()
+  search.study(self.path, FAILS:format(12))
+  local code, out, err = search.run(self.path)
+  lu.assertEquals({ code, out }, { 1, "" })
+  lu.assertStrMatches(err, ".*\nexeunt: study study: 5 trials failed with the same error, and none has ended well: bowl.lua:7: a fault "
+    .. "of the recipe %(runs/study/0004.err holds all that it said%); put it right in bowl.lua or study.lua and give the same command again: it "
+    .. "goes on\n")
+  lu.assertEquals(picked(search.trials(self.path), "state"), { "failed", "failed", "failed", "failed", "running" })
+  search.run(self.path)                     -- the same again: so many more
+  lu.assertEquals(#search.trials(self.path), 9)
+  file.write(self.path .. "/bowl.lua", (search.RECIPE:gsub('error "a fault of the recipe"', "print()")))
+  local trials = self:search(FAILS:format(12))
+  lu.assertStrContains(self.err, "study study: goes on with the recipe changed\n")
+  lu.assertEquals({ #trials, trials[8].state, trials[9].state, trials[12].state }, { 12, "failed", "complete", "complete" })
+end
+
+-- ... in a small budget all of it; the last stays open, also where nothing was put right.
+function TestWorker:test_a_small_budget_whose_trials_all_fail()
+  search.study(self.path, FAILS:format(2))
+  for _ = 1, 2 do
+    local code, _, err = search.run(self.path)
+    lu.assertEquals(code, 1)
+    lu.assertStrContains(err, "2 trials failed with the same error, and none has ended well")
+    lu.assertEquals(picked(search.trials(self.path), "state"), { "failed", "running" })
+  end
+end
+
+-- Other errors, NaN, or a trial that has ended well: the search goes on.
+function TestWorker:test_trials_that_fail_in_their_own_ways()
+  search.study(self.path, 'sampler = "random", trials = 6, fixed = { fault = "nan" }')
+  lu.assertEquals((search.run(self.path)), 1)
+  lu.assertEquals(#search.trials(self.path), 6)
+  search.study(self.path, 'name = "other", sampler = "grid", points = { { fault = "", y = 1 } }', '{ y = ex.int(1, 6), fault = ex.choice '
+    .. '{ "error", "" } }')
+  lu.assertEquals((search.run(self.path)), 0)
+  lu.assertEquals(#search.trials(self.path, "other"), 13)
+end
+
 -- Another has claimed the trial after one that was withdrawn: what comes after the hole is seen all the same.
 function TestWorker.test_a_withdrawn_trial_hides_no_others()
   local seen
