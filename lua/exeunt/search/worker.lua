@@ -270,9 +270,10 @@ function Worker:check_failures(trial, outcome)
   local count, all = self:failed_alike(outcome)
   if all < 2 or count < math.min(FAILURES, self.study:most() - self.finished) then return end
   self.store:release(trial)
-  error({ code = 2, message = ("study %s: %d trials failed with the same error, and none has ended well: %s (%s.err holds all that it "
-    .. "said); put it right in %s or %s and give the same command again: it goes on"):format(self.study.name, all, outcome.error, outcome.folder, self.study.recipe,
-    self.study.file or "the study's file") }, 0)
+  local text = "study %s: %d trials failed with the same error, and none has ended well: %s (%s.err holds all that it said); put it right "
+    .. "in %s or %s and give the same command again: it goes on"
+  error({ code = 2, message = text:format(self.study.name, all, outcome.error, outcome.folder, self.study.recipe,
+                                          self.study.file or "the study's file") }, 0)
 end
 
 -- The same of a stopper that sees nothing; this trial has its values.

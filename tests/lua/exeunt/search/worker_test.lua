@@ -172,8 +172,8 @@ function TestWorker:test_trials_that_all_fail_alike()
   local code, out, err = search.run(self.path)
   lu.assertEquals({ code, out }, { 1, "" })
   lu.assertStrMatches(err, ".*\nexeunt: study study: 5 trials failed with the same error, and none has ended well: bowl.lua:7: a fault "
-    .. "of the recipe %(runs/study/0004.err holds all that it said%); put it right in bowl.lua or study.lua and give the same command again: it "
-    .. "goes on\n")
+    .. "of the recipe %(runs/study/0004.err holds all that it said%); put it right in bowl.lua or study.lua and give the same command "
+    .. "again: it goes on\n")
   lu.assertEquals(picked(search.trials(self.path), "state"), { "failed", "failed", "failed", "failed", "running" })
   search.run(self.path)                     -- the same again: so many more
   lu.assertEquals(#search.trials(self.path), 9)
