@@ -122,14 +122,16 @@ local function readable(text)
   return (text:gsub("%c", "?"):gsub("[\128-\255][\128-\191]*", function(bytes) return not is_character(bytes) and "?" or nil end))
 end
 
--- The last line of a file that is not empty; nil where there is none.
+-- The last line of a file that is not empty, and whether it is the error that a command ends with; nil where there is none.
 local function last_line(path)
   if file.kind(path) ~= "file" then return nil end
   local last
   for line in file.read(path):gmatch "[^\r\n]+" do
     if line:match "%S" then last = line end
   end
-  return last and readable((last:gsub("\27%[[%d;]*%a", ""):gsub("\t", " "):gsub("^exeunt: ", "")))
+  if not last then return nil end
+  local plain, own = last:gsub("\27%[[%d;]*%a", ""):gsub("\t", " "):gsub("^exeunt: ", "")
+  return readable(plain), own > 0
 end
 
 -- The training and the metric that `watch` names; no training: the first that has the metric.
@@ -200,13 +202,16 @@ function attempt.unseen(study, folder)
   return ("has no %s in its log.jsonl, so that the stopper sees nothing; `watch` says what it looks at%s"):format(what, near)
 end
 
-local function how_it_ended(code, err)
-  local said = last_line(err)
+local function how_it_ended(code, err, folder)
+  local said, own = last_line(err)
   if code > 128 and code ~= 130 and code ~= 143 then
     local text = ("killed by signal %d%s"):format(code - 128, code == 137 and " (out of memory?)" or "")
     return said and text .. "; it last said: " .. said or text
   end
-  return said or ("ended with code %d and said nothing"):format(code)
+  if own then return said end
+  local text = ("ended with code %d"):format(code)
+  if not said and not file.kind(folder) then return ("%s, and its folder %s is not there any more"):format(text, folder) end
+  return text .. (said and "; it last said: " .. said or " and said nothing")
 end
 
 -- -- The run ------------------------------------------------------------------------------------------------------------------
@@ -262,7 +267,7 @@ local function judge(o, code, verdict, folder)
   if verdict == "late" then return too_late(o, code) end
   if verdict then return { state = verdict } end
   if signalled(code) then return { state = "interrupted" } end
-  if code ~= 0 then return { state = "failed", fault = true, error = how_it_ended(code, o.folder_err) } end
+  if code ~= 0 then return { state = "failed", fault = true, error = how_it_ended(code, o.folder_err, folder) } end
   local values, constraints, lacks = results(o.study, folder)
   if not values then return { state = "failed", error = constraints, lacks = lacks } end
   return { state = "complete", values = values, constraints = #constraints > 0 and constraints or nil }
