@@ -19,8 +19,8 @@ local result = {}
 
 -- Keys of a document in the order in which a person reads them.
 result.order = {
-  "recipe", "label", "name", "seed", "knobs", "run_dir", "values", "train", "exits", "vote", "baseline", "subsets", "full", "pruned",
-  "note", "cells",
+  "recipe", "label", "name", "seed", "knobs", "run_dir", "values", "infinite", "train", "exits", "vote", "baseline", "subsets", "full",
+  "pruned", "note", "cells",
   "environment", "epochs", "seconds", "images_per_s", "val_top1", "val_top5", "test_top1", "params", "macs", "latency_ms",
 }
 
@@ -157,13 +157,22 @@ function result.plain(values)
   return setmetatable({ values = values }, Result)
 end
 
+-- The paths of infinite numbers in a table, as JSON has null for them: { ["a.loss"] = "-inf" }; nil where there are none.
+local function infinite(t, prefix, found)
+  for name, x in pairs(t) do
+    if type(x) == "table" then infinite(x, prefix .. name .. ".", found)
+    elseif x == math.huge or x == -math.huge then found[prefix .. name] = x > 0 and "inf" or "-inf" end
+  end
+  return next(found) and found
+end
+
 -- document(run): the whole document; run = { recipe, seed, knobs, run_dir } goes into it and into each cell that does not
 -- say otherwise.
 function Result:document(run)
   local doc = {}
   for k, v in pairs(run or {}) do doc[k] = v end
   for k, v in pairs(self.body or self.report and self.report:document() or {}) do doc[k] = v end
-  if self.values then doc.values = self.values end
+  if self.values then doc.values, doc.infinite = self.values, infinite(self.values, "", {}) end
   if self.cells then
     doc.cells = json.list()
     for i, cell in ipairs(self.cells) do doc.cells[i] = cell:document(run) end

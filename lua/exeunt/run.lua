@@ -18,6 +18,7 @@ local json = require "exeunt.report.json"
 local knobs = require "exeunt.knobs"
 local open_log = require "exeunt.report.runlog"
 local options = require "exeunt.options"
+local output = require "exeunt.output"
 local Plan = require "exeunt.plan"
 local recipe = require "exeunt.recipe"
 local result = require "exeunt.result"
@@ -228,21 +229,6 @@ function run.execute(given)
   return found, text, self.folder
 end
 
--- With --json, standard output is the document's alone: the recipe's print and io.write go to standard error.
-local function keep_output_clean(f, ...)
-  local print_before, output_before = print, io.output()
-  _G.print = function(...)                                      -- luacheck: ignore 122
-    local texts = {}
-    for i = 1, select("#", ...) do texts[i] = tostring((select(i, ...))) end
-    io.stderr:write(table.concat(texts, "\t"), "\n")
-  end
-  io.output(io.stderr)
-  local answer = { pcall(f, ...) }
-  _G.print = print_before                                       -- luacheck: ignore 122
-  io.output(output_before)
-  return unpack(answer, 1, 4)
-end
-
 -- command{ recipe, knobs = { { name, text }, ... }, seed, threads, out, resume, json, debug }: `exeunt run`: prints the
 -- result, as text or as one JSON document, and gives the exit code.
 function run.command(o)
@@ -252,7 +238,7 @@ function run.command(o)
   local order = { recipe = o.recipe, knobs = given, seed = o.seed, out = o.out, resume = o.resume }
   local ok, found, text, folder
   if o.json then
-    ok, found, text, folder = keep_output_clean(run.execute, order)
+    ok, found, text, folder = output.clean(run.execute, order)
   else
     ok, found, text, folder = pcall(run.execute, order)
   end
@@ -272,7 +258,7 @@ function run.plan_of(path, given, clean)
   local values = as_usage(knobs.resolve, found.declared, given or {})
   context.enter { seed = values.seed, plan_only = true }
   ex.seed(values.seed)
-  local ok, why = (clean and keep_output_clean or pcall)(recipe.call, path, found.run, values)
+  local ok, why = (clean and output.clean or pcall)(recipe.call, path, found.run, values)
   context.leave()
   if ok then core.raise("%s: trains nothing, so it has no plan", path) end
   if type(why) == "table" and why.plan then return why.plan, why.name, why.training end

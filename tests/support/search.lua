@@ -22,6 +22,8 @@ return ex.recipe {
     end
     if k.fault == "kill" then os.execute "kill -9 $PPID" end
     if k.fault == "nan" then return { loss = 0 / 0 } end
+    if k.fault == "inf" then return { loss = 1 / 0 } end
+    if k.fault == "exit" then print "nearly there"; os.exit(3) end
     if k.fault == "none" then return { other = 1 } end
     while k.fault == "hang" do end
     if k.fault == "deaf" then os.execute "sleep 3" end                          -- no signal ends it before that

@@ -37,6 +37,7 @@ function command.main(args)
   stored.options(p)
   local given = usage.parse("ask", p, args)
   check_path(given.study, given.store)
+  require("exeunt.output").keep_clean()
   local asked = require "exeunt.search.asked"
   local study = asked.read(given.study)     -- before a store is made
   local store = stored.open(given.store, study and "make" or "write")

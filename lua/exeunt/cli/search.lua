@@ -41,6 +41,7 @@ end
 
 function command.main(args)
   local given = usage.parse("search", parser(), args)
+  require("exeunt.output").keep_clean()
   local study = require("exeunt.search.study").load(given.study)
   local supervisor = require "exeunt.search.supervisor"
   local signals = require "exeunt.signals"

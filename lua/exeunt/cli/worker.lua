@@ -68,6 +68,7 @@ function command.main(args)
   if not server and not given.file and not require("exeunt.file").kind(given.address) then
     core.raise("there is no store %s: begin a study with exeunt search STUDY --store %s", given.address, given.address)
   end
+  require("exeunt.output").keep_clean()
   local store = require("exeunt.search.store").open(given.address, { make = given.file ~= nil })
   local study, id = join(store, given)
   if given.trials then study.trials = given.trials end
@@ -76,8 +77,10 @@ function command.main(args)
     store = store, id = id, study = study, name = name_of(given.slot), runs = given.runs, threads = given.threads or core.C.ex_cpu_count(),
     lease = given.lease, grace = given.grace, say = function(text) io.stderr:write(text, "\n") end,
   }
-  local outcome = worker:run()
+  local outcome, worked = worker:run()
   store:close()
+  if worked == 0 then io.stderr:write(("study %s: nothing was left to do: %s\n"):format(study.name,
+    require("exeunt.search.budget").ended(study, worker.trials))) end
   if outcome == "interrupted" then
     local signal = require("exeunt.signals").requested()
     error({ code = signal == "SIGTERM" and 143 or 130,

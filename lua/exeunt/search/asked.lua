@@ -1,7 +1,7 @@
 -- search/asked.lua: a study whose trials are run by somebody else: `exeunt ask` gives a point, `exeunt tell` takes its values, so
 -- that scripts in any language can search. The study is one of the store, or a file that is taken into it: Lua or YAML as
--- `exeunt search` takes, or YAML without a recipe: space, objective and, where wanted, sampler, trials, seed, points, lag.
--- It runs nothing.
+-- `exeunt search` takes, or YAML without a recipe: space, objective and, where wanted, sampler, stop, trials, seed, points, lag.
+-- It runs nothing; of a stopper it says what that would do.
 
 local core = require "exeunt.core"
 local file = require "exeunt.file"
@@ -9,11 +9,12 @@ local json = require "exeunt.report.json"
 local options = require "exeunt.options"
 local samplers = require "exeunt.search.samplers"
 local Space = require "exeunt.search.space"
+local stoppers = require "exeunt.search.stoppers"
 
 local asked = {}
 
 local known = { space = options.required, objective = options.required, sampler = options.optional, trials = options.optional,
-                seed = 420, points = {}, lag = options.optional, retries = 3, name = options.optional }
+                stop = options.optional, seed = 420, points = {}, lag = options.optional, retries = 3, name = options.optional }
 
 -- { maximize = name } or a list of such -> the list that a document holds.
 local function objectives(given)
@@ -25,6 +26,15 @@ local function objectives(given)
   end
   if #list == 0 then core.raise "study: objective must be as { maximize: name }" end
   return list
+end
+
+-- The stopper of a study without a recipe, as a document holds it: one that ends trials.
+local function stop_of(given)
+  local stop = stoppers.of(given)
+  if stop and stop.options.promote then
+    core.raise("study: stop: with promote = true %s pauses trials, which trials that are asked for cannot be: leave it out", stop.name)
+  end
+  return stop and { name = stop.name, options = stop.options } or nil
 end
 
 -- The document of a study without a recipe.
@@ -41,7 +51,7 @@ local function document_of(given)
   samplers.check(sampler, space, directions)
   return { format = 1, space = space:document(), objective = list, directions = directions, trials = o.trials, seed = o.seed,
            sampler = { name = sampler.name, options = sampler.options or {} }, points = json.list { unpack(o.points) },
-           lag = o.lag or sampler.lag, retries = o.retries, name = o.name }
+           stop = stop_of(o.stop), lag = o.lag or sampler.lag, retries = o.retries, name = o.name }
 end
 
 local function from_file(path)
@@ -104,13 +114,27 @@ function asked.ask(store, what, given)
   while true do
     local trial, running = worker:claim()
     if not trial then return nil, running end
-    if trial.params or worker:propose(trial) then return trial end
-    if not study.sampler.size then
-      local count = 0
-      for _, other in ipairs(worker.trials) do count = count + (other.state == "running" and other.number ~= trial.number and 1 or 0) end
-      return nil, count
+    if trial.params or worker:propose(trial) then return trial end       -- where it gave none, it claims no new one
+  end
+end
+
+-- would_stop(store, study, number, step) -> whether the study's stopper ends the trial at this step, which was told; its name, nil
+-- where there is none, or one that is in the study's file only. study: what the store says of it.
+function asked.would_stop(store, study, number, step)
+  local named = study.document.stop
+  if not named then return false end
+  local ok, stop = pcall(stoppers.of, { [named.name] = named.options })
+  if not ok then return false end
+  local trials = store:trials(study.id)
+  for _, trial in ipairs(trials) do
+    for _, pair in ipairs(trial.number == number and trial.steps or {}) do
+      if pair[1] == step then
+        local look = { trial = trial, trials = trials, step = step, value = pair[2], direction = study.document.directions[1] }
+        return stop:decide(look) == "stop", named.name
+      end
     end
   end
+  return false, named.name
 end
 
 return asked

@@ -122,14 +122,16 @@ local function readable(text)
   return (text:gsub("%c", "?"):gsub("[\128-\255][\128-\191]*", function(bytes) return not is_character(bytes) and "?" or nil end))
 end
 
--- The last line of a file that is not empty; nil where there is none.
+-- The last line of a file that is not empty, and whether it is the error that a command ends with; nil where there is none.
 local function last_line(path)
   if file.kind(path) ~= "file" then return nil end
   local last
   for line in file.read(path):gmatch "[^\r\n]+" do
     if line:match "%S" then last = line end
   end
-  return last and readable((last:gsub("\27%[[%d;]*%a", ""):gsub("\t", " "):gsub("^exeunt: ", "")))
+  if not last then return nil end
+  local plain, own = last:gsub("\27%[[%d;]*%a", ""):gsub("\t", " "):gsub("^exeunt: ", "")
+  return readable(plain), own > 0
 end
 
 -- The training and the metric that `watch` names; no training: the first that has the metric.
@@ -200,13 +202,16 @@ function attempt.unseen(study, folder)
   return ("has no %s in its log.jsonl, so that the stopper sees nothing; `watch` says what it looks at%s"):format(what, near)
 end
 
-local function how_it_ended(code, err)
-  local said = last_line(err)
+local function how_it_ended(code, err, folder)
+  local said, own = last_line(err)
   if code > 128 and code ~= 130 and code ~= 143 then
     local text = ("killed by signal %d%s"):format(code - 128, code == 137 and " (out of memory?)" or "")
     return said and text .. "; it last said: " .. said or text
   end
-  return said or ("ended with code %d and said nothing"):format(code)
+  if own then return said end
+  local text = ("ended with code %d"):format(code)
+  if not said and not file.kind(folder) then return ("%s, and its folder %s is not there any more"):format(text, folder) end
+  return text .. (said and "; it last said: " .. said or " and said nothing")
 end
 
 -- -- The run ------------------------------------------------------------------------------------------------------------------
@@ -254,7 +259,7 @@ end
 local function too_late(o, code)
   local said = last_line(o.folder_err)
   local how = code == 137 and ("SIGTERM did not end it within the grace of %g s, SIGKILL did"):format(o.grace) or "SIGTERM ended it"
-  return { state = "failed", error = ("longer than trial_seconds = %g: %s%s"):format(o.study.trial_seconds, how,
+  return { state = "failed", fault = true, error = ("longer than trial_seconds = %g: %s%s"):format(o.study.trial_seconds, how,
                                       said and "; it last said: " .. said or "") }
 end
 
@@ -262,7 +267,7 @@ local function judge(o, code, verdict, folder)
   if verdict == "late" then return too_late(o, code) end
   if verdict then return { state = verdict } end
   if signalled(code) then return { state = "interrupted" } end
-  if code ~= 0 then return { state = "failed", error = how_it_ended(code, o.folder_err) } end
+  if code ~= 0 then return { state = "failed", fault = true, error = how_it_ended(code, o.folder_err, folder) } end
   local values, constraints, lacks = results(o.study, folder)
   if not values then return { state = "failed", error = constraints, lacks = lacks } end
   return { state = "complete", values = values, constraints = #constraints > 0 and constraints or nil }
@@ -272,7 +277,8 @@ end
 --   before     seconds that earlier attempts took;  last_step   the step up to which on_step has answered already, or nil
 --   on_step(step, value) -> nil to go on, "stopped" or "paused";  look() -> nil, "interrupted" or "lost", asked ten times a second
 -- Gives { state = "complete"|"failed"|"stopped"|"paused"|"interrupted"|"lost", values, constraints, error, seconds, folder, lacks }:
--- lacks: the path of an objective or a constraint at which the finished run's result has no number.
+-- fault: the run did not come to its end (a value that is no number is no fault); lacks: the path of an objective or a constraint at
+-- which the finished run's result has no number.
 function attempt.run(o)
   local settings = settings_of(o.study, o.params)
   file.make_folder(o.folder:match "^(.*)/[^/]*$" or ".")

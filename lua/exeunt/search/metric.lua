@@ -26,13 +26,16 @@ local function lookup(t, path)
 end
 
 -- get(doc, path): a finite number; or nil, why not, in words that follow "its result" or "the line", and whether no number is meant
--- to be there (NaN is a number that failed).
+-- to be there (NaN is a number that failed, as are infinite ones, which a run.json names beside their null: `infinite`).
 function metric.get(doc, path)
   local x = lookup(doc.values, path)
   if x == nil then x = lookup(doc, path) end
   if type(x) == "number" and x == x and math.abs(x) < math.huge then return x end
   if x == nil then return nil, ("has no %s"):format(path), true end
-  if x == json.null or type(x) == "number" then return nil, ("has %s = NaN"):format(path), false end
+  if x == json.null or type(x) == "number" then
+    local sign = type(doc.infinite) == "table" and doc.infinite[path:gsub("^values%.", "")] or "NaN"
+    return nil, ("has %s = %s"):format(path, type(x) == "number" and x == x and tostring(x) or sign), false
+  end
   return nil, ("has at %s no number but a %s"):format(path, type(x)), true
 end
 

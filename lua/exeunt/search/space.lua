@@ -71,7 +71,8 @@ function Space.choice(values)
   for i, value in ipairs(values) do
     local kind = type(value)
     if kind ~= "number" and kind ~= "string" and kind ~= "boolean" and kind ~= "table" then
-      core.raise("choice: value %d must be a number, a string, a boolean or a list, got a %s", i, kind)
+      core.raise("choice: value %d must be a number, a string, a boolean or a list, got %s", i,
+                 kind == "userdata" and "nothing (null)" or "a " .. kind)
     end
     json.checked(value, "choice: value " .. i)
     for j = 1, i - 1 do

@@ -88,9 +88,23 @@ function Store:connect(address)
   error(self:advise(message), 0)
 end
 
--- An error's text, with what to do about a damaged file.
+-- Why a file beside which others have to be made cannot be opened, as the system says it; nil: it says nothing.
+local function obstacle(path)
+  for _, name in ipairs { path, path .. "-probe" } do
+    local there = file.kind(name)
+    local handle, why = io.open(name, there and "r+b" or "wb")
+    if not handle then return (why:gsub("^.*: ", "")) end
+    handle:close()
+    if not there then os.remove(name) end
+  end
+end
+
+-- An error's text, with what to do about a damaged file, and what is in the way of one that cannot be opened.
 function Store:advise(message)
   message = tostring(message)
+  local path = self.journal and message:match "^(.*): unable to open database file$"
+  local why = path and obstacle(path)
+  if why then return ("%s: it can be neither opened nor made there: %s; --store says where another is to lie"):format(path, why) end
   if not self.journal or not message:find(": it is damaged", 1, true) then return message end
   local advised = message:find("; its journal", 1, true) or message:find(", or no store", 1, true)
   return advised and message or message .. self.journal:advice()

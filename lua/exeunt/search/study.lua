@@ -300,9 +300,19 @@ local function watched(doc)
   return direction .. " " .. (doc.watch or path)
 end
 
+-- Whether another recipe, or other fixed knobs, change nothing of what trials are: none has ended well, nobody works on one
+-- (lease_length), and no step of theirs is anything to a stopper.
+local function recipe_may_change(now, trials)
+  for _, trial in ipairs(trials) do
+    if trial.state ~= "failed" and (trial.state ~= "running" or (trial.lease_length or 0) > 0) then return false end
+    if now.stop and #trial.steps > 0 then return false end
+  end
+  return true
+end
+
 -- mended(before, now, trials): the document of a study that was put right, where that changes nothing of what its trials are: what is
--- optimised while no trial is complete, what the stopper sees while none has a step, all of it without trials. Otherwise, and where
--- nothing was, nil.
+-- optimised while no trial is complete, what the stopper sees while none has a step, the recipe and what is fixed while none has ended
+-- well, all of it without trials. Otherwise, and where nothing was, nil.
 function study.mended(before, now, trials)
   if #trials == 0 then return now end
   local valued, stepped = false, false
@@ -311,16 +321,19 @@ function study.mended(before, now, trials)
     stepped = stepped or #trial.steps > 0
   end
   if stepped and watched(before) ~= watched(now) then return nil end
-  local may = { objective = not valued, constraints = not valued, watch = true, stop = not stepped }
   local doc = {}
   for key, value in pairs(before) do doc[key] = value end
-  local _, _, fields = study.changes(before, now)
-  if #fields == 0 then return nil end
+  local _, edited, fields = study.changes(before, now)
+  local anew = recipe_may_change(now, trials)
+  edited = edited and anew
+  if #fields == 0 and not edited then return nil end
+  local may = { objective = not valued, constraints = not valued, watch = true, stop = not stepped, fixed = anew }
   for _, field in ipairs(fields) do
     if not may[field] then return nil end
     doc[field] = now[field]
   end
   doc.directions = now.directions
+  if edited then doc.recipe, doc.recipe_sha256 = now.recipe, now.recipe_sha256 end
   return doc
 end
 

@@ -2,6 +2,7 @@
 -- view of what they do. It does none of the work, so that it can be killed at any instant: its workers then end their trials
 -- with a checkpoint. A worker that is killed is started again; Ctrl-C ends all of them after a checkpoint.
 
+local budget = require "exeunt.search.budget"
 local child = require "exeunt.child"
 local core = require "exeunt.core"
 local file = require "exeunt.file"
@@ -13,20 +14,23 @@ local signals = require "exeunt.signals"
 local studies = require "exeunt.search.study"
 local system = require "exeunt.system"
 local view = require "exeunt.search.view"
+local Waiting = require "exeunt.search.waiting"
 
 local supervisor = {}
 
 local LOOK = 0.2                            -- seconds between two looks
 local RESTARTS = 20                         -- of killed workers, in all
+local PATIENCE = 2                          -- seconds beyond the grace, which a worker's own run has, until a worker is killed
 
--- Puts a study right in the store where that is safe (study.mended); false where it is not.
+-- Puts a study right in the store where that is safe (study.mended); false where it is not; and whether it has trials.
 local function mend(store, before, document)
+  local trials, counter
   repeat
-    local trials, counter = store:trials(before.id)
+    trials, counter = store:trials(before.id)
     local doc = studies.mended(before.document, document, trials)
     if not doc then return false end
   until store:amend(before.id, counter, doc)
-  return true
+  return true, #trials > 0
 end
 
 -- join(store, study, changed): the study's id in the store, where it is made if need be; whether its recipe has changed; what was put
@@ -42,7 +46,9 @@ function supervisor.join(store, study, changed)
   end
   local differing, edited = studies.changes(before.document, document)
   local words = table.concat(differing, ", ")
-  local mended = (#differing > 0 or edited) and mend(store, before, document)
+  local mended, with_trials
+  if #differing > 0 or edited then mended, with_trials = mend(store, before, document) end
+  local was_edited = edited
   edited = edited and store:study(study.name).document.recipe_sha256 ~= document.recipe_sha256
   if #differing > 0 and not mended then
     core.raise("study %s was begun with something else: %s; put it back, give the study another name (name = \"...\"), or take the old "
@@ -53,7 +59,8 @@ function supervisor.join(store, study, changed)
                study.name, study.recipe)
   end
   store:limit(before.id, document)
-  return before.id, edited, mended and #differing > 0 and words or nil
+  if was_edited and not edited and with_trials then words = words .. (words == "" and "" or ", ") .. "the recipe" end
+  return before.id, edited, mended and words ~= "" and words or nil
 end
 
 -- -- The workers -------------------------------------------------------------------------------------------------------------
@@ -75,7 +82,30 @@ end
 local function last_line(path)
   local last
   for line in file.read(path):gmatch "[^\n]+" do last = line end
-  return last and last:gsub("^exeunt: ", "") or "it said nothing"
+  return last and last:gsub("^.-exeunt: ", "") or "it said nothing"      -- what a sampler wrote may be before that
+end
+
+-- Asks all workers to end, and notes until when they may take.
+function Search:end_workers()
+  self.deadline = self.deadline or core.C.ex_clock() + self.grace + PATIENCE
+  for _, worker in pairs(self.running) do worker.process:signal "TERM" end
+end
+
+-- Kills the workers that were asked to end and did not, as where a sampler never comes to its end.
+function Search:kill_late()
+  if not self.deadline or core.C.ex_clock() < self.deadline then return end
+  self.deadline = math.huge
+  for slot, worker in pairs(self.running) do
+    self.view:say(("worker %d did not end within the grace of %g s: it is killed"):format(slot, self.grace))
+    worker.process:signal "KILL"
+  end
+end
+
+-- Whether a running trial is one of this search's workers'.
+function Search:is_mine(trial)
+  local slot, pid = tostring(trial.worker):match "^worker (%d+) .*:(%d+)$"
+  local worker = self.running[tonumber(slot)]
+  return worker ~= nil and worker.process.pid == tonumber(pid)
 end
 
 -- A worker has ended: why, and whether another takes its place.
@@ -86,8 +116,7 @@ function Search:ended(slot, code)
   if code == 0 or self.stopping or self.wrong then return end
   if code == 2 then                         -- the study asks for what is not there: the others would find that too
     self.problem, self.wrong = last_line(worker.err), true
-    for _, other in pairs(self.running) do other.process:signal "TERM" end
-    return
+    return self:end_workers()
   end
   if code > 128 and self.restarts < RESTARTS then
     self.restarts = self.restarts + 1
@@ -95,7 +124,7 @@ function Search:ended(slot, code)
     return self:start(slot)
   end
   self.problem = ("worker %d: %s"):format(slot, last_line(worker.err))
-  self.view:say(self.problem)
+  if next(self.running) then self.view:say(self.problem) end       -- or it is said as the search's end
 end
 
 -- Waits a little; sees which workers have ended. True while any runs.
@@ -129,7 +158,7 @@ function Search:stop()
   self.stopping = true
   self.view.lines = 0                       -- the signal's own message stands below the block
   self.view:say "ending the trials with a checkpoint ..."
-  for _, worker in pairs(self.running) do worker.process:signal "TERM" end
+  self:end_workers()
 end
 
 -- All trials' states and attempts: where nobody began a trial or took one up again they are what they were.
@@ -162,9 +191,13 @@ function supervisor.run(given)
   self:refresh(true)
   local before = claimed(self.trials)
   for slot = 1, self.workers do self:start(slot) end
+  local waiting = Waiting.new(self.study.name, function(trial) return self:is_mine(trial) end)
   while self:watch() do
     self:refresh()
     if signals.requested() then self:stop() end
+    self:kill_late()
+    local text = waiting:look(self.trials)
+    if text and not self.deadline then self.view:say(text) end
   end
   self:refresh(true)
   self.view:finish(self.trials)
@@ -203,6 +236,13 @@ local function paused_text(trials)
   return ("paused and not taken up again by the stopper: trials %s and %s"):format(table.concat(numbers, ", "), last)
 end
 
+-- Why a search has ended that did nothing, or that has not used its budget up; nil where it has.
+local function end_text(study, found)
+  if found.idle then return "nothing was left to do: " .. budget.ended(study, found.trials) end
+  local short = budget.short(study, found.trials)
+  return short and "ended before its budget: " .. short
+end
+
 -- text(study, found): the same for a person.
 function supervisor.text(study, found)
   local progress, shown = require "exeunt.report.progress", require("exeunt.search.worker").shown
@@ -221,9 +261,9 @@ function supervisor.text(study, found)
       lines[#lines + 1] = ("  trial %d  %s  %s"):format(trial.number, view.values_text(study, trial), shown(trial.params))
     end
   end
-  if not found.stopped then lines[#lines + 1] = paused_text(found.trials) end
-  if found.idle and not found.stopped then
-    lines[#lines + 1] = "nothing was left to do" .. (study.sampler.size and "" or ": a larger budget (trials, seconds or epochs) goes on")
+  if not found.stopped then
+    lines[#lines + 1] = paused_text(found.trials)
+    lines[#lines + 1] = end_text(study, found)
   end
   return table.concat(lines, "\n") .. "\n"
 end

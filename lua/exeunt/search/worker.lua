@@ -7,17 +7,20 @@
 -- point, whenever it is asked.
 
 local attempt = require "exeunt.search.attempt"
+local budget = require "exeunt.search.budget"
 local child = require "exeunt.child"
 local core = require "exeunt.core"
 local json = require "exeunt.report.json"
 local options = require "exeunt.options"
 local place = require "exeunt.search.place"
 local signals = require "exeunt.signals"
+local Waiting = require "exeunt.search.waiting"
 
 local Worker = {}
 Worker.__index = Worker
 
 local IDLE = 0.2                            -- seconds between two looks for something to do
+local FAILURES = 5                          -- trials that fail one like the other, none having ended well, end the search
 local PATIENCE = 2                          -- seconds for which points that others are just choosing are waited for
 
 -- new{ store, id (of the study there), study, name, runs = folder of the runs, threads, lease, grace (seconds), say = function(text) }
@@ -25,7 +28,7 @@ local function new(given)
   local o = options.check("worker", given, { store = options.required, id = options.required, study = options.required,
     name = options.required, runs = "runs", threads = options.optional, lease = 30, grace = 10, say = function() end })
   local self = setmetatable(o, Worker)
-  self.trials, self.cache, self.claimed = {}, {}, nil
+  self.trials, self.cache, self.finished = {}, {}, 0
   return self
 end
 
@@ -57,24 +60,21 @@ local function first_open(trials)
 end
 
 -- Whether the budget of seconds or of epochs is used up.
-function Worker:spent()
-  local study, seconds, epochs = self.study, 0, 0
-  if not study.seconds and not study.epochs then return false end
-  for _, trial in ipairs(self.trials) do
-    local last = trial.steps and trial.steps[#trial.steps]
-    seconds, epochs = seconds + (trial.seconds or 0), epochs + (last and last[1] or 0)
-  end
-  return study.seconds and seconds >= study.seconds or study.epochs and epochs >= study.epochs or false
+function Worker:spent() return budget.spent(self.study, self.trials) ~= nil end
+
+-- What a sampler may look at has changed where this number has: how many trials have a point, and how many have finished.
+function Worker:mark()
+  local mark = 0
+  for _, trial in ipairs(self.trials) do mark = mark + (trial.params and 1 or 0) + (trial.finish and 1 or 0) end
+  return mark
 end
 
--- How many trials may have been begun by now.
+-- How many trials may have been begun by now; 0: no new one, since the sampler gave no point and would be asked the same again.
 function Worker:limit()
+  if self.dry and self.dry == self:mark() then return 0 end
   if self:spent() then return #self.trials end
   local limit = self.study:most()
   if self.study.lag then limit = math.min(limit, first_open(self.trials) + self.study.lag) end
-  if self.study.sampler.name == "function" and #self.trials >= #self.study.points then    -- only such a one can say that it has no more
-    limit = math.min(limit, self:suggest { number = #self.trials, seen = math.huge } and #self.trials + 1 or #self.trials)
-  end
   return limit
 end
 
@@ -136,17 +136,21 @@ function Worker:suggest(trial)
   return params
 end
 
--- Gives the claimed trial its point; false where there is none to give.
+-- Gives the claimed trial its point; false where there is none to give: no new trial is claimed then until another has got a point
+-- or has finished.
 function Worker:propose(trial)
   if not self.study.sampler.independent and not self.study.lag then self:await_points(trial) end
   local ok, params = pcall(self.suggest, self, trial)
   if not ok then
-    self.store:release(trial)               -- whoever puts the sampler right goes on with it
-    error(params, 0)
+    local last = not self.trials[trial.number + 2]            -- whoever puts the sampler right begins it anew, or goes on with it
+    self.store[last and "withdraw" or "release"](self.store, trial)
+    error({ code = self.study.recipe and 2 or 1, message = ("study %s: no point for trial %d: %s"):format(self.study.name, trial.number,
+      (type(params) == "table" and params.message or tostring(params)):gsub("%s*\n%s*", " ")) }, 0)
   end
   if params == nil then
     self.store:withdraw(trial)              -- the store says no more of it
     self.trials[trial.number + 1] = self.trials[trial.number + 2] and withdrawn(trial.number) or nil
+    self.dry = self:mark()
     return false
   end
   self.store:propose(trial, params, self.study.space:key(params))
@@ -241,6 +245,37 @@ function Worker:check_result(trial, outcome)
   self:wrong(trial, ": " .. outcome.error)
 end
 
+-- An error without its numbers, which may be the trial's own.
+local function alike(text) return (tostring(text):gsub("%d[%w.+-]*", "#")) end
+
+local well = { complete = true, stopped = true, paused = true }
+
+-- How many trials have failed as this one did, it too: since this worker began, and in all; 0: since it began some failed otherwise, or
+-- a trial of the study has ended well.
+function Worker:failed_alike(outcome)
+  local kind, count, all = alike(outcome.error), 1, 1
+  for _, trial in ipairs(self.trials) do
+    local same, now = trial.finish and alike(trial.error) == kind, trial.finish and trial.finish > self.finished
+    if well[trial.state] or now and not same then return 0, 0 end
+    count, all = count + (now and 1 or 0), all + (same and 1 or 0)
+  end
+  return count, all
+end
+
+-- Where trials fail one like the other and none has ended well, the fault is the recipe's or the study's, and the rest of the budget
+-- would go the same way. This trial stays open for who goes on with it put right.
+function Worker:check_failures(trial, outcome)
+  if not outcome.fault then return end
+  self:refresh()
+  local count, all = self:failed_alike(outcome)
+  if all < 2 or count < math.min(FAILURES, self.study:most() - self.finished) then return end
+  self.store:release(trial)
+  local text = "study %s: %d trials failed with the same error, and none has ended well: %s (%s.err holds all that it said); put it right "
+    .. "in %s or %s and give the same command again: it goes on"
+  error({ code = 2, message = text:format(self.study.name, all, outcome.error, outcome.folder, self.study.recipe,
+                                          self.study.file or "the study's file") }, 0)
+end
+
 -- The same of a stopper that sees nothing; this trial has its values.
 function Worker:check_steps(trial, outcome)
   if not self.study.stop or outcome.state ~= "complete" or has_steps(trial) or self:any(has_steps) then return end
@@ -260,6 +295,7 @@ function Worker:work(trial, promoted)
   }
   outcome.digest = self.study.digest
   self:check_result(trial, outcome)
+  self:check_failures(trial, outcome)
   if outcome.state == "interrupted" then self.store:release(trial)
   elseif outcome.state ~= "lost" then self.store:finish(trial, kept(trial, outcome)) end
   self.say(("trial %d: %s%s  (%.1f s)"):format(trial.number, outcome.state, what_came(trial, outcome), outcome.seconds))
@@ -281,16 +317,36 @@ function Worker:claim()
   return trial, trial.number == promote
 end
 
--- run(): until the study has no more to do ("done") or a signal came ("interrupted").
+-- Forgets what it knows of the trials; false where none of them is thought to run. A running one that was withdrawn is not in the
+-- store any more, and so never told of.
+function Worker:forget()
+  for _, trial in ipairs(self.trials) do
+    if is_running(trial) then
+      self.trials, self.counter = {}, nil
+      return true
+    end
+  end
+  return false
+end
+
+-- run(): until the study has no more to do ("done"; how many trials it worked on) or a signal came ("interrupted").
 function Worker:run()
+  local waiting, worked = Waiting.new(self.study.name, function() return false end), 0
+  self:refresh()
+  for _, trial in ipairs(self.trials) do self.finished = self.finished + (trial.finish and 1 or 0) end
   while not signals.requested() do
     local trial, more = self:claim()
     if trial then
-      if trial.params or self:propose(trial) then self:work(trial, more) end
+      if trial.params or self:propose(trial) then
+        self:work(trial, more)
+        worked = worked + 1
+      end
     elseif more > 0 then
+      local text = waiting:look(self.trials)
+      if text then self.say(text) end
       child.sleep(IDLE)
-    else
-      return "done"
+    elseif not self:forget() then
+      return "done", worked
     end
   end
   return "interrupted"

@@ -1,9 +1,18 @@
 -- samplers: how the next point is chosen, by name: ex.sampler.tpe { ... }. A sampler is
 --     { name, options, lag, independent, suggest = function(self, ask) -> params, or nil where the space is used up }
---     ask = { space, seed, number, directions = { "maximize"|"minimize", ... }, trials, cache }
+--     ask = { space, seed, number, directions = { "maximize"|"minimize", ... }, trials, cache }       number: of its points, from 0
 -- and gives the same answer to the same ask, always: it keeps no state but what ask.cache holds to save time. `trials` are those
 -- that it may see, in order of number; `independent` ones look at none. With `lag = L` trial n is to see the trials up to n - L.
--- A plain function(ask) -> params is a sampler too.
+-- One of `trials` is { number, state = "complete"|"stopped"|"paused"|"failed"|"running", params = { knob = value, ... }, values = one
+-- for each objective (of complete and stopped ones, else nil), steps = { { step, value }, ... }, constraints (each at most 0 where it
+-- is kept), error, seconds }; of a running one number, state and params are known.
+-- A plain function(ask) -> params is a sampler too, as one that goes on from the best of what is minimised:
+--     sampler = function(ask)
+--       local best
+--       for _, t in ipairs(ask.trials) do if t.values and (not best or t.values[1] < best.values[1]) then best = t end end
+--       return { lr = best and best.params.lr * 0.7 or 0.5 }
+--     end
+-- What it prints goes to standard error: in a search to the worker's runs/STUDY/worker-N.err. Where it gives nil the search ends.
 
 local core = require "exeunt.core"
 local options = require "exeunt.options"

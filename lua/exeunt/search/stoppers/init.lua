@@ -12,10 +12,25 @@ local known = { "asha", "hyperband", "median" }
 
 for _, name in ipairs(known) do stoppers[name] = require("exeunt.search.stoppers." .. name).new end       -- itself, so that help() finds it
 
+-- A stopper of one's own, with all that is asked of one.
+local function own(x)
+  for name, kind in pairs { name = "string", options = "table", promote = "function", limit = "function" } do
+    if type(x[name]) ~= kind then
+      core.raise("stop: a stopper of one's own has name, options, decide, promote and limit (help(ex.stopper)); its %s is %s, not a %s",
+                 name, x[name] == nil and "missing" or "a " .. type(x[name]), kind)
+    end
+  end
+  return x
+end
+
 -- of(x): the stopper that x is or names: "median", { asha = { reduction = 4 } }, a stopper; nil: none.
 function stoppers.of(x)
   if x == nil then return nil end
-  if type(x) == "table" and type(x.decide) == "function" then return x end
+  if type(x) == "table" and type(x.decide) == "function" then return own(x) end
+  if type(x) == "function" then
+    core.raise("stop: it must be one of ex.stopper (%s), or a table as help(ex.stopper) describes, got a function",
+               table.concat(known, ", "))
+  end
   local name, given = options.one_named("stop", x)
   for _, each in ipairs(known) do
     if each == name then return stoppers[name](given) end

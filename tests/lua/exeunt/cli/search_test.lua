@@ -53,11 +53,35 @@ function TestSearch:test_nothing_left_to_do()
   lu.assertNotStrContains(select(2, search.run(self.path, "")), "left to do")
   local code, out = search.run(self.path, "")
   lu.assertEquals(code, 0)
-  lu.assertStrMatches(out, "study study: 1 trial in .*\nnothing was left to do: a larger budget %(trials, seconds or epochs%) goes on\n")
+  lu.assertStrMatches(out, "study study: 1 trial in .*\nnothing was left to do: 1 of 1 trials; a larger budget goes on "
+    .. "%(trials, seconds or epochs in study.lua, or %-%-trials N%)\n")
   lu.assertNotStrContains(select(2, search.run(self.path, "--trials 2")), "left to do")
   search.study(self.path, "sampler = 'grid', name = 'grid'", "{ x = ex.choice { 1, 0.5 } }")
   search.run(self.path, "")
-  lu.assertStrMatches(select(2, search.run(self.path, "")), ".*\nnothing was left to do\n")
+  lu.assertStrMatches(select(2, search.run(self.path, "")), ".*\nnothing was left to do: all 2 points of the grid have been tried\n")
+end
+
+-- Where the budget is not used up it is the sampler that had no more.
+function TestSearch:test_a_sampler_that_has_no_more()
+  search.study(self.path, "trials = 9, sampler = function(ask) return ask.number < 2 and { x = ask.number } or nil end")
+  local words = "the sampler gave no point for trial 2 %(it returned nil%)\n"
+  lu.assertStrMatches(select(2, search.run(self.path)), ".*\nended before its budget: " .. words)
+  lu.assertStrMatches(select(2, search.run(self.path)), ".*\nnothing was left to do: " .. words)
+  search.study(self.path, "name = 'finite', trials = 9", "{ x = ex.choice { 1, 0.5 } }")
+  lu.assertStrMatches(select(2, search.run(self.path)), ".*\nended before its budget: all 2 points of the space have been tried\n")
+end
+
+-- A sampler's error is the search's, once; what it prints is beside the search's output.
+function TestSearch:test_a_sampler_that_fails()
+  search.study(self.path, "trials = 9, sampler = function() print('asked', 1) io.write 'written' error 'no idea' end")
+  local code, out, err = search.run(self.path, "--workers 2 --json")
+  lu.assertEquals({ code, out }, { 1, "" })
+  lu.assertStrMatches(err, "exeunt: study study: no point for trial [01]: study.lua:2: no idea\n")
+  lu.assertStrContains(file.read(self.path .. "/runs/study/worker-1.err") .. file.read(self.path .. "/runs/study/worker-2.err"),
+                       "asked\t1\nwritten")
+  code, out, err = search.run(self.path, nil, "ask study.lua --json")
+  lu.assertEquals({ code, out }, { 1, "" })
+  lu.assertStrMatches(err, "asked\t1\nwrittenexeunt: study study: no point for trial [01]: study.lua:2: no idea\n")
 end
 
 function TestSearch:test_json_is_one_document()

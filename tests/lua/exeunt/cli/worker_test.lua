@@ -32,7 +32,8 @@ function TestWorkerCommand:test_the_only_study_needs_no_name()
   lu.assertEquals(code, 0, err)
   lu.assertStrMatches(err, "trial 1: x=%S+\ntrial 1: complete, %S+  %(%S+ s%)\n")
   lu.assertStrMatches(search.trials(self.path)[2].worker, "worker 7 .+:%d+")
-  lu.assertEquals({ self:worker "runs/studies.db study" }, { 0, "" })           -- nothing more to do
+  lu.assertEquals({ self:worker "runs/studies.db study" }, { 0, "study study: nothing was left to do: 2 of 2 trials; a larger budget goes "
+    .. "on (trials, seconds or epochs in the study's file, or --trials N)\n" })
 end
 
 function TestWorkerCommand:test_mistakes()

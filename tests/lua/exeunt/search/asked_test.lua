@@ -86,6 +86,10 @@ function TestAsked:test_what_ask_refuses()
   self:refused("ask FILE", "unknown option 'smapler'")
   lu.assertEquals(require("exeunt.file").list(self.folder), { "s.yaml", "x.db", "x.db.jsonl" })        -- no store was begun for it
   self.store = store
+  self:study "stop: meidan\n"
+  self:refused("ask FILE", "stop: no stopper 'meidan'; did you mean 'median'?")
+  self:study "stop: { asha: { promote: true } }\n"
+  self:refused("ask FILE", "study: stop: with promote = true asha pauses trials, which trials that are asked for cannot be")
   command.write(self.file, "space:\n  lr: { uniform: [0, 1] }\nobjective: { maximize: acc }\n")
   self:refused("ask FILE", "study s was begun with something else: the space, the sampler; put it back")
   self:refused("ask FILE --lease 0", "--lease must be a number above 0", 2)

@@ -87,6 +87,23 @@ function TestAttempt:test_what_the_result_lacks()
   lu.assertEquals({ outcome.error, outcome.lacks }, { "its result has loss = NaN", nil })
 end
 
+function TestAttempt:test_an_infinite_result()
+  lu.assertEquals(self:run({ x = 2, fault = "inf" }).error, "its result has loss = inf")
+end
+
+-- What a run that ends by itself said last is no error of its own.
+function TestAttempt:test_a_run_that_exits()
+  lu.assertEquals(self:run({ x = 2, fault = "exit" }).error, "ended with code 3; it last said: nearly there")
+  lu.assertStrMatches(self:run({ x = 2, fault = "error" }).error, ".*bowl.lua:%d+: a fault of the recipe")
+end
+
+function TestAttempt:test_a_folder_that_is_removed()
+  self.study.recipe = self.path .. "/gone.lua"
+  file.write(self.study.recipe, (search.RECIPE:gsub('print "nearly there"', ("os.execute \"rm -r '%s/runs'\""):format(self.path))))
+  local outcome = self:run { x = 2, fault = "exit" }
+  lu.assertEquals(outcome.error, ("ended with code 3, and its folder %s is not there any more"):format(outcome.folder))
+end
+
 -- Whatever bytes a run's last words are, a store can keep them.
 function TestAttempt:test_last_words_that_are_no_text()
   local outcome = self:run { x = 2, fault = "bytes" }

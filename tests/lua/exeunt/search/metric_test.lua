@@ -18,6 +18,11 @@ end
 function TestMetric.test_what_is_no_number()
   lu.assertEquals({ metric.get(DOC, "vote.top5") }, { nil, "has no vote.top5", true })
   lu.assertEquals({ metric.get(DOC, "vote.bad") }, { nil, "has vote.bad = NaN", false })
+  local doc = json.decode '{"values": {"loss": null, "a": {"b": null}, "c": null}, "infinite": {"loss": "inf", "a.b": "-inf"}}'
+  lu.assertEquals({ metric.get(doc, "loss") }, { nil, "has loss = inf", false })
+  lu.assertEquals({ metric.get(doc, "values.loss") }, { nil, "has values.loss = inf", false })
+  lu.assertEquals({ metric.get(doc, "a.b") }, { nil, "has a.b = -inf", false })
+  lu.assertEquals({ metric.get(doc, "c") }, { nil, "has c = NaN", false })
   lu.assertEquals({ metric.get(DOC, "name") }, { nil, "has at name no number but a string", true })
   lu.assertEquals({ metric.get(DOC, "name.x") }, { nil, "has no name.x", true })
 end

@@ -53,6 +53,8 @@ function TestDistributions.test_refusals()
   refused("choice: expected a list of values", ex.choice, {})
   refused("choice: values 1 and 3 are the same", ex.choice, { { 1, 2 }, 5, { 1, 2 } })
   refused("choice: value 1 must be a number, a string, a boolean or a list, got a function", ex.choice, { print })
+  refused("choice: value 2 must be a number, a string, a boolean or a list, got nothing (null)", ex.choice,
+          { 1, require("exeunt.report.json").null })
   refused("only: expected { knob = value or list of values }", ex.only, ex.int(1, 2), {})
 end
 

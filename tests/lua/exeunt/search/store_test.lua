@@ -31,6 +31,13 @@ function TestStore:test_studies()
   lu.assertErrorMsgContains("there is no study with the id 9", store.claim, store, 9, { worker = "w" })
 end
 
+-- Where nobody may make a file, whoever they are.
+function TestStore.test_a_folder_that_takes_no_file()
+  local ok, why = pcall(Store.open, "/proc/none.db")
+  lu.assertFalse(ok)
+  lu.assertStrMatches(why, "/proc/none.db: it can be neither opened nor made there: .+; %-%-store says where another is to lie")
+end
+
 function TestStore:test_a_trials_life()
   local store = self.it.store
   local trial = self:claim()

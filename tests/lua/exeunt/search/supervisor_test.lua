@@ -39,6 +39,15 @@ function TestSupervisor:trial(state, step)
   end
 end
 
+-- The study of setUp in a file, for a command.
+function TestSupervisor:file(trials)
+  file.write(self.path .. "/study.lua", ([[
+local ex = require "exeunt"
+return ex.study { recipe = "bowl.lua", space = { x = ex.uniform(-1, 1) }, objective = { minimize = "loss" }, trials = %d,
+                  stop = ex.stopper.median(), name = "s" }
+]]):format(trials))
+end
+
 function TestSupervisor:document() return self.store:study("s").document end
 
 function TestSupervisor:refused(given, words)
@@ -132,14 +141,34 @@ function TestSupervisor:test_an_edited_recipe()
   lu.assertEquals({ supervisor.join(self.store, self:study(), true) }, { self.id, true })
 end
 
+-- ... which may be put right while no trial has ended well: what is fixed too.
+function TestSupervisor:test_a_recipe_put_right()
+  self:trial "failed"
+  self:trial "open"
+  file.write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited\n")
+  local other = self:study { fixed = { steps = 2 } }
+  lu.assertEquals({ supervisor.join(self.store, other) }, { self.id, false, "what is fixed, the recipe" })
+  lu.assertEquals({ self:document().recipe_sha256, self:document().fixed }, { other.digest, { steps = 2 } })
+  self:trial("failed", 1)                   -- the stopper has seen a step of it
+  file.write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited again\n")
+  lu.assertErrorMsgContains("has changed since it was begun", supervisor.join, self.store, self:study { fixed = { steps = 2 } })
+  self:refused({}, "what is fixed")
+end
+
+function TestSupervisor:test_a_recipe_of_complete_trials()
+  self:trial "complete"
+  file.write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited\n")
+  lu.assertErrorMsgContains("has changed since it was begun", supervisor.join, self.store, self:study())
+end
+
 function TestSupervisor:test_the_text_says_what_is_paused()
   local function found(...)
     local trials = { { number = 0, state = "complete", values = { 2 }, params = { x = 1 }, run_dir = "r" } }
     for _, number in ipairs { ... } do trials[#trials + 1] = { number = number, state = "paused", params = { x = 1 }, steps = {} } end
     return { trials = trials, seconds = 1 }
   end
-  lu.assertEquals(supervisor.text(self:study(), found(1)), "study s: 2 trials in 1s (1 complete, 1 paused)\nbest: trial 0, loss 2\n  x=1\n"
-    .. "  r\npaused and not taken up again by the stopper: trial 1\n")
+  lu.assertEquals(supervisor.text(self:study { trials = 2 }, found(1)), "study s: 2 trials in 1s (1 complete, 1 paused)\n"
+    .. "best: trial 0, loss 2\n  x=1\n  r\npaused and not taken up again by the stopper: trial 1\n")
   lu.assertStrContains(supervisor.text(self:study(), found(1, 4, 7)), "stopper: trials 1, 4 and 7\n")
   local stopped = found(1)
   stopped.stopped = "SIGINT"
@@ -152,15 +181,45 @@ function TestSupervisor:test_a_number_that_was_withdrawn()
   local first = self.store:claim(self.id, { worker = "w" })
   for _ = 1, 2 do self:trial "complete" end
   self.store:withdraw(first)
-  file.write(self.path .. "/study.lua", [[
-local ex = require "exeunt"
-return ex.study { recipe = "bowl.lua", space = { x = ex.uniform(-1, 1) }, objective = { minimize = "loss" }, trials = 3,
-                  stop = ex.stopper.median(), name = "s" }
-]])
+  self:file(3)
   local code, out, err = search.run(self.path, "--store s.db --json")
   lu.assertEquals(code, 0, err)
   local doc = json.decode(out)
   lu.assertEquals({ doc.trials, doc.complete, doc.running, doc.best[1].number }, { 2, 2, 0, 1 })
+end
+
+-- A sampler that never comes to its end is ended with its worker, a little after the grace.
+function TestSupervisor:test_a_worker_that_does_not_end()
+  search.study(self.path, 'sampler = function() io.stderr:write "asked"; while true do end end, trials = 2')
+  local run = search.begin(self.path, "--grace 0.1")
+  local err = self.path .. "/runs/study/worker-1.err"
+  repeat until file.kind(err) and file.read(err):find "asked" or run:wait(0.05)
+  run:signal "TERM"
+  local code
+  for _ = 1, 600 do code = code or run:wait(0.1) end
+  run:free()
+  lu.assertEquals(code, 143, file.read(self.path .. "/stderr"))
+  lu.assertStrContains(file.read(self.path .. "/stderr"), "worker 1 did not end within the grace of 0.1 s: it is killed")
+end
+
+-- Somebody has asked for a trial and does not tell: a search that waits for it says so.
+function TestSupervisor:test_a_search_says_what_it_waits_for()
+  local trial = self.store:claim(self.id, { worker = "me", lease = 86400 })
+  self.store:propose(trial, { x = 0.5 })
+  self:file(1)
+  local run, err = search.begin(self.path, "--store s.db"), self.path .. "/stderr"
+  local code
+  for _ = 1, 600 do
+    code = code or run:wait(0.1)
+    if code or file.kind(err) and file.read(err):find "\n" then break end
+  end
+  local said = file.read(err)
+  self.store:finish(trial, { state = "complete", values = { 1 } })
+  for _ = 1, 600 do code = code or run:wait(0.1) end
+  run:free()
+  lu.assertEquals(said, "waiting for trial 0 of me (lease of 24h 00m); whom nobody hears of in the time of a lease loses the trial to "
+    .. "another: `exeunt tell s 0 VALUE` or --failed WHY ends it before that\n")
+  lu.assertEquals(code, 0)
 end
 
 os.exit(lu.LuaUnit.run())

@@ -58,37 +58,151 @@ function TestWorker:test_a_function_as_sampler_ends_the_study()
   lu.assertEquals({ trials[1].params.x, trials[2].params.x, trials[3].params.x }, { 0, 0.5, 1 })
 end
 
--- It had a point when it was asked whether there is one, and none when it was asked for it: what others had finished in between.
-function TestWorker.test_a_function_that_has_no_more_after_all()
-  local support = dofile "tests/support/search_store.lua"
-  local it, asked = support.make(), 0
-  local sampler = require("exeunt.search.samplers").of(function()
-    asked = asked + 1
-    if asked > 5 then error "it is asked again and again" end
-    return asked == 1 and { x = 1 } or nil
-  end)
-  local space = require("exeunt.search.space").new { x = require("exeunt").uniform(0, 1) }
-  local study = { name = "s", space = space, sampler = sampler, points = {}, seed = 1, retries = 3, directions = { "minimize" },
-                  most = function() return math.huge end }
-  local worker = require("exeunt.search.worker").new { store = it.store, id = it.id, study = study, name = "w" }
-  local ok, outcome = pcall(worker.run, worker)
-  local trials = it.store:trials(it.id)
-  support.remove(it)
-  lu.assertTrue(ok, outcome)
-  lu.assertEquals({ outcome, #trials }, { "done", 0 })
-end
-
 -- A worker that runs nothing, on a store in a folder of its own: it, and what support.make gave.
 local function idle_worker(given)
   local support = dofile "tests/support/search_store.lua"
   local it = support.make()
   local study = { name = "s", sampler = require("exeunt.search.samplers").of(given.sampler), points = {}, seed = 1, retries = 3,
-                  space = require("exeunt.search.space").new { x = require("exeunt").uniform(0, 100) }, lag = given.lag,
+                  space = require("exeunt.search.space").new(given.space or { x = require("exeunt").uniform(0, 100) }), lag = given.lag,
                   directions = { "minimize" }, objectives = { { path = "l" } }, constraints = {}, fixed = {},
                   most = function() return given.most or math.huge end }
   local worker = require("exeunt.search.worker").new { store = it.store, id = it.id, study = study, name = "w", lease = given.lease,
                                                        runs = it.folder .. "/runs" }
   return worker, it, function() support.remove(it) end
+end
+
+-- Makes a worker end its trials at once, with the value 1, and raise where it is given no point again and again.
+local function without_runs(worker, it)
+  local withdraw, count = it.store.withdraw, 0
+  function worker:work(trial) self.store:finish(trial, { state = "complete", values = { 1 } }) end
+  function it.store:withdraw(trial)
+    count = count + 1
+    if count > 20 then error "it claims and withdraws again and again" end
+    return withdraw(self, trial)
+  end
+end
+
+-- A sampler that gives nothing is not asked again while nothing changes.
+function TestWorker.test_a_function_that_never_has_a_point()
+  local asked = 0
+  local worker, it, done = idle_worker { sampler = function() asked = asked + 1 end }
+  without_runs(worker, it)
+  local ok, outcome = pcall(worker.run, worker)
+  local trials = it.store:trials(it.id)
+  done()
+  lu.assertTrue(ok, outcome)
+  lu.assertEquals({ outcome, #trials, asked }, { "done", 0, 1 })
+end
+
+-- ... and is asked again once a trial has finished that it waited for.
+function TestWorker.test_a_function_that_waits_for_a_trial()
+  local worker, it, done = idle_worker { sampler = function(ask)
+    return #ask.trials == 1 and ask.trials[1].state == "complete" and { x = 1 } or nil
+  end }
+  without_runs(worker, it)
+  local first = it.store:claim(it.id, { worker = "v" })
+  it.store:propose(first, { x = 0 })
+  local refused = worker:propose(worker:claim())
+  local idle, running = worker:claim()
+  it.store:finish(first, { state = "complete", values = { 2 } })
+  local ok, outcome = pcall(worker.run, worker)
+  local trials = it.store:trials(it.id)
+  done()
+  lu.assertTrue(ok, outcome)
+  lu.assertEquals({ refused, idle or "none", running, outcome, #trials }, { false, "none", 1, "done", 2 })
+end
+
+-- A finite space that is used up ends the study, whatever the budget is.
+function TestWorker.test_a_finite_space_ends()
+  local ex = require "exeunt"
+  local space = { depth = ex.int(1, 3), kind = ex.choice { "a", "b" } }
+  for _, given in ipairs { {}, { lag = 1 }, { lag = 3 }, { startup = 3 } } do
+    local worker, it, done = idle_worker { sampler = ex.sampler.tpe { startup = given.startup }, space = space, lag = given.lag, most = 40 }
+    without_runs(worker, it)
+    local ok, outcome = pcall(worker.run, worker)
+    local keys, count = {}, 0
+    for _, trial in ipairs(it.store:trials(it.id)) do
+      local key = trial.params.depth .. trial.params.kind
+      if not keys[key] then keys[key], count = true, count + 1 end
+    end
+    done()
+    lu.assertTrue(ok, outcome)
+    lu.assertEquals({ outcome, count }, { "done", 6 })
+  end
+end
+
+-- A trial that another was to choose a point for and withdrew is in no later answer of the store: it is not waited for.
+function TestWorker.test_a_trial_that_another_withdrew_holds_up_nothing()
+  local ex = require "exeunt"
+  local worker, it, done = idle_worker { sampler = "random", most = 1 }
+  without_runs(worker, it)
+  worker.study.stop = ex.stopper.asha { reduction = 2, first = 1 }
+  local promoted = 0
+  function worker.study.stop.promote(_, trials, _, over)
+    if over and trials[1].state == "paused" then
+      promoted = promoted + 1
+      return 0
+    end
+  end
+  local paused, second = it.store:claim(it.id, { worker = "v" }), it.store:claim(it.id, { worker = "v" })
+  it.store:propose(paused, { x = 0 })
+  it.store:finish(paused, { state = "paused" })
+  worker:refresh()                          -- it has seen the second running
+  it.store:withdraw(second)
+  local ok, outcome = pcall(worker.run, worker)
+  local trials = it.store:trials(it.id)
+  done()
+  lu.assertTrue(ok, outcome)
+  lu.assertEquals({ outcome, promoted, #trials, trials[1].state }, { "done", 1, 1, "complete" })
+end
+
+function TestWorker:test_a_finite_space_ends_with_several_workers()
+  local trials = self:search('sampler = ex.sampler.tpe { startup = 3 }, trials = 20', '{ x = ex.int(1, 2), kind = ex.choice { "a", "b" } }',
+                             "--workers 2")
+  local withdrawn = select(2, file.read(self.path .. "/runs/studies.db.jsonl"):gsub('"event": "withdraw"', ""))
+  lu.assertEquals(#trials, 4)
+  lu.assertTrue(withdrawn >= 1 and withdrawn <= 10, withdrawn)
+end
+
+local FAILS = 'trials = %d, sampler = "random", fixed = { fault = "error" }'
+
+-- Trials that all fail alike end the search, which goes on once the recipe is put right.
+function TestWorker:test_trials_that_all_fail_alike()
+  search.study(self.path, FAILS:format(12))
+  local code, out, err = search.run(self.path)
+  lu.assertEquals({ code, out }, { 1, "" })
+  lu.assertStrMatches(err, ".*\nexeunt: study study: 5 trials failed with the same error, and none has ended well: bowl.lua:7: a fault "
+    .. "of the recipe %(runs/study/0004.err holds all that it said%); put it right in bowl.lua or study.lua and give the same command "
+    .. "again: it goes on\n")
+  lu.assertEquals(picked(search.trials(self.path), "state"), { "failed", "failed", "failed", "failed", "running" })
+  search.run(self.path)                     -- the same again: so many more
+  lu.assertEquals(#search.trials(self.path), 9)
+  file.write(self.path .. "/bowl.lua", (search.RECIPE:gsub('error "a fault of the recipe"', "print()")))
+  local trials = self:search(FAILS:format(12))
+  lu.assertStrContains(self.err, "study study: goes on with the recipe changed\n")
+  lu.assertEquals({ #trials, trials[8].state, trials[9].state, trials[12].state }, { 12, "failed", "complete", "complete" })
+end
+
+-- ... in a small budget all of it; the last stays open, also where nothing was put right.
+function TestWorker:test_a_small_budget_whose_trials_all_fail()
+  search.study(self.path, FAILS:format(2))
+  for _ = 1, 2 do
+    local code, _, err = search.run(self.path)
+    lu.assertEquals(code, 1)
+    lu.assertStrContains(err, "2 trials failed with the same error, and none has ended well")
+    lu.assertEquals(picked(search.trials(self.path), "state"), { "failed", "running" })
+  end
+end
+
+-- Other errors, NaN, or a trial that has ended well: the search goes on.
+function TestWorker:test_trials_that_fail_in_their_own_ways()
+  search.study(self.path, 'sampler = "random", trials = 6, fixed = { fault = "nan" }')
+  lu.assertEquals((search.run(self.path)), 1)
+  lu.assertEquals(#search.trials(self.path), 6)
+  search.study(self.path, 'name = "other", sampler = "grid", points = { { fault = "", y = 1 } }', '{ y = ex.int(1, 6), fault = ex.choice '
+    .. '{ "error", "" } }')
+  lu.assertEquals((search.run(self.path)), 0)
+  lu.assertEquals(#search.trials(self.path, "other"), 13)
 end
 
 -- Another has claimed the trial after one that was withdrawn: what comes after the hole is seen all the same.

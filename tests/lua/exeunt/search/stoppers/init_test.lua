@@ -18,4 +18,14 @@ function TestStoppers.test_refusals()
   lu.assertErrorMsgContains("expected one name with its options", ex.stopper.of, { asha = {}, median = {} })
 end
 
+function TestStoppers.test_a_stopper_of_ones_own()
+  lu.assertErrorMsgContains("stop: it must be one of ex.stopper (asha, hyperband, median), or a table as help(ex.stopper) describes, got a "
+    .. "function", ex.stopper.of, function() return true end)
+  local own = { decide = function() return "go" end, promote = function() end, limit = function() end, options = {} }
+  lu.assertErrorMsgContains("stop: a stopper of one's own has name, options, decide, promote and limit (help(ex.stopper)); its name is "
+    .. "missing, not a string", ex.stopper.of, own)
+  own.name = "mine"
+  lu.assertIs(ex.stopper.of(own), own)
+end
+
 os.exit(lu.LuaUnit.run())
