@@ -6,7 +6,8 @@ local usage = require "exeunt.cli.usage"
 
 local command = { about = "the trials of a study", usage = "STUDY [--sort NAME] [--where NAME=VALUE]" }
 
-local FIELDS = { number = true, state = true, seconds = true, finish = true, attempts = true, worker = true, error = true, run_dir = true }
+local FIELDS = { number = true, state = true, seconds = true, finish = true, attempts = true, worker = true, error = true, run_dir = true,
+                 feasible = true }
 
 -- All names that --sort and --where may have -> a function of a trial. Where two things have one name, the first of: a field, a value,
 -- an objective, a param.
@@ -79,11 +80,6 @@ local function sort(trials, field, down)
   table.sort(trials, before)
 end
 
--- The state as people mean it: a trial that was given back by a search that ended (its lease's length is 0) waits for the next.
-local function shown_state(trial)
-  return trial.state == "running" and trial.lease_length == 0 and "interrupted" or trial.state
-end
-
 -- Columns and rows. Text for people has fewer columns, and short numbers.
 local function laid_out(trials, objectives, csv)
   local params = {}
@@ -96,7 +92,9 @@ local function laid_out(trials, objectives, csv)
   for i = 1, math.max(#objectives, 1) do columns[#columns + 1] = { title = stored.title(objectives, i), format = number } end
   for _, name in ipairs(params) do columns[#columns + 1] = { title = name, format = number } end
   columns[#columns + 1] = { title = "seconds", format = csv and number or "%.1f" }
-  if csv then columns[#columns + 1], columns[#columns + 2] = "attempts", "run_dir" end
+  if csv then
+    for _, title in ipairs { "feasible", "attempts", "run_dir" } do columns[#columns + 1] = title end
+  end
   columns[#columns + 1] = "error"
   local rows = {}
   for r, trial in ipairs(trials) do
@@ -109,6 +107,7 @@ local function laid_out(trials, objectives, csv)
       if csv and row[i] == nil then row[i] = "" end
     end
     if not csv and trial.error == nil then row[n] = "" end
+    if not csv and trial.feasible == false then row[2] = trial.state .. ", infeasible" end
     rows[r] = row
   end
   return columns, rows
@@ -116,8 +115,9 @@ end
 
 local function parser()
   local p = usage.parser("trials", "Lists the trials of a study. Names for --sort and --where: the columns that it shows, value (value2, "
-    .. "... of further objectives), and finish (the order in which they ended), attempts, worker, run_dir. A trial is running, interrupted "
-    .. "(the search that goes on takes it up again), paused, complete, stopped or failed.")
+    .. "... of further objectives), and finish (the order in which they ended), attempts, worker, run_dir, feasible (true or false: whether a "
+    .. "complete trial keeps the study's constraints). A trial is running, interrupted (the search that goes on takes it up again), "
+    .. "paused, complete, stopped or failed; infeasible means that it breaks a constraint.")
   p:argument("study", "The study's name, or its file.")
   p:option("--sort", "Sort by this, upwards; --sort=-NAME: downwards."):argname "NAME"
   p:option("--where", "Only trials for which this holds, as state=complete or 'lr<=0.1'; may be given again."):count "*":argname "CONDITION"
@@ -143,7 +143,7 @@ function command.main(args)
   local study = stored.find(store, given.study)
   local objectives, trials = stored.objectives(study), (store:trials(study.id))
   store:close()
-  for _, trial in ipairs(trials) do trial.state = shown_state(trial) end
+  for _, trial in ipairs(trials) do trial.state, trial.feasible = stored.state(trial), stored.feasible(trial) end
   local known, conditions = names_of(trials, objectives), {}
   for i, text in ipairs(given.where) do conditions[i] = condition(text, known) end
   trials = filtered(trials, conditions)
@@ -154,7 +154,7 @@ function command.main(args)
   if given.first then trials = { unpack(trials, 1, math.min(given.first, #trials)) } end
   if given.json then
     local list = require("exeunt.report.json").list()
-    for i, trial in ipairs(trials) do list[i] = stored.object(trial) end
+    for i, trial in ipairs(trials) do list[i] = stored.object(trial, study) end
     return stored.print(list)
   end
   if #trials == 0 and not given.csv then return usage.write(io.stdout, "no trials\n") end

@@ -44,13 +44,14 @@ local function is_better(objective, x, y)
 end
 
 -- view(study, trials): { name, document, trials, objectives, knobs, done (complete, with all values, by number), ranked (the same that
--- keep the constraints, best first by objective 1), best, better(i, x, y) }.
+-- keep the constraints, best first by objective 1), best, better(i, x, y), feasible(trial), breaks(trial): complete, not feasible }.
 local function view_of(given, trials)
   local document = given.document or {}
   local view = { name = given.name, document = document, trials = trials, objectives = objectives_of(document),
                  knobs = knob.list(document.space), done = {}, ranked = {} }
   function view.better(i, x, y) return is_better(view.objectives[i], x, y) end
   view.feasible = search.feasible
+  function view.breaks(t) return t.state == "complete" and not search.feasible(t) end
   for _, trial in ipairs(trials) do
     if scored(trial, view.objectives) then
       table.insert(view.done, trial)
@@ -81,13 +82,19 @@ end
 
 local STATES = { "complete", "stopped", "failed", "running", "paused" }
 
-local function states_text(trials)
-  local count, parts = {}, {}
-  for _, t in ipairs(trials) do count[t.state] = (count[t.state] or 0) + 1 end
+-- "9: 6 complete, 3 of them break a constraint; 3 failed".
+local function states_text(view)
+  local count, broken, parts = {}, 0, {}
+  for _, t in ipairs(view.trials) do
+    count[t.state] = (count[t.state] or 0) + 1
+    if view.breaks(t) then broken = broken + 1 end
+  end
   for _, state in ipairs(STATES) do
     if count[state] then parts[#parts + 1] = ("%d %s"):format(count[state], state) end
   end
-  return #parts > 0 and ("%d: %s"):format(#trials, table.concat(parts, ", ")) or "none yet"
+  if #parts == 0 then return "none yet" end
+  if broken > 0 then parts[1] = ("%s (%d of them break%s a constraint)"):format(parts[1], broken, broken == 1 and "s" or "") end
+  return ("%d: %s"):format(#view.trials, table.concat(parts, ", "))
 end
 
 local function budget_text(d)
@@ -96,6 +103,17 @@ local function budget_text(d)
     if finite(b[name]) then parts[#parts + 1] = ("%s %s"):format(number_text(b[name]), name) end
   end
   return #parts > 0 and table.concat(parts, ", ") or nil
+end
+
+-- "epochs=2  seed=7" of knobs by name; nil for none.
+local function fixed_text(fixed)
+  local parts = {}
+  for i, name in ipairs(require("exeunt.options").sorted_keys(fixed or {})) do parts[i] = ("%s=%s"):format(name, knob.text(fixed[name])) end
+  return #parts > 0 and table.concat(parts, "  ") or nil
+end
+
+local function constraints_text(list)
+  return type(list) == "table" and #list > 0 and table.concat(list, ", ") or nil
 end
 
 local function params_text(view, trial)
@@ -112,9 +130,10 @@ local function facts_of(view)
   for i, o in ipairs(view.objectives) do aims[i] = ("%s %s"):format(o.maximize and "maximize" or "minimize", o.path) end
   for _, t in ipairs(view.trials) do seconds = seconds + (finite(t.seconds) and t.seconds or 0) end
   return {
-    { "objective", table.concat(aims, ", ") }, { "recipe", type(d.recipe) == "table" and d.recipe.path or d.recipe },
+    { "objective", table.concat(aims, ", ") }, { "constraints", constraints_text(d.constraints) }, { "fixed", fixed_text(d.fixed) },
+    { "recipe", type(d.recipe) == "table" and d.recipe.path or d.recipe },
     { "sampler", named(d.sampler) }, { "stopper", named(d.stop or d.stopper) }, { "budget", budget_text(d) },
-    { "seed", finite(d.seed) and number_text(d.seed) or nil }, { "trials", states_text(view.trials) },
+    { "seed", finite(d.seed) and number_text(d.seed) or nil }, { "trials", states_text(view) },
     { "time of all trials", seconds > 0 and require("exeunt.report.progress").duration(seconds) or nil },
   }
 end
@@ -138,7 +157,7 @@ local function trials_table(view)
   columns[#columns + 1] = { title = "steps", align = "right" }
   columns[#columns + 1] = { title = "seconds", format = "%.1f", align = "right" }
   for i, t in ipairs(view.trials) do
-    local row, n = { t.number, view.feasible(t) and t.state or t.state .. ", breaks a constraint" }, 2
+    local row, n = { t.number, view.breaks(t) and "complete, breaks a constraint" or t.state }, 2
     for k = 1, #view.objectives do n, row[n + 1] = n + 1, (t.values or {})[k] end
     for _, k in ipairs(view.knobs) do
       local value = (t.params or {})[k.name]

@@ -59,6 +59,15 @@ function TestStudy.test_what_breaks_a_constraint_is_not_the_best()
   local r = report.of_study(study, trials)
   lu.assertNotStrContains(r.sentences[1], ("trial %d:"):format(first))
   lu.assertEquals(r.tables[2].rows[first + 1][2], "complete, breaks a constraint")
+  lu.assertEquals(fact(r, "trials"), "40: 28 complete (1 of them breaks a constraint), 9 stopped, 2 failed, 1 running")
+end
+
+function TestStudy.test_constraints_and_what_is_fixed()
+  local study, trials = studies.make(3, 1)
+  lu.assertNil(fact(report.of_study(study, trials), "constraints"))
+  study.document.constraints, study.document.fixed = { "macs <= 1e6", "acc >= 0.5" }, { epochs = 2, widths = { 8, 16 } }
+  local r = report.of_study(study, trials)
+  lu.assertEquals({ fact(r, "constraints"), fact(r, "fixed") }, { "macs <= 1e6, acc >= 0.5", "epochs=2  widths=8,16" })
 end
 
 function TestStudy.test_nulls_and_nothing()
