@@ -115,9 +115,9 @@ end
 
 local function parser()
   local p = usage.parser("trials", "Lists the trials of a study. Names for --sort and --where: the columns that it shows, value (value2, "
-    .. "... of further objectives), and finish (the order in which they ended), attempts, worker, run_dir, feasible (true or false: whether a "
-    .. "complete trial keeps the study's constraints). A trial is running, interrupted (the search that goes on takes it up again), "
-    .. "paused, complete, stopped or failed; infeasible means that it breaks a constraint.")
+    .. "... of further objectives), and finish (the order in which they ended), attempts, worker, run_dir, feasible (true or false: "
+    .. "whether a complete trial keeps the study's constraints). A trial is running, interrupted (the search that goes on takes it up "
+    .. "again), paused, complete, stopped or failed; infeasible means that it breaks a constraint.")
   p:argument("study", "The study's name, or its file.")
   p:option("--sort", "Sort by this, upwards; --sort=-NAME: downwards."):argname "NAME"
   p:option("--where", "Only trials for which this holds, as state=complete or 'lr<=0.1'; may be given again."):count "*":argname "CONDITION"

@@ -141,9 +141,10 @@ end
 local function sentences_of(view)
   local best = view.best
   if not best then return { "No trial is complete yet." } end
-  if #view.objectives > 1 then return {} end
+  local why_not = require("exeunt.report.study.importance").why_not(view)
+  if #view.objectives > 1 then return { why_not } end
   return { ("The best of %d complete trials is trial %d: %s = %s."):format(#view.ranked, best.number, view.objectives[1].path,
-                                                                       number_text(best.values[1])), params_text(view, best) }
+                                                                       number_text(best.values[1])), params_text(view, best), why_not }
 end
 
 -- -- Tables -----------------------------------------------------------------------------------------------------------

@@ -108,7 +108,8 @@ end
 
 -- A complete trial that breaks a constraint is told from one that counts, in every form.
 function TestTrials:test_broken_constraints()
-  local store, id = self.it.store, self.it.store:create("c", { objective = { { minimize = "loss" } }, constraints = { "size <= 3", "b >= 1" } })
+  local store = self.it.store
+  local id = store:create("c", { objective = { { minimize = "loss" } }, constraints = { "size <= 3", "b >= 1" } })
   for i, excess in ipairs { { -1, 0 }, { 2, -1 }, { 0.5, 0.25 } } do
     store:finish(store:claim(id, { worker = "w" }), { state = "complete", values = { i }, constraints = excess })
   end

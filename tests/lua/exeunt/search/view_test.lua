@@ -80,7 +80,8 @@ function TestView.test_broken_constraints()
   lu.assertEquals(out:text(), "trial 0  complete  loss 1  x=0  (breaks a constraint)\ntrial 1  complete  loss 3  x=1  (best so far)\n")
   lu.assertEquals(v:block(some, 80, 24)[2], "trials  2 complete (1 breaks a constraint)")
   some[2].constraints = { 0, 1 }
-  lu.assertEquals({ v:block(some, 80, 24)[2], v:block(some, 80, 24)[3] }, { "trials  2 complete (2 break a constraint)", "best    none yet" })
+  local block = v:block(some, 80, 24)
+  lu.assertEquals({ block[2], block[3] }, { "trials  2 complete (2 break a constraint)", "best    none yet" })
 end
 
 os.exit(lu.LuaUnit.run())

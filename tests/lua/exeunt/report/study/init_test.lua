@@ -76,6 +76,8 @@ function TestStudy.test_nulls_and_nothing()
   trials[2].values, trials[2].params = json.null, json.null
   local r = report.of_study(study, trials)
   lu.assertEquals(r.sentences, { "No trial is complete yet." })
+  study, trials = studies.make(3, 1)
+  lu.assertStrContains(report.of_study(study, trials).sentences[3], "The importance of knobs is left out: 2 usable trials are too few")
   r = report.of_study(study, {})
   lu.assertEquals({ #r.figures, #r.tables, fact(r, "trials") }, { 0, 0, "none yet" })
 end
