@@ -77,25 +77,46 @@ local function drawn(s, i, data, n)
   return out
 end
 
--- The length of an axis: between its ends, or else what its series need.
-local function length_of(fig, name)
-  local axis, low, high = fig[name] or {}, math.huge, -math.huge
+-- What the series need of an axis.
+local function span_of(fig, name)
+  local low, high = math.huge, -math.huge
   for _, s in ipairs(fig.series) do
     for _, value in ipairs(s[name]) do
       if finite(value) then low, high = math.min(low, value), math.max(high, value) end
     end
   end
-  return (axis.high or high) - (axis.low or low)
+  return low, high
 end
 
-local function axis_lines(name, axis, length)
-  axis = axis or {}
-  local out = {}
+local BESIDE = 0.08                         -- the room beyond a guide that no point reaches, as a share of what is between
+
+-- The ends that an axis must at least have so that its guides are in the plot; nil where the series reach beyond them.
+local function guided(fig, name, low, high)
+  local first, last = low, high
+  for _, g in ipairs(fig.guides or {}) do
+    if finite(g[name]) then first, last = math.min(first, g[name]), math.max(last, g[name]) end
+  end
+  local beside = BESIDE * (last - first)
+  local log = fig[name] and fig[name].log
+  return first < low and (log and first or first - beside) or nil, last > high and (log and last or last + beside) or nil
+end
+
+-- An end of a range: fixed, or found, but at least as far as where it must be.
+local function bound(fixed, at, zero, sign)
+  if fixed then return ("%.12g"):format(fixed) end
+  if zero then at = math[sign < 0 and "min" or "max"](at or 0, 0) end
+  if not at then return "*" end
+  return sign < 0 and ("*<%.12g"):format(at) or ("%.12g<*"):format(at)
+end
+
+local function axis_lines(name, fig)
+  local axis, low, high = fig[name] or {}, span_of(fig, name)
+  local length, out = (axis.high or high) - (axis.low or low), {}
+  local first, last = guided(fig, name, low, high)
   if axis.title then out[1] = ("set %slabel %s %s"):format(name, text(axis.title), "tc rgb '" .. palette.light "text" .. "'") end
   if axis.log then out[#out + 1] = ("set logscale %s\nset format %s '%%g'"):format(name, name) end
-  if axis.low or axis.high or axis.zero then
-    out[#out + 1] = ("set %srange [%s:%s]"):format(name, axis.low and ("%.12g"):format(axis.low) or axis.zero and "*<0" or "*",
-                                                   axis.high and ("%.12g"):format(axis.high) or axis.zero and "0<*" or "*")
+  if axis.low or axis.high or axis.zero or first or last then
+    out[#out + 1] = ("set %srange [%s:%s]"):format(name, bound(axis.low, first, axis.zero, -1), bound(axis.high, last, axis.zero, 1))
   end
   if axis.whole and length <= WHOLE then out[#out + 1] = ("set %stics 1"):format(name) end
   if axis.ticks then
@@ -137,7 +158,7 @@ local function frame(fig, titled)
     fig.key == false and "set key off"
       or ("set key %s left horizontal Left reverse samplen 2 spacing 1.15 height 0.4 tc rgb '%s'")
         :format(titled and "bmargin" or "tmargin", words),
-    axis_lines("x", fig.x, length_of(fig, "x")), axis_lines("y", fig.y, length_of(fig, "y")), guide_lines(fig),
+    axis_lines("x", fig), axis_lines("y", fig), guide_lines(fig),
   }, "\n")
 end
 

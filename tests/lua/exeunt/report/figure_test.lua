@@ -41,6 +41,19 @@ function TestScript.test_axes_guides_and_marks()
   lu.assertStrContains(figure.script(fig({ { x = { 1 }, y = { 1 } } }, { y = { ticks = {} } })), "unset ytics")
 end
 
+-- A guide that no point reaches is in the plot all the same, with some room beside it.
+function TestScript.test_guides_widen_the_axis()
+  local function range(guides, axis)
+    return figure.script(fig({ { x = { 1, 2 }, y = { 60, 70 } } }, { guides = guides, y = axis })):match "set yrange (%b[])"
+  end
+  lu.assertEquals(range { { y = 85 } }, "[*:87<*]")
+  lu.assertEquals(range { { y = 45 }, { y = 65 } }, "[*<43:*]")
+  lu.assertNil(range { { y = 65 } })
+  lu.assertEquals(range({ { y = 85 } }, { zero = true }), "[*<0:87<*]")
+  lu.assertEquals(range({ { y = 85 } }, { low = 10, high = 90 }), "[10:90]")
+  lu.assertEquals(range({ { y = 5 } }, { log = true }), "[*<5:*]")
+end
+
 function TestScript.test_every_style_is_drawn()
   for style, word in pairs { line = "with lines", points = "with points", rings = "with points", both = "with linespoints",
                              steps = "with steps", fsteps = "with fsteps", bars = "with boxxyerror" } do
