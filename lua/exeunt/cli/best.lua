@@ -1,5 +1,5 @@
 -- cli/best.lua: `exeunt best STUDY`: the trial with the best value, or of several objectives the Pareto front; only complete trials
--- that keep the study's constraints count. Exit code 1 where there is none yet.
+-- that keep the study's constraints count. It says how to train each again. Exit code 1 where there is none yet.
 
 local stored = require "exeunt.cli.stored"
 local usage = require "exeunt.cli.usage"
@@ -14,7 +14,7 @@ local function broken_text(trials)
     broken == 1 and "s" or "", broken == 1 and "es" or "")
 end
 
-local function text_of(trial, objectives)
+local function text_of(trial, objectives, study)
   local lines = { ("trial %d\n"):format(trial.number) }
   for i, value in ipairs(trial.values) do lines[#lines + 1] = ("  %s: %.6g\n"):format(stored.title(objectives, i), value) end
   for _, name in ipairs(require("exeunt.options").sorted_keys(trial.params or {})) do
@@ -22,6 +22,8 @@ local function text_of(trial, objectives)
     lines[#lines + 1] = ("  %s = %s\n"):format(name, type(x) == "number" and ("%.6g"):format(x) or tostring(x))
   end
   if trial.run_dir then lines[#lines + 1] = ("  %s\n"):format(trial.run_dir) end
+  local again = require("exeunt.search.again").command(study.document, trial.params)
+  if again then lines[#lines + 1] = ("  again: %s\n"):format(again) end
   return table.concat(lines)
 end
 
@@ -44,7 +46,7 @@ function command.main(args)
     for i, trial in ipairs(best) do list[i] = stored.object(trial, study) end
     return stored.print(list)
   end
-  for i, trial in ipairs(best) do usage.write(io.stdout, (i > 1 and "\n" or "") .. text_of(trial, objectives)) end
+  for i, trial in ipairs(best) do usage.write(io.stdout, (i > 1 and "\n" or "") .. text_of(trial, objectives, study)) end
   if broken then usage.write(io.stdout, "\n" .. broken .. "\n") end
 end
 

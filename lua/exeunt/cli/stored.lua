@@ -20,6 +20,8 @@ function stored.open(address, how)
   return require("exeunt.search.store").open(address, HOW[how or "read"])
 end
 
+stored.most = 10                            -- names of studies in a message
+
 -- find(store, what): the study of that name; the path of a study's file stands for its name.
 function stored.find(store, what)
   local study = store:study(what) or store:study((what:match "([^/]*)$":gsub("%.[^.]*$", "")))
@@ -28,9 +30,9 @@ function stored.find(store, what)
   for i, each in ipairs(store:studies()) do names[i] = each.name end
   if what:find "/" or what:match "%.%w+$" then
     core.raise("there is no file %s, and %s holds no study of that name%s", what, store.name,
-               require("exeunt.options").suggest(what:match "([^/]*)$":gsub("%.[^.]*$", ""), names))
+               require("exeunt.options").suggest((what:match "([^/]*)$":gsub("%.[^.]*$", "")), names, stored.most))
   end
-  core.raise("%s holds no study '%s'%s", store.name, what, require("exeunt.options").suggest(what, names))
+  core.raise("%s holds no study '%s'%s", store.name, what, require("exeunt.options").suggest(what, names, stored.most))
 end
 
 -- objectives(study) -> list of { direction, path }, as its document says; directions alone.

@@ -1,57 +1,12 @@
 -- cli/trials.lua: `exeunt trials STUDY` lists a study's trials, sorted and filtered, as a table, as CSV or as JSON. What --sort and
--- --where name is a column of the table (an objective or a param among them), `value`, `value2`, ... or a field below. It changes nothing.
+-- --where name is a column of the table (an objective or a param among them), `value`, `value2`, ... or a field (cli/where.lua). It
+-- changes nothing.
 
 local stored = require "exeunt.cli.stored"
 local usage = require "exeunt.cli.usage"
+local where = require "exeunt.cli.where"
 
 local command = { about = "the trials of a study", usage = "STUDY [--sort NAME] [--where NAME=VALUE]" }
-
-local FIELDS = { number = true, state = true, seconds = true, finish = true, attempts = true, worker = true, error = true, run_dir = true,
-                 feasible = true }
-
--- All names that --sort and --where may have -> a function of a trial. Where two things have one name, the first of: a field, a value,
--- an objective, a param.
-local function names_of(trials, objectives)
-  local known = {}
-  for _, trial in ipairs(trials) do
-    for name in pairs(trial.params or {}) do
-      known[name] = function(t) return t.params and stored.shown(t.params[name]) end
-    end
-  end
-  for i = math.max(#objectives, 1), 1, -1 do
-    local function value(t) return t.values and t.values[i] end
-    known[stored.title(objectives, i)], known[i == 1 and "value" or "value" .. i] = value, value
-  end
-  for name in pairs(FIELDS) do known[name] = function(t) return t[name] end end
-  return known
-end
-
--- The function of a name.
-local function named(option, name, known)
-  return known[name] or usage.fail("trials: %s: there is no '%s'%s", option, name,
-                                   require("exeunt.options").suggest(name, require("exeunt.options").sorted_keys(known)))
-end
-
-local compare = {
-  ["="] = function(a, b) return a == b end, ["!="] = function(a, b) return a ~= b end,
-  ["<"] = function(a, b) return a < b end, [">"] = function(a, b) return a > b end,
-  ["<="] = function(a, b) return a <= b end, [">="] = function(a, b) return a >= b end,
-}
-
--- "lr<=0.1" -> a function of a trial.
-local function condition(text, known)
-  local name, sign, value = text:match "^([%a_][%w_.]*)%s*([<>!=]=?)%s*(.*)$"
-  if not name or not compare[sign] or value:match "^[<>=!]" then
-    usage.fail("trials: --where must be as state=complete or lr<=0.1, got '%s'", text)
-  end
-  local field, number = named("--where", name, known), tonumber(value)
-  return function(trial)
-    local x = field(trial)
-    if x == nil then return false end
-    if type(x) == "number" and number then return compare[sign](x, number) end
-    return compare[sign](tostring(x), value)
-  end
-end
 
 local function filtered(trials, conditions)
   local list = {}
@@ -102,7 +57,7 @@ local function laid_out(trials, objectives, csv)
     for i, column in ipairs(columns) do
       local title = type(column) == "table" and column.title or column
       if i > 2 and i <= 2 + math.max(#objectives, 1) then row[i] = trial.values and trial.values[i - 2]
-      elseif i > 2 and i <= n and not FIELDS[title] then row[i] = trial.params and stored.shown(trial.params[title])
+      elseif i > 2 and i <= n and not where.fields[title] then row[i] = trial.params and stored.shown(trial.params[title])
       else row[i] = trial[title] end
       if csv and row[i] == nil then row[i] = "" end
     end
@@ -144,12 +99,12 @@ function command.main(args)
   local objectives, trials = stored.objectives(study), (store:trials(study.id))
   store:close()
   for _, trial in ipairs(trials) do trial.state, trial.feasible = stored.state(trial), stored.feasible(trial) end
-  local known, conditions = names_of(trials, objectives), {}
-  for i, text in ipairs(given.where) do conditions[i] = condition(text, known) end
+  local known, conditions = where.names(trials, study), {}
+  for i, text in ipairs(given.where) do conditions[i] = where.condition(text, known) end
   trials = filtered(trials, conditions)
   if given.sort then
     local sign, name = given.sort:match "^(%-?)(.*)$"
-    sort(trials, named("--sort", name, known), sign == "-")
+    sort(trials, where.named("--sort", name, known).of, sign == "-")
   end
   if given.first then trials = { unpack(trials, 1, math.min(given.first, #trials)) } end
   if given.json then

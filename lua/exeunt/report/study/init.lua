@@ -44,11 +44,14 @@ local function is_better(objective, x, y)
 end
 
 -- view(study, trials): { name, document, trials, objectives, knobs, done (complete, with all values, by number), ranked (the same that
--- keep the constraints, best first by objective 1), best, better(i, x, y), feasible(trial), breaks(trial): complete, not feasible }.
+-- keep the constraints, best first by objective 1), best, front (of several objectives), better(i, x, y), feasible(trial),
+-- breaks(trial): complete, not feasible }.
 local function view_of(given, trials)
   local document = given.document or {}
   local view = { name = given.name, document = document, trials = trials, objectives = objectives_of(document),
                  knobs = knob.list(document.space), done = {}, ranked = {} }
+  local directions = {}
+  for i, o in ipairs(view.objectives) do directions[i] = o.maximize and "maximize" or "minimize" end
   function view.better(i, x, y) return is_better(view.objectives[i], x, y) end
   view.feasible = search.feasible
   function view.breaks(t) return t.state == "complete" and not search.feasible(t) end
@@ -63,6 +66,7 @@ local function view_of(given, trials)
     return a.number < b.number
   end)
   view.best = view.ranked[1]
+  view.front = search.of(view.ranked, directions)
   return view
 end
 
@@ -138,13 +142,50 @@ local function facts_of(view)
   }
 end
 
-local function sentences_of(view)
+-- "17 complete trials", "17 complete trials that keep the constraints" where others do not.
+local function counted_text(view)
+  local n = #view.ranked
+  return ("%d complete trial%s%s"):format(n, n == 1 and "" or "s",
+    #view.done > n and (" that keep%s the constraints"):format(n == 1 and "s" or "") or "")
+end
+
+-- The best trial: its value, its point, its run, how to train it again.
+local function best_sentences(view)
   local best = view.best
-  if not best then return { "No trial is complete yet." } end
-  local why_not = require("exeunt.report.study.importance").why_not(view)
-  if #view.objectives > 1 then return { why_not } end
-  return { ("The best of %d complete trials is trial %d: %s = %s."):format(#view.ranked, best.number, view.objectives[1].path,
-                                                                       number_text(best.values[1])), params_text(view, best), why_not }
+  local out = { ("The best of %s is trial %d: %s = %s."):format(counted_text(view), best.number, view.objectives[1].path,
+                                                               number_text(best.values[1])), params_text(view, best) }
+  local again = require("exeunt.search.again").command(view.document, best.params)
+  if best.run_dir or again then
+    out[3] = table.concat({ best.run_dir and ("Its run is in %s."):format(best.run_dir) or "",
+                            again and "To train it again: " .. again or "" }, best.run_dir and again and " " or "")
+  end
+  return out
+end
+
+-- How many are on the front, and its ends: the best by each objective.
+local function front_sentences(view)
+  local front = view.front
+  local out = { ("%d of %s %s on the Pareto front: no other beats %s in everything."):format(#front, counted_text(view),
+    #front == 1 and "is" or "are", #front == 1 and "it" or "them") }
+  for i, o in ipairs(view.objectives) do
+    local first, values = front[1], {}
+    for _, t in ipairs(front) do
+      if view.better(i, t.values[i], first.values[i]) then first = t end
+    end
+    for k, other in ipairs(view.objectives) do values[k] = ("%s = %s"):format(other.path, number_text(first.values[k])) end
+    out[#out + 1] = ("The best by %s is trial %d: %s; %s."):format(o.path, first.number, table.concat(values, ", "),
+                                                                         params_text(view, first))
+  end
+  return out
+end
+
+local function sentences_of(view)
+  if not view.best then
+    return { #view.done > 0 and "No complete trial keeps the constraints." or "No trial is complete yet." }
+  end
+  local out = #view.objectives > 1 and front_sentences(view) or best_sentences(view)
+  out[#out + 1] = require("exeunt.report.study.importance").why_not(view)
+  return out
 end
 
 -- -- Tables -----------------------------------------------------------------------------------------------------------
@@ -177,7 +218,8 @@ local function failures_table(view)
       rows[#rows + 1] = { t.number, t.state, t.attempts, t.error, t.run_dir }
     end
   end
-  return #rows > 0 and { title = "Failures", columns = { "trial", "state", "attempts", "error", "folder" }, rows = rows } or nil
+  return #rows > 0 and { title = "Failures", rows = rows, columns = { "trial", "state", "attempts", { title = "error", wrap = true },
+                                                                      { title = "folder", wrap = true } } } or nil
 end
 
 -- report(study, trials) -> { kind, title, facts, sentences, figures, tables }: study: { name, document }; trials as search/store.lua

@@ -17,6 +17,13 @@ local function choice_table(view, k)
   return { columns = { { title = k.name, align = "left" }, "trials", right "mean", right "best" }, rows = rows }
 end
 
+-- What is drawn, and by which of several objectives.
+local function about_of(view, k)
+  local what = k.kind == "choice" and "omplete trials by this knob's value; points are spread sideways so that none hides another."
+    or "omplete trials over this knob alone. Numbers: the table of trials."
+  return (#view.objectives > 1 and ("By %s alone: c"):format(view.objectives[1].path) or "C") .. what
+end
+
 local function one(view, k)
   local values = {}
   for i, t in ipairs(view.ranked) do values[i] = t.values[1] end
@@ -31,8 +38,7 @@ local function one(view, k)
     end
   end
   return { name = "slice-" .. k.name, title = "Slice: " .. k.name, series = { all, best }, height = 320,
-           about = k.kind == "choice" and "Complete trials by this knob's value; points are spread sideways so that none hides another."
-             or "Complete trials over this knob alone. Numbers: the table of trials.",
+           about = about_of(view, k),
            x = knob.axis(k), y = { title = knob.objective_title(view.objectives[1], word) },
            table = k.kind == "choice" and choice_table(view, k) or nil }
 end

@@ -137,7 +137,7 @@ function TestTrials:test_best()
 end
 
 function TestTrials:test_studies()
-  lu.assertStrContains(self:run("studies").out, "s           4         2        1       1     0   0.9  maximize acc\n")
+  lu.assertStrContains(self:run("studies").out, "s           4         2        1       1  -      0.9  maximize acc\n")
   local list = json.decode(self:run("studies --json").out)
   lu.assertEquals({ #list, list[1].name, list[1].trials, list[1].best, list[1].objective }, { 1, "s", 4, 0.9, { "maximize acc" } })
   local r = command.run "studies --store /nowhere/x.db"

@@ -142,7 +142,7 @@ function TestSupervisor:test_the_text_says_what_is_paused()
     return { trials = trials, seconds = 1 }
   end
   lu.assertEquals(supervisor.text(self:study(), found(1)), "study s: 2 trials in 1s (1 complete, 1 paused)\nbest: trial 0, loss 2\n  x=1\n"
-    .. "  r\npaused and not taken up again by the stopper: trial 1\n")
+    .. "  r\n  again: exeunt run " .. self.path .. "/bowl.lua x=1 --seed 420\npaused and not taken up again by the stopper: trial 1\n")
   lu.assertStrContains(supervisor.text(self:study(), found(1, 4, 7)), "stopper: trials 1, 4 and 7\n")
   local stopped = found(1)
   stopped.stopped = "SIGINT"
