@@ -51,13 +51,13 @@ end
 
 local function one_line(text) return (tostring(text):gsub("%c+", " ")) end
 
--- "3 complete (1 breaks a constraint), 1 failed"; running: what those are called that are begun and not ended.
+-- "3 complete, 1 of them breaking a constraint, 1 failed"; running: what those are called that are begun and not ended.
 local function states_text(n, running)
   local parts = {}
   for _, state in ipairs { "complete", "stopped", "paused", "failed", "running" } do
     if n[state] > 0 then parts[#parts + 1] = ("%d %s"):format(n[state], state == "running" and running or state) end
     if state == "complete" and n.broken > 0 then
-      parts[#parts] = ("%s (%d break%s a constraint)"):format(parts[#parts], n.broken, n.broken == 1 and "s" or "")
+      parts[#parts] = ("%s, %d of them breaking a constraint"):format(parts[#parts], n.broken)
     end
   end
   return #parts > 0 and table.concat(parts, ", ") or "none begun yet"

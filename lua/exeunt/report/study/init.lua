@@ -86,7 +86,7 @@ end
 
 local STATES = { "complete", "stopped", "failed", "running", "paused" }
 
--- "9: 6 complete, 3 of them break a constraint; 3 failed".
+-- "9: 6 complete, 3 of them breaking a constraint, 3 failed".
 local function states_text(view)
   local count, broken, parts = {}, 0, {}
   for _, t in ipairs(view.trials) do
@@ -97,7 +97,7 @@ local function states_text(view)
     if count[state] then parts[#parts + 1] = ("%d %s"):format(count[state], state) end
   end
   if #parts == 0 then return "none yet" end
-  if broken > 0 then parts[1] = ("%s (%d of them break%s a constraint)"):format(parts[1], broken, broken == 1 and "s" or "") end
+  if broken > 0 then parts[1] = ("%s, %d of them breaking a constraint"):format(parts[1], broken) end
   return ("%d: %s"):format(#view.trials, table.concat(parts, ", "))
 end
 

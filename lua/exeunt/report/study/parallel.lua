@@ -67,7 +67,8 @@ return function(view)
   local cut = #view.ranked > MOST and (" Of %d complete trials the best %d are drawn."):format(#view.ranked, MOST) or ""
   return { name = "parallel", title = "Parallel coordinates", series = series, marks = marks, guides = guides, grid = false, border = 0,
            about = ("A line for each complete trial, through its values; the boldest are the best fifth%s. Numbers: the "
-             .. "table of trials."):format(#view.objectives > 1 and " by " .. view.objectives[1].path .. " alone" or "") .. cut,
+             .. "table of trials."):format(#view.objectives > 1 and " by " .. view.objectives[1].path .. " alone" or "")
+             .. knob.left_out(view) .. cut,
            x = { low = absent and 0.4 or 0.9, high = #knobs + 1.6, ticks = ticks },
            y = { low = absent and -0.18 or -0.04, high = 1.04, ticks = {} },
            width = math.max(780, 110 * (#knobs + 1)), height = 420 }

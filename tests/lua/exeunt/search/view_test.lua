@@ -78,10 +78,10 @@ function TestView.test_broken_constraints()
   v:update {}
   v:update(some)
   lu.assertEquals(out:text(), "trial 0  complete  loss 1  x=0  (breaks a constraint)\ntrial 1  complete  loss 3  x=1  (best so far)\n")
-  lu.assertEquals(v:block(some, 80, 24)[2], "trials  2 complete (1 breaks a constraint)")
+  lu.assertEquals(v:block(some, 80, 24)[2], "trials  2 complete, 1 of them breaking a constraint")
   some[2].constraints = { 0, 1 }
   local block = v:block(some, 80, 24)
-  lu.assertEquals({ block[2], block[3] }, { "trials  2 complete (2 break a constraint)", "best    none yet" })
+  lu.assertEquals({ block[2], block[3] }, { "trials  2 complete, 2 of them breaking a constraint", "best    none yet" })
 end
 
 os.exit(lu.LuaUnit.run())

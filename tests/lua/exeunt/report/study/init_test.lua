@@ -65,7 +65,7 @@ function TestStudy.test_what_breaks_a_constraint_is_not_the_best()
   lu.assertNotStrContains(r.sentences[1], ("trial %d:"):format(first))
   lu.assertStrContains(r.sentences[1], "The best of 27 complete trials that keep the constraints is trial ")
   lu.assertEquals(r.tables[2].rows[first + 1][2], "complete, breaks a constraint")
-  lu.assertEquals(fact(r, "trials"), "40: 28 complete (1 of them breaks a constraint), 9 stopped, 2 failed, 1 running")
+  lu.assertEquals(fact(r, "trials"), "40: 28 complete, 1 of them breaking a constraint, 9 stopped, 2 failed, 1 running")
 end
 
 function TestStudy.test_constraints_and_what_is_fixed()
