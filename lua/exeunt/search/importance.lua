@@ -91,7 +91,7 @@ local function importance(_, space, trials, direction, index, given)
   local o = options.check("importance", given, { share = 0.1 })
   local rows, early = ordered(trials, direction, index or 1)
   if #rows < FEWEST then
-    core.raise("importance: %d usable trials are too few; it takes %d that ended with a value", #rows, FEWEST)
+    core.raise("importance: %d usable trial%s too few; it takes %d that ended with a value", #rows, #rows == 1 and " is" or "s are", FEWEST)
   end
   local list, total, judged = {}, 0, 0
   for i, name in ipairs(space.names) do

@@ -29,6 +29,7 @@ function TestImportance.test_where_it_cannot_be_said()
   lu.assertEquals(importance(view(3)), {})
   lu.assertEquals(importance.why_not(view(3)),
                   "The importance of knobs is left out: 3 usable trials are too few; it takes 8 that ended with a value.")
+  lu.assertStrContains(importance.why_not(view(1)), "left out: 1 usable trial is too few; it takes 8")
   lu.assertNil(importance.why_not(view(20)))
   local v = view(20)
   v.document.space = nil
