@@ -25,12 +25,14 @@ function options.shown(x)
   return type(x) == "table" and "a table" or type(x) == "userdata" and "nothing" or tostring(x)
 end
 
--- suggest(name, names) -> "; did you mean 'x'?", or "; there are a, b and c" where none is near, to end a message.
-function options.suggest(name, names)
+-- suggest(name, names[, most]) -> "; did you mean 'x'?", or "; there are a, b and c" where none is near, to end a message; of more than
+-- `most` names, the first of them and how many more there are.
+function options.suggest(name, names, most)
   local near = options.nearest(tostring(name), names)
   if near then return ("; did you mean '%s'?"):format(near) end
   if #names == 0 then return "; there are none" end
   if #names == 1 then return "; there is only " .. names[1] end
+  if most and #names > most then return ("; there are %s and %d more"):format(table.concat(names, ", ", 1, most), #names - most) end
   return ("; there are %s and %s"):format(table.concat(names, ", ", 1, #names - 1), names[#names])
 end
 

@@ -20,6 +20,7 @@ function views.make(values, maximize)
     return x < y
   end
   function view.feasible(t) return not t.constraints end
+  function view.breaks(t) return t.state == "complete" and not view.feasible(t) end
   table.sort(view.ranked, function(a, b) return view.better(1, a.values[1], b.values[1]) end)
   view.best = view.ranked[1]
   return view

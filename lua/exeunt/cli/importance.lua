@@ -21,30 +21,16 @@ local function place(objectives, path)
 end
 
 local BAR = 30                              -- characters of a share of one
-local FEW = 50                              -- below so many trials chance moves the shares by tens of per cent
 
--- What the shares leave open: where few trials have a knob.
-local function notes(count, list)
-  local out, few = {}, {}
-  if count < FEW then out[1] = ("Of fewer than %d trials these shares are rough: chance can change their order.\n"):format(FEW) end
-  for _, each in ipairs(list) do
-    if each[3] < importance.fewest then few[#few + 1] = each[1] end
-  end
-  if #few > 0 then
-    out[#out + 1] = ("Too few trials have %s to say: it takes %d.\n"):format(table.concat(few, ", "), importance.fewest)
-  end
-  return #out > 0 and "\n" .. table.concat(out) or ""
-end
-
-local function text(study, path, direction, count, list)
+local function text(study, path, direction, list, count, early)
   local rows = {}
   for i, each in ipairs(list) do
     local judged = each[3] >= importance.fewest
     rows[i] = { each[1], each[3], judged and ("%.1f %%"):format(100 * each[2]) or "-", ("#"):rep(math.floor(BAR * each[2] + 0.5)) }
   end
-  local columns = { "knob", "trials", { title = "share", align = "right" }, "" }
+  local columns, notes = { "knob", "trials", { title = "share", align = "right" }, "" }, importance.notes(list, count, early)
   return ("study %s, %d trials: what decides who is best at %s (%s)\n\n"):format(study.name, count, path, direction)
-         .. require("exeunt.report.table").render(columns, rows) .. notes(count, list)
+         .. require("exeunt.report.table").render(columns, rows) .. (#notes > 0 and "\n" .. table.concat(notes, "\n") .. "\n" or "")
 end
 
 function command.main(args)
@@ -61,8 +47,8 @@ function command.main(args)
   local trials = store:trials(study.id)
   store:close()
   local space = require("exeunt.search.space").from_document(study.document.space)
-  local list, count = importance(space, trials, direction, index)
-  if not given.json then return usage.write(io.stdout, text(study, path, direction, count, list)) end
+  local list, count, early = importance(space, trials, direction, index)
+  if not given.json then return usage.write(io.stdout, text(study, path, direction, list, count, early)) end
   local json = require "exeunt.report.json"
   local shares = json.list()
   for i, each in ipairs(list) do

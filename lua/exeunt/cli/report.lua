@@ -44,7 +44,7 @@ local function of_study(name, address)
     local study = store:study(name)
     if not study then
       usage.fail("report: there is no run %s, and no study of that name in %s%s", name, address,
-                 require("exeunt.options").suggest(name, study_names(store)))
+                 require("exeunt.options").suggest(name, study_names(store), require("exeunt.cli.stored").most))
     end
     return require("exeunt.report").of_study(study, (store:trials(study.id)))
   end)

@@ -5,18 +5,31 @@ local usage = require "exeunt.cli.usage"
 
 local command = { about = "the studies of a store", usage = "[--store ADDRESS]" }
 
-local STATES = { "complete", "stopped", "failed", "running", "paused" }
+local STATES = { "complete", "stopped", "failed", "running", "interrupted", "paused" }
+local OPEN = { "running", "interrupted", "paused" }
 
 local function summary(store, study)
   local objectives, directions = stored.objectives(study)
   local trials = store:trials(study.id)
   local s = { name = study.name, trials = #trials, objective = {}, created = study.created }
   for _, state in ipairs(STATES) do s[state] = 0 end
-  for _, trial in ipairs(trials) do s[trial.state] = s[trial.state] + 1 end
+  for _, trial in ipairs(trials) do
+    local state = stored.state(trial)
+    s[state] = s[state] + 1
+  end
   for i, each in ipairs(objectives) do s.objective[i] = ("%s %s"):format(each.direction, each.path) end
   local best = #directions == 1 and require("exeunt.search.front").of(trials, directions)[1]
   s.best = best and best.values[1] or nil
   return s
+end
+
+-- "2 running, 1 paused" of the trials that have not ended; "-" for none.
+local function open_text(s)
+  local parts = {}
+  for _, state in ipairs(OPEN) do
+    if s[state] > 0 then parts[#parts + 1] = ("%d %s"):format(s[state], state) end
+  end
+  return #parts > 0 and table.concat(parts, ", ") or "-"
 end
 
 function command.main(args)
@@ -28,7 +41,7 @@ function command.main(args)
   local list, rows = json.list(), {}
   for i, study in ipairs(store:studies()) do
     local s = summary(store, study)
-    rows[i] = { s.name, s.trials, s.complete, s.stopped, s.failed, s.running + s.paused, s.best, table.concat(s.objective, ", ") }
+    rows[i] = { s.name, s.trials, s.complete, s.stopped, s.failed, open_text(s), s.best, table.concat(s.objective, ", ") }
     s.objective = json.list(s.objective)
     list[i] = s
   end

@@ -1,56 +1,12 @@
 -- cli/trials.lua: `exeunt trials STUDY` lists a study's trials, sorted and filtered, as a table, as CSV or as JSON. What --sort and
--- --where name is a column of the table (an objective or a param among them), `value`, `value2`, ... or a field below. It changes nothing.
+-- --where name is a column of the table (an objective or a param among them), `value`, `value2`, ... or a field (cli/where.lua). It
+-- changes nothing.
 
 local stored = require "exeunt.cli.stored"
 local usage = require "exeunt.cli.usage"
+local where = require "exeunt.cli.where"
 
 local command = { about = "the trials of a study", usage = "STUDY [--sort NAME] [--where NAME=VALUE]" }
-
-local FIELDS = { number = true, state = true, seconds = true, finish = true, attempts = true, worker = true, error = true, run_dir = true }
-
--- All names that --sort and --where may have -> a function of a trial. Where two things have one name, the first of: a field, a value,
--- an objective, a param.
-local function names_of(trials, objectives)
-  local known = {}
-  for _, trial in ipairs(trials) do
-    for name in pairs(trial.params or {}) do
-      known[name] = function(t) return t.params and stored.shown(t.params[name]) end
-    end
-  end
-  for i = math.max(#objectives, 1), 1, -1 do
-    local function value(t) return t.values and t.values[i] end
-    known[stored.title(objectives, i)], known[i == 1 and "value" or "value" .. i] = value, value
-  end
-  for name in pairs(FIELDS) do known[name] = function(t) return t[name] end end
-  return known
-end
-
--- The function of a name.
-local function named(option, name, known)
-  return known[name] or usage.fail("trials: %s: there is no '%s'%s", option, name,
-                                   require("exeunt.options").suggest(name, require("exeunt.options").sorted_keys(known)))
-end
-
-local compare = {
-  ["="] = function(a, b) return a == b end, ["!="] = function(a, b) return a ~= b end,
-  ["<"] = function(a, b) return a < b end, [">"] = function(a, b) return a > b end,
-  ["<="] = function(a, b) return a <= b end, [">="] = function(a, b) return a >= b end,
-}
-
--- "lr<=0.1" -> a function of a trial.
-local function condition(text, known)
-  local name, sign, value = text:match "^([%a_][%w_.]*)%s*([<>!=]=?)%s*(.*)$"
-  if not name or not compare[sign] or value:match "^[<>=!]" then
-    usage.fail("trials: --where must be as state=complete or lr<=0.1, got '%s'", text)
-  end
-  local field, number = named("--where", name, known), tonumber(value)
-  return function(trial)
-    local x = field(trial)
-    if x == nil then return false end
-    if type(x) == "number" and number then return compare[sign](x, number) end
-    return compare[sign](tostring(x), value)
-  end
-end
 
 local function filtered(trials, conditions)
   local list = {}
@@ -79,11 +35,6 @@ local function sort(trials, field, down)
   table.sort(trials, before)
 end
 
--- The state as people mean it: a trial that was given back by a search that ended (its lease's length is 0) waits for the next.
-local function shown_state(trial)
-  return trial.state == "running" and trial.lease_length == 0 and "interrupted" or trial.state
-end
-
 -- Columns and rows. Text for people has fewer columns, and short numbers.
 local function laid_out(trials, objectives, csv)
   local params = {}
@@ -96,7 +47,9 @@ local function laid_out(trials, objectives, csv)
   for i = 1, math.max(#objectives, 1) do columns[#columns + 1] = { title = stored.title(objectives, i), format = number } end
   for _, name in ipairs(params) do columns[#columns + 1] = { title = name, format = number } end
   columns[#columns + 1] = { title = "seconds", format = csv and number or "%.1f" }
-  if csv then columns[#columns + 1], columns[#columns + 2] = "attempts", "run_dir" end
+  if csv then
+    for _, title in ipairs { "feasible", "attempts", "run_dir" } do columns[#columns + 1] = title end
+  end
   columns[#columns + 1] = "error"
   local rows = {}
   for r, trial in ipairs(trials) do
@@ -104,11 +57,12 @@ local function laid_out(trials, objectives, csv)
     for i, column in ipairs(columns) do
       local title = type(column) == "table" and column.title or column
       if i > 2 and i <= 2 + math.max(#objectives, 1) then row[i] = trial.values and trial.values[i - 2]
-      elseif i > 2 and i <= n and not FIELDS[title] then row[i] = trial.params and stored.shown(trial.params[title])
+      elseif i > 2 and i <= n and not where.fields[title] then row[i] = trial.params and stored.shown(trial.params[title])
       else row[i] = trial[title] end
       if csv and row[i] == nil then row[i] = "" end
     end
     if not csv and trial.error == nil then row[n] = "" end
+    if not csv and trial.feasible == false then row[2] = trial.state .. ", infeasible" end
     rows[r] = row
   end
   return columns, rows
@@ -116,8 +70,9 @@ end
 
 local function parser()
   local p = usage.parser("trials", "Lists the trials of a study. Names for --sort and --where: the columns that it shows, value (value2, "
-    .. "... of further objectives), and finish (the order in which they ended), attempts, worker, run_dir. A trial is running, interrupted "
-    .. "(the search that goes on takes it up again), paused, complete, stopped or failed.")
+    .. "... of further objectives), and finish (the order in which they ended), attempts, worker, run_dir, feasible (true or false: "
+    .. "whether a complete trial keeps the study's constraints). A trial is running, interrupted (the search that goes on takes it up "
+    .. "again), paused, complete, stopped or failed; infeasible means that it breaks a constraint.")
   p:argument("study", "The study's name, or its file.")
   p:option("--sort", "Sort by this, upwards; --sort=-NAME: downwards."):argname "NAME"
   p:option("--where", "Only trials for which this holds, as state=complete or 'lr<=0.1'; may be given again."):count "*":argname "CONDITION"
@@ -143,18 +98,18 @@ function command.main(args)
   local study = stored.find(store, given.study)
   local objectives, trials = stored.objectives(study), (store:trials(study.id))
   store:close()
-  for _, trial in ipairs(trials) do trial.state = shown_state(trial) end
-  local known, conditions = names_of(trials, objectives), {}
-  for i, text in ipairs(given.where) do conditions[i] = condition(text, known) end
+  for _, trial in ipairs(trials) do trial.state, trial.feasible = stored.state(trial), stored.feasible(trial) end
+  local known, conditions = where.names(trials, study), {}
+  for i, text in ipairs(given.where) do conditions[i] = where.condition(text, known) end
   trials = filtered(trials, conditions)
   if given.sort then
     local sign, name = given.sort:match "^(%-?)(.*)$"
-    sort(trials, named("--sort", name, known), sign == "-")
+    sort(trials, where.named("--sort", name, known).of, sign == "-")
   end
   if given.first then trials = { unpack(trials, 1, math.min(given.first, #trials)) } end
   if given.json then
     local list = require("exeunt.report.json").list()
-    for i, trial in ipairs(trials) do list[i] = stored.object(trial) end
+    for i, trial in ipairs(trials) do list[i] = stored.object(trial, study) end
     return stored.print(list)
   end
   if #trials == 0 and not given.csv then return usage.write(io.stdout, "no trials\n") end

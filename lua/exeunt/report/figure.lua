@@ -7,6 +7,7 @@
 --                  low = {...}, high = {...} }, ... },
 --     guides = { { x = or y =, text = }, ... },      lines across, dashed
 --     marks = { { x, y, text }, ... },               text beside points
+--     room = true,                                   between the points at the ends and the axes, for such text
 --     table = { columns, rows },                     the numbers (table.lua), for the page
 --     width = 780, height = 400, key = false }       in pixels of the page; no legend
 --
@@ -77,32 +78,72 @@ local function drawn(s, i, data, n)
   return out
 end
 
--- The length of an axis: between its ends, or else what its series need.
-local function length_of(fig, name)
-  local axis, low, high = fig[name] or {}, math.huge, -math.huge
+-- What the series need of an axis.
+local function span_of(fig, name)
+  local low, high = math.huge, -math.huge
   for _, s in ipairs(fig.series) do
     for _, value in ipairs(s[name]) do
       if finite(value) then low, high = math.min(low, value), math.max(high, value) end
     end
   end
-  return (axis.high or high) - (axis.low or low)
+  return low, high
 end
 
-local function axis_lines(name, axis, length)
-  axis = axis or {}
-  local out = {}
+local BESIDE = 0.08                         -- the room beyond a guide that no point reaches, as a share of what is between
+
+-- The ends that an axis must at least have so that its guides are in the plot; nil where the series reach beyond them.
+local function guided(fig, name, low, high)
+  local first, last = low, high
+  for _, g in ipairs(fig.guides or {}) do
+    if finite(g[name]) then first, last = math.min(first, g[name]), math.max(last, g[name]) end
+  end
+  local beside = BESIDE * (last - first)
+  local log = fig[name] and fig[name].log
+  return first < low and (log and first or first - beside) or nil, last > high and (log and last or last + beside) or nil
+end
+
+-- An end of a range: fixed, or found, but at least as far as where it must be.
+local function bound(fixed, at, zero, sign)
+  if fixed then return ("%.12g"):format(fixed) end
+  if zero then at = math[sign < 0 and "min" or "max"](at or 0, 0) end
+  if not at then return "*" end
+  return sign < 0 and ("*<%.12g"):format(at) or ("%.12g<*"):format(at)
+end
+
+local LETTER, LINE, AROUND = 7.5, 17, 90    -- pixels of a letter, of a line of text, around the plot from left to right
+local LONGEST = 28                          -- characters of a tick's text
+
+local function shortened(s)
+  s = tostring(s)
+  return #s > LONGEST and require("exeunt.report.term").cut(s, LONGEST - 1) .. "…" or s
+end
+
+-- Ticks with texts; along an axis of so many pixels they are slanted where they would run into each other, and where there are more
+-- than slanted ones have room, every second (third, ...) has its text.
+local function ticks_line(name, ticks, pixels)
+  if #ticks == 0 then return ("unset %stics"):format(name) end
+  local list, longest, each = {}, 0, 1
+  for _, tick in ipairs(ticks) do longest = math.max(longest, #shortened(tick[2])) end
+  local apart = pixels and (pixels - AROUND) / #ticks or math.huge
+  local slanted = longest * LETTER + LETTER > apart
+  if slanted then each = math.ceil(LINE / apart) end
+  for i, tick in ipairs(ticks) do
+    list[i] = ("%s %.12g"):format(text((i - 1) % each == 0 and shortened(tick[2]) or ""), tick[1])
+  end
+  return ("set %stics %s(%s)"):format(name, slanted and "rotate by 35 right " or "", table.concat(list, ", "))
+end
+
+local function axis_lines(name, fig)
+  local axis, low, high = fig[name] or {}, span_of(fig, name)
+  local length, out = (axis.high or high) - (axis.low or low), {}
+  local first, last = guided(fig, name, low, high)
   if axis.title then out[1] = ("set %slabel %s %s"):format(name, text(axis.title), "tc rgb '" .. palette.light "text" .. "'") end
   if axis.log then out[#out + 1] = ("set logscale %s\nset format %s '%%g'"):format(name, name) end
-  if axis.low or axis.high or axis.zero then
-    out[#out + 1] = ("set %srange [%s:%s]"):format(name, axis.low and ("%.12g"):format(axis.low) or axis.zero and "*<0" or "*",
-                                                   axis.high and ("%.12g"):format(axis.high) or axis.zero and "0<*" or "*")
+  if axis.low or axis.high or axis.zero or first or last then
+    out[#out + 1] = ("set %srange [%s:%s]"):format(name, bound(axis.low, first, axis.zero, -1), bound(axis.high, last, axis.zero, 1))
   end
   if axis.whole and length <= WHOLE then out[#out + 1] = ("set %stics 1"):format(name) end
-  if axis.ticks then
-    local list = {}
-    for i, tick in ipairs(axis.ticks) do list[i] = ("%s %.12g"):format(text(tick[2]), tick[1]) end
-    out[#out + 1] = #list == 0 and ("unset %stics"):format(name) or ("set %stics (%s)"):format(name, table.concat(list, ", "))
-  end
+  if axis.ticks then out[#out + 1] = ticks_line(name, axis.ticks, name == "x" and (fig.width or figure.width)) end
   return table.concat(out, "\n")
 end
 
@@ -133,11 +174,12 @@ local function frame(fig, titled)
     ("set border %d lw 0.8 lc rgb '%s'"):format(fig.border or 3, axis),
     ("set tics nomirror scale 0.4 tc rgb '%s'"):format(words),
     "set mxtics 1\nset mytics 1",
+    fig.room and "set offsets graph 0.03, graph 0.03, graph 0.08, graph 0.03" or "",
     fig.grid == false and "" or ("set grid lt 1 lw 0.8 lc rgb '%s' back"):format(grid),
     fig.key == false and "set key off"
       or ("set key %s left horizontal Left reverse samplen 2 spacing 1.15 height 0.4 tc rgb '%s'")
         :format(titled and "bmargin" or "tmargin", words),
-    axis_lines("x", fig.x, length_of(fig, "x")), axis_lines("y", fig.y, length_of(fig, "y")), guide_lines(fig),
+    axis_lines("x", fig), axis_lines("y", fig), guide_lines(fig),
   }, "\n")
 end
 

@@ -23,7 +23,7 @@ h2{font-size:1.15rem;margin:0 0 .2rem;overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1.2rem;margin:0 0 1.5rem;font-size:.92rem}
 dt{color:var(--text)}dd{margin:0;overflow-wrap:anywhere}
 .said{margin:0 0 1.5rem;padding:.8rem 1.1rem;background:var(--raised);border-left:3px solid var(--c1)}
-.said p{margin:.2rem 0}
+.said p{margin:.2rem 0;overflow-wrap:anywhere}
 nav{font-size:.92rem;margin:0 0 2.2rem}nav a{margin-right:1.1rem;white-space:nowrap}
 a{color:var(--c1)}
 figure,section{margin:0 0 2.6rem;padding-top:1.1rem;border-top:1px solid var(--grid)}
@@ -38,6 +38,7 @@ table{border-collapse:collapse;margin:.5rem 0;font-variant-numeric:tabular-nums}
 th,td{padding:.18rem .9rem .18rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--grid);white-space:nowrap}
 th{font-weight:600;white-space:normal;vertical-align:bottom}td:last-child,th:last-child{padding-right:.2rem}
 .n{text-align:right}
+.w{white-space:normal;overflow-wrap:anywhere;min-width:8rem}
 footer{color:var(--text);font-size:.82rem;margin-top:3rem}
 ]]
 

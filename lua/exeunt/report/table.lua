@@ -153,7 +153,8 @@ function tables.csv(columns, rows)
   return table.concat(lines)
 end
 
--- html(columns, rows[, caption]): the same as a table of HTML, texts escaped; numbers stand to the right (class "n").
+-- html(columns, rows[, caption]): the same as a table of HTML, texts escaped; numbers stand to the right (class "n"), columns with
+-- `wrap` may take several lines (class "w").
 function tables.html(columns, rows, caption)
   local laid, out = {}, { "<table>\n" }
   for i, spec in ipairs(columns) do laid[i] = lay_out(spec, i, rows, true) end
@@ -162,7 +163,9 @@ function tables.html(columns, rows, caption)
     local parts = {}
     for i, column in ipairs(laid) do
       local tag = r == 0 and 'th scope="col"' or "td"
-      parts[i] = ("<%s%s>%s</%s>"):format(tag, column.right and ' class="n"' or "", html.escape(r == 0 and column.title or column.texts[r]),
+      local class = column.right and "n" or type(columns[i]) == "table" and columns[i].wrap and "w"
+      class = class and (' class="%s"'):format(class) or ""
+      parts[i] = ("<%s%s>%s</%s>"):format(tag, class, html.escape(r == 0 and column.title or column.texts[r]),
                                           tag:sub(1, 2))
     end
     out[#out + 1] = (r == 0 and "<thead><tr>%s</tr></thead>\n<tbody>\n" or "<tr>%s</tr>\n"):format(table.concat(parts))

@@ -95,6 +95,8 @@ local function settings_of(study, params)
   return settings
 end
 
+attempt.written, attempt.settings_of = written, settings_of
+
 local function command_of(o, settings, folder, resume)
   local argv = { system.program, "run", o.study.recipe }
   for name, value in pairs(settings) do

@@ -284,12 +284,18 @@ local parts = { { "space", "the space" }, { "objective", "the objective" }, { "s
                 { "seed", "the seed" }, { "fixed", "what is fixed" }, { "points", "the points to try first" },
                 { "constraints", "the constraints" }, { "lag", "the lag" }, { "watch", "what is watched" } }
 
--- changes(before, now): what differs of two documents, as a list of words; the recipe's change apart from that; the fields.
+-- changes(before, now): what differs of two documents, as a list of words, "the space (lr was ..., is ...)"; the recipe's change apart
+-- from that; the fields.
 function study.changes(before, now)
   local list, fields = {}, {}
   for _, part in ipairs(parts) do
-    local function text(doc) return json.encode(json.plain(json.decode(json.encode { doc[part[1]] }))) end
-    if text(before) ~= text(now) then list[#list + 1], fields[#fields + 1] = part[2], part[1] end
+    local function plain(doc) return json.plain(json.decode(json.encode { doc[part[1]] })) end
+    local was, is = plain(before), plain(now)
+    if json.encode(was) ~= json.encode(is) then
+      local how = require("exeunt.search.difference").of(part[1], was[1], is[1])
+      list[#list + 1] = part[2] .. (how ~= "" and " (" .. how .. ")" or "")
+      fields[#fields + 1] = part[1]
+    end
   end
   return list, before.recipe_sha256 ~= now.recipe_sha256, fields
 end

@@ -255,6 +255,7 @@ function supervisor.text(study, found)
     lines[2] = ("best: trial %d, %s"):format(best[1].number, view.values_text(study, best[1]))
     lines[3] = "  " .. shown(best[1].params)
     lines[4] = "  " .. tostring(best[1].run_dir)
+    lines[5] = "  again: " .. require("exeunt.search.again").command(study, best[1].params)
   else
     lines[2] = ("%d trial%s that no other beats in everything:"):format(#best, #best == 1 and "" or "s")
     for _, trial in ipairs(best) do

@@ -36,22 +36,29 @@ local function values_text(study, trial)
   return table.concat(parts, "  ")
 end
 
+-- Whether it is complete and no candidate for the best all the same.
+local function breaks(trial) return trial.state == "complete" and not front.feasible(trial) end
+
 local function count(trials)
-  local n = { complete = 0, stopped = 0, failed = 0, running = 0, paused = 0, over = 0 }
+  local n = { complete = 0, stopped = 0, failed = 0, running = 0, paused = 0, over = 0, broken = 0 }
   for _, trial in ipairs(trials) do
     n[trial.state] = n[trial.state] + 1
     if over[trial.state] then n.over = n.over + 1 end
+    if breaks(trial) then n.broken = n.broken + 1 end
   end
   return n
 end
 
 local function one_line(text) return (tostring(text):gsub("%c+", " ")) end
 
--- "3 complete, 1 failed"; running: what those are called that are begun and not ended.
+-- "3 complete, 1 of them breaking a constraint, 1 failed"; running: what those are called that are begun and not ended.
 local function states_text(n, running)
   local parts = {}
   for _, state in ipairs { "complete", "stopped", "paused", "failed", "running" } do
     if n[state] > 0 then parts[#parts + 1] = ("%d %s"):format(n[state], state == "running" and running or state) end
+    if state == "complete" and n.broken > 0 then
+      parts[#parts] = ("%s, %d of them breaking a constraint"):format(parts[#parts], n.broken)
+    end
   end
   return #parts > 0 and table.concat(parts, ", ") or "none begun yet"
 end
@@ -173,7 +180,7 @@ function View:tell(trials)
   for _, trial in ipairs(ended) do
     self.told[trial.number] = true
     local text = trial.state == "failed" and one_line(trial.error) or values_text(self.study, trial)
-    local praise = self:leads(trial) and "  (best so far)" or ""
+    local praise = breaks(trial) and "  (breaks a constraint)" or self:leads(trial) and "  (best so far)" or ""
     self.stream:write(("trial %d  %s  %s  %s%s\n"):format(trial.number, trial.state, text,
                                                            trial.params and shown(trial.params) or "", praise))
   end

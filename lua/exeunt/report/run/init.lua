@@ -47,8 +47,8 @@ end
 local function time_text(doc)
   local t = type(doc.train) == "table" and doc.train or {}
   if not t.seconds then return nil end
-  return ("%s for %s epochs%s"):format(require("exeunt.report.progress").duration(t.seconds), scale.number_text(t.epochs or 0),
-    t.images_per_s and (", %.0f images a second"):format(t.images_per_s) or "")
+  return ("%s for %s epoch%s%s"):format(require("exeunt.report.progress").duration(t.seconds), scale.number_text(t.epochs or 0),
+    t.epochs == 1 and "" or "s", t.images_per_s and (", %.0f images a second"):format(t.images_per_s) or "")
 end
 
 -- Numbers of the document that no figure knows: of a recipe that returns a plain table.

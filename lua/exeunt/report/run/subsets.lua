@@ -46,7 +46,7 @@ return function(view)
     end
   end
   return {
-    name = "subsets", title = "Subsets of exits", marks = marks,
+    name = "subsets", title = "Subsets of exits", marks = marks, room = true,
     about = ("The %d subsets of exits, scored by their vote on the validation images. Those on the front are named by their exits: "
       .. "no other subset is both cheaper and better."):format(#subsets),
     x = { title = word and ("multiply-accumulates an image (%s)"):format(word) or "multiply-accumulates an image" },

@@ -1,4 +1,5 @@
--- report/study/curves.lua: what each trial reported, step by step: stopped trials thin and grey, complete ones in colour, the best in ink.
+-- report/study/curves.lua: what each trial reported, step by step: stopped trials thin and grey, complete ones in colour (those that
+-- break a constraint in another), the best in ink.
 
 local scale = require "exeunt.report.scale"
 
@@ -33,18 +34,19 @@ return function(view)
   local list, rows = with_steps(view), {}
   if #list == 0 then return nil end
   local kinds = { stopped = { title = "stopped early", colour = "muted" }, complete = { title = "complete", colour = 1 },
-                  other = { title = "running, paused or failed", colour = 2, dash = true },
+                  broke = { title = "breaks a constraint", colour = 2 },
+                  other = { title = "running, paused or failed", colour = 3, dash = true },
                   best = { title = "best", colour = "ink", wide = true } }
   for _, s in pairs(kinds) do s.x, s.y, s.style = {}, {}, "both" end
   for i = 1, math.min(#list, MOST) do
     local t = list[i]
-    append(t == view.best and kinds.best or kinds[t.state] or kinds.other, t.steps)
+    append(t == view.best and kinds.best or view.breaks(t) and kinds.broke or kinds[t.state] or kinds.other, t.steps)
   end
   for _, t in ipairs(view.trials) do
     for _, step in ipairs(t.steps or {}) do rows[#rows + 1] = { t.number, step[1], step[2] } end
   end
   local what = view.document.watch and tostring(view.document.watch) or view.objectives[1].path
-  return { name = "curves", title = "Learning curves", series = { kinds.stopped, kinds.other, kinds.complete, kinds.best },
+  return { name = "curves", title = "Learning curves", series = { kinds.stopped, kinds.other, kinds.broke, kinds.complete, kinds.best },
            about = ("What each trial reported step by step: %s."):format(what)
              .. (#list > MOST and (" Of %d trials, %d are drawn."):format(#list, MOST) or ""),
            x = { title = "step", whole = true }, y = { title = what },

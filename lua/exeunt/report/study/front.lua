@@ -87,7 +87,7 @@ local function one(view, other, front)
     series(by_x, { title = "on the front", style = "rings", colour = "ink", size = 1.6 }),
   }
   if #view.objectives > 2 then table.remove(list, 1) end          -- in a plane of two of them the front is no line
-  return { name = other == 2 and "front" or "front-" .. other, series = list,
+  return { name = other == 2 and "front" or "front-" .. other, series = list, room = true,
            marks = names_of(series(by_x, {}), by_x, width_of(xs) / xd, width_of(ys) / yd),
            title = #view.objectives > 2 and ("Pareto front: %s over %s"):format(y.path, x.path) or "Pareto front",
            about = "Trials on the front, named by their numbers, are those that no other beats in one objective without losing in another.",

@@ -28,7 +28,7 @@ local function one(view, index)
         add(line, t.number, best)
       end
     elseif t.state == "stopped" and index == 1 and value then add(stopped, t.number, value) end
-    rows[#rows + 1] = { t.number, t.state, value, best }
+    rows[#rows + 1] = { t.number, view.breaks(t) and "complete, breaks a constraint" or t.state, value, best }
   end
   local divisor, word = scale.of(done.y)
   if best and #view.trials > 0 then add(line, view.trials[#view.trials].number, best) end
@@ -38,7 +38,7 @@ local function one(view, index)
            title = #view.objectives > 1 and "History of " .. o.path or "History",
            about = "Each trial's result, and the best so far.",
            x = { title = "trial", whole = true }, y = { title = knob.objective_title(o, word) },
-           table = { columns = { "trial", "state", { title = o.path, format = text.format, align = "right" },
+           table = { columns = { "trial", { title = "state", align = "left" }, { title = o.path, format = text.format, align = "right" },
                                  { title = "best so far", format = text.format, align = "right" } }, rows = rows } }
 end
 

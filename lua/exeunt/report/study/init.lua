@@ -44,13 +44,17 @@ local function is_better(objective, x, y)
 end
 
 -- view(study, trials): { name, document, trials, objectives, knobs, done (complete, with all values, by number), ranked (the same that
--- keep the constraints, best first by objective 1), best, better(i, x, y) }.
+-- keep the constraints, best first by objective 1), best, front (of several objectives), better(i, x, y), feasible(trial),
+-- breaks(trial): complete, not feasible }.
 local function view_of(given, trials)
   local document = given.document or {}
   local view = { name = given.name, document = document, trials = trials, objectives = objectives_of(document),
                  knobs = knob.list(document.space), done = {}, ranked = {} }
+  local directions = {}
+  for i, o in ipairs(view.objectives) do directions[i] = o.maximize and "maximize" or "minimize" end
   function view.better(i, x, y) return is_better(view.objectives[i], x, y) end
   view.feasible = search.feasible
+  function view.breaks(t) return t.state == "complete" and not search.feasible(t) end
   for _, trial in ipairs(trials) do
     if scored(trial, view.objectives) then
       table.insert(view.done, trial)
@@ -62,6 +66,7 @@ local function view_of(given, trials)
     return a.number < b.number
   end)
   view.best = view.ranked[1]
+  view.front = search.of(view.ranked, directions)
   return view
 end
 
@@ -81,13 +86,19 @@ end
 
 local STATES = { "complete", "stopped", "failed", "running", "paused" }
 
-local function states_text(trials)
-  local count, parts = {}, {}
-  for _, t in ipairs(trials) do count[t.state] = (count[t.state] or 0) + 1 end
+-- "9: 6 complete, 3 of them breaking a constraint, 3 failed".
+local function states_text(view)
+  local count, broken, parts = {}, 0, {}
+  for _, t in ipairs(view.trials) do
+    count[t.state] = (count[t.state] or 0) + 1
+    if view.breaks(t) then broken = broken + 1 end
+  end
   for _, state in ipairs(STATES) do
     if count[state] then parts[#parts + 1] = ("%d %s"):format(count[state], state) end
   end
-  return #parts > 0 and ("%d: %s"):format(#trials, table.concat(parts, ", ")) or "none yet"
+  if #parts == 0 then return "none yet" end
+  if broken > 0 then parts[1] = ("%s, %d of them breaking a constraint"):format(parts[1], broken) end
+  return ("%d: %s"):format(#view.trials, table.concat(parts, ", "))
 end
 
 local function budget_text(d)
@@ -96,6 +107,17 @@ local function budget_text(d)
     if finite(b[name]) then parts[#parts + 1] = ("%s %s"):format(number_text(b[name]), name) end
   end
   return #parts > 0 and table.concat(parts, ", ") or nil
+end
+
+-- "epochs=2  seed=7" of knobs by name; nil for none.
+local function fixed_text(fixed)
+  local parts = {}
+  for i, name in ipairs(require("exeunt.options").sorted_keys(fixed or {})) do parts[i] = ("%s=%s"):format(name, knob.text(fixed[name])) end
+  return #parts > 0 and table.concat(parts, "  ") or nil
+end
+
+local function constraints_text(list)
+  return type(list) == "table" and #list > 0 and table.concat(list, ", ") or nil
 end
 
 local function params_text(view, trial)
@@ -112,19 +134,58 @@ local function facts_of(view)
   for i, o in ipairs(view.objectives) do aims[i] = ("%s %s"):format(o.maximize and "maximize" or "minimize", o.path) end
   for _, t in ipairs(view.trials) do seconds = seconds + (finite(t.seconds) and t.seconds or 0) end
   return {
-    { "objective", table.concat(aims, ", ") }, { "recipe", type(d.recipe) == "table" and d.recipe.path or d.recipe },
+    { "objective", table.concat(aims, ", ") }, { "constraints", constraints_text(d.constraints) }, { "fixed", fixed_text(d.fixed) },
+    { "recipe", type(d.recipe) == "table" and d.recipe.path or d.recipe },
     { "sampler", named(d.sampler) }, { "stopper", named(d.stop or d.stopper) }, { "budget", budget_text(d) },
-    { "seed", finite(d.seed) and number_text(d.seed) or nil }, { "trials", states_text(view.trials) },
+    { "seed", finite(d.seed) and number_text(d.seed) or nil }, { "trials", states_text(view) },
     { "time of all trials", seconds > 0 and require("exeunt.report.progress").duration(seconds) or nil },
   }
 end
 
-local function sentences_of(view)
+-- "17 complete trials", "17 complete trials that keep the constraints" where others do not.
+local function counted_text(view)
+  local n = #view.ranked
+  return ("%d complete trial%s%s"):format(n, n == 1 and "" or "s",
+    #view.done > n and (" that keep%s the constraints"):format(n == 1 and "s" or "") or "")
+end
+
+-- The best trial: its value, its point, its run, how to train it again.
+local function best_sentences(view)
   local best = view.best
-  if not best then return { "No trial is complete yet." } end
-  if #view.objectives > 1 then return {} end
-  return { ("The best of %d complete trials is trial %d: %s = %s."):format(#view.ranked, best.number, view.objectives[1].path,
-                                                                       number_text(best.values[1])), params_text(view, best) }
+  local out = { ("The best of %s is trial %d: %s = %s."):format(counted_text(view), best.number, view.objectives[1].path,
+                                                               number_text(best.values[1])), params_text(view, best) }
+  local again = require("exeunt.search.again").command(view.document, best.params)
+  if best.run_dir or again then
+    out[3] = table.concat({ best.run_dir and ("Its run is in %s."):format(best.run_dir) or "",
+                            again and "To train it again: " .. again or "" }, best.run_dir and again and " " or "")
+  end
+  return out
+end
+
+-- How many are on the front, and its ends: the best by each objective.
+local function front_sentences(view)
+  local front = view.front
+  local out = { ("%d of %s %s on the Pareto front: no other beats %s in everything."):format(#front, counted_text(view),
+    #front == 1 and "is" or "are", #front == 1 and "it" or "them") }
+  for i, o in ipairs(view.objectives) do
+    local first, values = front[1], {}
+    for _, t in ipairs(front) do
+      if view.better(i, t.values[i], first.values[i]) then first = t end
+    end
+    for k, other in ipairs(view.objectives) do values[k] = ("%s = %s"):format(other.path, number_text(first.values[k])) end
+    out[#out + 1] = ("The best by %s is trial %d: %s; %s."):format(o.path, first.number, table.concat(values, ", "),
+                                                                         params_text(view, first))
+  end
+  return out
+end
+
+local function sentences_of(view)
+  if not view.best then
+    return { #view.done > 0 and "No complete trial keeps the constraints." or "No trial is complete yet." }
+  end
+  local out = #view.objectives > 1 and front_sentences(view) or best_sentences(view)
+  out[#out + 1] = require("exeunt.report.study.importance").why_not(view)
+  return out
 end
 
 -- -- Tables -----------------------------------------------------------------------------------------------------------
@@ -138,7 +199,7 @@ local function trials_table(view)
   columns[#columns + 1] = { title = "steps", align = "right" }
   columns[#columns + 1] = { title = "seconds", format = "%.1f", align = "right" }
   for i, t in ipairs(view.trials) do
-    local row, n = { t.number, view.feasible(t) and t.state or t.state .. ", breaks a constraint" }, 2
+    local row, n = { t.number, view.breaks(t) and "complete, breaks a constraint" or t.state }, 2
     for k = 1, #view.objectives do n, row[n + 1] = n + 1, (t.values or {})[k] end
     for _, k in ipairs(view.knobs) do
       local value = (t.params or {})[k.name]
@@ -157,7 +218,8 @@ local function failures_table(view)
       rows[#rows + 1] = { t.number, t.state, t.attempts, t.error, t.run_dir }
     end
   end
-  return #rows > 0 and { title = "Failures", columns = { "trial", "state", "attempts", "error", "folder" }, rows = rows } or nil
+  return #rows > 0 and { title = "Failures", rows = rows, columns = { "trial", "state", "attempts", { title = "error", wrap = true },
+                                                                      { title = "folder", wrap = true } } } or nil
 end
 
 -- report(study, trials) -> { kind, title, facts, sentences, figures, tables }: study: { name, document }; trials as search/store.lua

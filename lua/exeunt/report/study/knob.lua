@@ -69,4 +69,9 @@ function knob.objective_title(o, word)
   return ("%s (%s%s is better)"):format(o.path, word and word .. ", " or "", o.maximize and "more" or "less")
 end
 
+-- left_out(view): a sentence for figures of those trials alone that keep the constraints; "" where all do.
+function knob.left_out(view)
+  return #view.done > #view.ranked and " Trials that break a constraint are left out." or ""
+end
+
 return knob

@@ -5,6 +5,7 @@ local knob = require "exeunt.report.study.knob"
 local scale = require "exeunt.report.scale"
 
 local MOST = 500                            -- lines; of more trials the best are drawn
+local MOST_TEXTS = 18                       -- beside an axis; of more choices every second (third, ...) has one
 local ABSENT = -0.13                        -- where lines pass an axis that they have no value on
 local FIFTHS = { "best fifth", "second", "third", "fourth", "worst fifth" }
 
@@ -20,8 +21,8 @@ end
 
 local function axis_marks(k, at, marks)
   if k.kind == "choice" then
-    for i, value in ipairs(k.values) do
-      local share = #k.values == 1 and 0.5 or (i - 1) / (#k.values - 1)
+    for i = 1, #k.values, math.ceil(#k.values / MOST_TEXTS) do
+      local value, share = k.values[i], #k.values == 1 and 0.5 or (i - 1) / (#k.values - 1)
       marks[#marks + 1] = { at, share, knob.text(value), align = "left offset 0.5,0" }
     end
   else
@@ -65,8 +66,9 @@ return function(view)
   if absent then marks[#marks + 1] = { 1, ABSENT, "not used", align = "right offset -0.5,0" } end
   local cut = #view.ranked > MOST and (" Of %d complete trials the best %d are drawn."):format(#view.ranked, MOST) or ""
   return { name = "parallel", title = "Parallel coordinates", series = series, marks = marks, guides = guides, grid = false, border = 0,
-           about = "A line for each complete trial, through its values; the boldest are the best fifth. Numbers: the table of trials."
-             .. cut,
+           about = ("A line for each complete trial, through its values; the boldest are the best fifth%s. Numbers: the "
+             .. "table of trials."):format(#view.objectives > 1 and " by " .. view.objectives[1].path .. " alone" or "")
+             .. knob.left_out(view) .. cut,
            x = { low = absent and 0.4 or 0.9, high = #knobs + 1.6, ticks = ticks },
            y = { low = absent and -0.18 or -0.04, high = 1.04, ticks = {} },
            width = math.max(780, 110 * (#knobs + 1)), height = 420 }

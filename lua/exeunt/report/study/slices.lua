@@ -4,6 +4,8 @@ local knob = require "exeunt.report.study.knob"
 local scale = require "exeunt.report.scale"
 local stats = require "exeunt.stats"
 
+local MANY = 6                              -- choices; of more, texts below are likely to be slanted
+
 -- For a choice: how many trials, their mean and their best, for each value.
 local function choice_table(view, k)
   local rows, lists = {}, {}
@@ -15,6 +17,13 @@ local function choice_table(view, k)
   for i, value in ipairs(k.values) do rows[i] = { knob.text(value), #lists[i], stats.mean(lists[i]), lists[i][1] } end
   local function right(title) return { title = title, format = scale.number_text, align = "right" } end
   return { columns = { { title = k.name, align = "left" }, "trials", right "mean", right "best" }, rows = rows }
+end
+
+-- What is drawn, and by which of several objectives.
+local function about_of(view, k)
+  local what = k.kind == "choice" and "omplete trials by this knob's value; points are spread sideways so that none hides another."
+    or "omplete trials over this knob alone. Numbers: the table of trials."
+  return (#view.objectives > 1 and ("By %s alone: c"):format(view.objectives[1].path) or "C") .. what .. knob.left_out(view)
 end
 
 local function one(view, k)
@@ -30,9 +39,9 @@ local function one(view, k)
       if t == view.best then best.x[1], best.y[1] = x, t.values[1] / divisor end
     end
   end
-  return { name = "slice-" .. k.name, title = "Slice: " .. k.name, series = { all, best }, height = 320,
-           about = k.kind == "choice" and "Complete trials by this knob's value; points are spread sideways so that none hides another."
-             or "Complete trials over this knob alone. Numbers: the table of trials.",
+  return { name = "slice-" .. k.name, title = "Slice: " .. k.name, series = { all, best },
+           height = k.kind == "choice" and #k.values > MANY and 380 or 320,
+           about = about_of(view, k),
            x = knob.axis(k), y = { title = knob.objective_title(view.objectives[1], word) },
            table = k.kind == "choice" and choice_table(view, k) or nil }
 end

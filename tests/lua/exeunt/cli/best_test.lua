@@ -24,10 +24,12 @@ function TestBest:test_what_counts()
   self:trial(self.it.id, { state = "stopped", values = { 0 } })
   self:trial(self.it.id, { state = "complete", values = { 1 }, constraints = { 0.5 } })
   local r = command.run("best s" .. self.store)
-  lu.assertEquals({ r.code, r.out, r.err }, { 1, "", "exeunt: study 's' has no complete trial yet that counts\n" })
+  lu.assertEquals({ r.code, r.out, r.err }, { 1, "", "exeunt: study 's' has no complete trial yet that counts: 1 of 1 complete trial "
+    .. "breaks a constraint and does not count\n" })
   self:trial(self.it.id, { state = "complete", values = { 3 }, constraints = { 0 }, run_dir = "runs/s/0002" })
   self:trial(self.it.id, { state = "complete", values = { 4 } })
-  lu.assertEquals(command.run("best s" .. self.store).out, "trial 2\n  loss: 3\n  list = [1, 2]\n  x = 0.5\n  runs/s/0002\n")
+  lu.assertEquals(command.run("best s" .. self.store).out, "trial 2\n  loss: 3\n  list = [1, 2]\n  x = 0.5\n  runs/s/0002\n\n"
+    .. "1 of 3 complete trials breaks a constraint and does not count\n")
 end
 
 function TestBest:test_several_objectives()

@@ -89,4 +89,21 @@ Too few trials have depth to say: it takes 8.
   lu.assertEquals(doc.importance, { { knob = "kind", share = 1, trials = 60 }, { knob = "depth", share = json.null, trials = 5 } })
 end
 
+-- Trials that were stopped count, and it is said how.
+function TestImportanceCommand:test_stopped_trials()
+  self:fill(12)
+  local store = Store.open(self.address)
+  for number = 12, 19 do
+    local trial = store:claim(1, { worker = "w" })
+    store:propose(trial, { lr = 0.9, batch = number })
+    store:report(trial, 1, 0)
+    store:finish(trial, { state = "stopped", values = { 0 } })
+  end
+  store:close()
+  local out = command.run(("importance demo --store %s"):format(self.address)).out
+  lu.assertStrContains(out, "study demo, 20 trials: ")
+  lu.assertStrContains(out, "\n\n8 of the 20 trials were ended before their end: they count as worse than the complete ones.\nOf fewer")
+  lu.assertStrContains(command.run(("importance demo --objective macs --store %s"):format(self.address)).out, "study demo, 12 trials: ")
+end
+
 os.exit(lu.LuaUnit.run())

@@ -44,7 +44,8 @@ function TestSearch:test_for_a_person()
   search.study(self.path, "sampler = 'grid'", "{ x = ex.choice { 1, 0.5 } }")
   local code, out, err = search.run(self.path, "--store here/s.db --runs there")
   lu.assertEquals(code, 0, err)
-  lu.assertStrMatches(out, "study study: 2 trials in %d+s %(2 complete%)\nbest: trial 1, loss 0.25\n  x=0.5\n  there/study/0001\n")
+  lu.assertStrMatches(out, "study study: 2 trials in %d+s %(2 complete%)\nbest: trial 1, loss 0.25\n  x=0.5\n  there/study/0001\n"
+    .. "  again: exeunt run bowl.lua x=0.5 %-%-seed 420\n")
   lu.assertEquals(err, "trial 0  complete  loss 1  x=1  (best so far)\ntrial 1  complete  loss 0.25  x=0.5  (best so far)\n")
 end
 

@@ -72,8 +72,8 @@ function TestTrials:test_every_column_sorts()
   self.it.store:finish(trial, { state = "complete", values = { 0.5, 7 } })
   local function found(condition) return self:run("trials p --csv --where " .. condition).out:match "\n(%d)" end
   lu.assertEquals({ found "'full.macs=7'", found "'value2=7'", found "'vote.val_top1=0.5'", found "'full.macs=8'" }, { "0", "0", "0", nil })
-  lu.assertStrContains(self:run("trials p --sort colour").err, "there is no 'colour'; there are attempts, error, finish, full.macs, "
-    .. "number, run_dir, seconds, state, value, value2, vote.val_top1 and worker")
+  lu.assertStrContains(self:run("trials p --sort colour").err, "there is no 'colour'; there are attempts, error, feasible, finish, "
+    .. "full.macs, number, run_dir, seconds, state, value, value2, vote.val_top1 and worker")
 end
 
 function TestTrials:test_an_error_of_several_lines()
@@ -98,12 +98,34 @@ function TestTrials:test_forms()
   lu.assertStrContains(r.out, "     3  failed      -")
   local csv = self:run("trials s --csv").out
   lu.assertStrContains(csv,
-    "number,state,acc,lr,name,widths,seconds,attempts,run_dir,error\n0,complete,0.5,0.125,\"a,b\",\"[1, 2]\",1,1,,\n")
-  lu.assertStrContains(csv, "\n3,failed,,,,,,1,,it crashed\n")
+    "number,state,acc,lr,name,widths,seconds,feasible,attempts,run_dir,error\n0,complete,0.5,0.125,\"a,b\",\"[1, 2]\",1,true,1,,\n")
+  lu.assertStrContains(csv, "\n3,failed,,,,,,,1,,it crashed\n")
   local object = json.decode(self:run("trials s --json --where number=2").out)[1]
   lu.assertEquals({ object.params, object.values, object.steps },
                   { { lr = 3 / 8, name = "c", widths = { 3, 2 } }, { 0.7 }, { { 1, 0.7 } } })
   lu.assertEquals(self:run("trials s --json --csv").code, 2)
+end
+
+-- A complete trial that breaks a constraint is told from one that counts, in every form.
+function TestTrials:test_broken_constraints()
+  local store = self.it.store
+  local id = store:create("c", { objective = { { minimize = "loss" } }, constraints = { "size <= 3", "b >= 1" } })
+  for i, excess in ipairs { { -1, 0 }, { 2, -1 }, { 0.5, 0.25 } } do
+    store:finish(store:claim(id, { worker = "w" }), { state = "complete", values = { i }, constraints = excess })
+  end
+  store:finish(store:claim(id, { worker = "w" }), { state = "failed", error = "no" })
+  local out = self:run("trials c").out
+  lu.assertStrContains(out, "     0  complete                 1")
+  lu.assertStrContains(out, "     1  complete, infeasible     2")
+  lu.assertStrContains(out, "     3  failed                   -")
+  lu.assertStrContains(self:run("trials c --csv").out, "number,state,loss,seconds,feasible,attempts,run_dir,error\n"
+    .. "0,complete,1,,true,1,,\n1,complete,2,,false,1,,\n2,complete,3,,false,1,,\n3,failed,,,,1,,no\n")
+  local list = json.decode(self:run("trials c --json").out)
+  lu.assertEquals({ list[1].feasible, list[2].feasible, list[4].feasible, list[4].constraints }, { true, false })
+  lu.assertEquals(list[2].constraints, { { constraint = "size <= 3", excess = 2, holds = false },
+                                         { constraint = "b >= 1", excess = -1, holds = true } })
+  local function found(condition) return #json.decode(self:run("trials c --json --where " .. condition).out) end
+  lu.assertEquals({ found "feasible=true", found "feasible=false", found "state=complete" }, { 1, 2, 3 })
 end
 
 function TestTrials:test_best()
@@ -115,7 +137,7 @@ function TestTrials:test_best()
 end
 
 function TestTrials:test_studies()
-  lu.assertStrContains(self:run("studies").out, "s           4         2        1       1     0   0.9  maximize acc\n")
+  lu.assertStrContains(self:run("studies").out, "s           4         2        1       1  -      0.9  maximize acc\n")
   local list = json.decode(self:run("studies --json").out)
   lu.assertEquals({ #list, list[1].name, list[1].trials, list[1].best, list[1].objective }, { 1, "s", 4, 0.9, { "maximize acc" } })
   local r = command.run "studies --store /nowhere/x.db"

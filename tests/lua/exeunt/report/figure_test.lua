@@ -41,6 +41,34 @@ function TestScript.test_axes_guides_and_marks()
   lu.assertStrContains(figure.script(fig({ { x = { 1 }, y = { 1 } } }, { y = { ticks = {} } })), "unset ytics")
 end
 
+-- A guide that no point reaches is in the plot all the same, with some room beside it.
+function TestScript.test_guides_widen_the_axis()
+  local function range(guides, axis)
+    return figure.script(fig({ { x = { 1, 2 }, y = { 60, 70 } } }, { guides = guides, y = axis })):match "set yrange (%b[])"
+  end
+  lu.assertEquals(range { { y = 85 } }, "[*:87<*]")
+  lu.assertEquals(range { { y = 45 }, { y = 65 } }, "[*<43:*]")
+  lu.assertNil(range { { y = 65 } })
+  lu.assertEquals(range({ { y = 85 } }, { zero = true }), "[*<0:87<*]")
+  lu.assertEquals(range({ { y = 85 } }, { low = 10, high = 90 }), "[10:90]")
+  lu.assertEquals(range({ { y = 5 } }, { log = true }), "[*<5:*]")
+end
+
+-- Texts of ticks that would run into each other are slanted; where there are too many of those, some are left out.
+function TestScript.test_ticks_with_texts_have_room()
+  local function ticks(n, letter)
+    local list = {}
+    for i = 1, n do list[i] = { i, (letter):rep(12) } end
+    return figure.script(fig({ { x = { 1, 2 }, y = { 3, 4 } } }, { x = { ticks = list }, y = { ticks = list } }))
+  end
+  lu.assertStrContains(ticks(5, "a"), "set xtics ('aaaaaaaaaaaa' 1, ")
+  local script = ticks(20, "a")
+  lu.assertStrContains(script, "set xtics rotate by 35 right ('aaaaaaaaaaaa' 1, 'aaaaaaaaaaaa' 2, ")
+  lu.assertStrContains(script, "set ytics ('aaaaaaaaaaaa' 1, ")
+  lu.assertStrContains(ticks(60, "a"), "right ('aaaaaaaaaaaa' 1, '' 2, 'aaaaaaaaaaaa' 3, ")
+  lu.assertStrContains(ticks(2, "abc"), "'" .. ("abc"):rep(9) .. "…' 1")
+end
+
 function TestScript.test_every_style_is_drawn()
   for style, word in pairs { line = "with lines", points = "with points", rings = "with points", both = "with linespoints",
                              steps = "with steps", fsteps = "with fsteps", bars = "with boxxyerror" } do

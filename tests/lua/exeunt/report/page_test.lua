@@ -51,7 +51,8 @@ function TestPage.test_a_study()
     local text = report.html(r)
     check_whole(text, r)
     lu.assertStrContains(text, "<h1>&lt;b&gt;aep&lt;/b&gt; &amp; co</h1>")
-    lu.assertStrContains(text, "loss is &lt;NaN&gt; &amp; more")
+    lu.assertStrContains(text, '<td class="w">loss is &lt;NaN&gt; &amp; more</td>')          -- long ones are wrapped
+    lu.assertStrContains(text, ".w{white-space:normal")
     lu.assertNotStrContains(text, "<b>")
     lu.assertNotStrContains(text, "<unif>")
   end

@@ -91,7 +91,8 @@ function TestAsked:test_what_ask_refuses()
   self:study "stop: { asha: { promote: true } }\n"
   self:refused("ask FILE", "study: stop: with promote = true asha pauses trials, which trials that are asked for cannot be")
   command.write(self.file, "space:\n  lr: { uniform: [0, 1] }\nobjective: { maximize: acc }\n")
-  self:refused("ask FILE", "study s was begun with something else: the space, the sampler; put it back")
+  self:refused("ask FILE", "study s was begun with something else: the space (k was choice(a, b), is not there; lr was "
+    .. "log(0.0001, 0.1), is uniform(0, 1)), the sampler (was random, is tpe); put it back")
   self:refused("ask FILE --lease 0", "--lease must be a number above 0", 2)
 end
 
@@ -130,7 +131,8 @@ function TestAsked:test_a_changed_file()
   command.write(self.file, "space:\n  lr: { log: [1e-4, 1e-1] }\n  k: { choice: [a, b] }\nobjective: { minimize: acc }\nsampler: random\n")
   self:refused("ask FILE", "somebody works on its trial 0")
   self:run "tell s 0 1"
-  self:refused("ask FILE", "study s was begun with something else: the objective; put it back, give the study another name")
+  self:refused("ask FILE", "study s was begun with something else: the objective (was maximize acc, is minimize acc); put it back, "
+    .. "give the study another name")
 end
 
 function TestAsked:test_a_file_that_is_not_there()

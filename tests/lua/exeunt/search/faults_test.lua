@@ -177,7 +177,7 @@ function TestFaults:test_a_metric_that_no_result_has()
   code, out, err = search.run(self.path, "--workers 2")
   lu.assertEquals(code, 0, err)
   lu.assertStrContains(out, "5 complete")
-  lu.assertStrContains(err, "study study: goes on with the constraints changed\n")
+  lu.assertStrContains(err, "study study: goes on with the constraints (were sise <= 9, are size <= 9) changed\n")
   assert_whole(self.path, 5)
   lu.assertEquals(file.read(self.path .. "/runs/study/0000/log.jsonl"), trained .. "\n")
 end

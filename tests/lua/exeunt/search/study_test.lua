@@ -162,7 +162,8 @@ end
 function TestStudy:test_what_changed()
   local s, other = self:study(), self:study { seed = 9, space = { x = ex.uniform(-1, 2) } }
   lu.assertEquals({ studies.changes(s:document(), s:document()) }, { {}, false, {} })
-  lu.assertEquals({ studies.changes(s:document(), other:document()) }, { { "the space", "the seed" }, false, { "space", "seed" } })
+  lu.assertEquals({ studies.changes(s:document(), other:document()) },
+                  { { "the space (x was uniform(-1, 1), is uniform(-1, 2))", "the seed (was 420, is 9)" }, false, { "space", "seed" } })
   lu.assertEquals({ studies.changes(s:document(), self:study { trials = 90 }:document()) }, { {}, false, {} })
 end
 

@@ -81,7 +81,8 @@ function TestSupervisor:test_an_objective_put_right()
   self:trial "failed"
   self:trial "open"
   local id, edited, words = supervisor.join(self.store, self:study { objective = { maximize = "size" }, constraints = { "loss <= 1" } })
-  lu.assertEquals({ id, edited, words }, { self.id, false, "the objective, the constraints" })
+  lu.assertEquals({ id, edited, words }, { self.id, false, "the objective (was minimize loss, is maximize size), the constraints "
+    .. "(were not given, are loss <= 1)" })
   local doc = self:document()
   lu.assertEquals({ doc.objective, doc.directions, doc.constraints }, { { { maximize = "size" } }, { "maximize" }, { "loss <= 1" } })
   lu.assertEquals(#self.store:trials(self.id), 2)
@@ -97,36 +98,38 @@ end
 function TestSupervisor:test_a_study_without_trials()
   require("exeunt.file").write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited\n")
   local other = self:study { space = { y = ex.uniform(-1, 2) }, seed = 5 }
-  lu.assertEquals({ supervisor.join(self.store, other) }, { self.id, false, "the space, the seed" })
+  lu.assertEquals({ supervisor.join(self.store, other) }, { self.id, false, "the space (x was uniform(-1, 1), is not there; "
+    .. "y is uniform(-1, 2), was not there), the seed (was 420, is 5)" })
   lu.assertEquals(self:document().recipe_sha256, other.digest)
   lu.assertEquals({ supervisor.join(self.store, other) }, { self.id, false, nil })
 end
 
 function TestSupervisor:test_what_trials_have_gone_by_is_not_changed()
   self:trial "failed"
-  self:refused({ space = { x = ex.uniform(-1, 2) } }, "the space")
-  self:refused({ seed = 7, objective = { minimize = "size" } }, "the objective, the seed")
+  self:refused({ space = { x = ex.uniform(-1, 2) } }, "the space (x was uniform(-1, 1), is uniform(-1, 2))")
+  self:refused({ seed = 7, objective = { minimize = "size" } }, "the objective (was minimize loss, is minimize size), the seed (was 420, "
+    .. "is 7)")
   self:trial "complete"
-  self:refused({ objective = { minimize = "size" } }, "the objective")
-  self:refused({ constraints = { "size <= 1" } }, "the constraints")
+  self:refused({ objective = { minimize = "size" } }, "the objective (was minimize loss, is minimize size)")
+  self:refused({ constraints = { "size <= 1" } }, "the constraints (were not given, are size <= 1)")
 end
 
 -- A stopper that has seen nothing may see something else, whatever the trials gave.
 function TestSupervisor:test_what_the_stopper_sees()
   self:trial "complete"
   local _, _, words = supervisor.join(self.store, self:study { watch = "other" })
-  lu.assertEquals({ words, self:document().watch }, { "what is watched", "other" })
+  lu.assertEquals({ words, self:document().watch }, { "what is watched (was not given, is other)", "other" })
   self:trial("failed", 3)
-  self:refused({ watch = "loss" }, "what is watched")
-  self:refused({ watch = "other", stop = ex.stopper.asha() }, "the stopper")
+  self:refused({ watch = "loss" }, "what is watched (was other, is loss)")
+  self:refused({ watch = "other", stop = ex.stopper.asha() }, "the stopper (was median, is asha)")
 end
 
 function TestSupervisor:test_steps_hold_the_objective_that_they_are_of()
   self:trial("open", 3)
-  self:refused({ objective = { minimize = "size" } }, "the objective")
-  self:refused({ objective = { maximize = "loss" } }, "the objective")
+  self:refused({ objective = { minimize = "size" } }, "the objective (was minimize loss, is minimize size)")
+  self:refused({ objective = { maximize = "loss" } }, "the objective (was minimize loss, is maximize loss)")
   local _, _, words = supervisor.join(self.store, self:study { objective = { minimize = "size" }, watch = "loss" })
-  lu.assertEquals(words, "the objective, what is watched")
+  lu.assertEquals(words, "the objective (was minimize loss, is minimize size), what is watched (was not given, is loss)")
 end
 
 function TestSupervisor:test_nothing_is_changed_under_somebodys_hands()
@@ -147,12 +150,12 @@ function TestSupervisor:test_a_recipe_put_right()
   self:trial "open"
   file.write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited\n")
   local other = self:study { fixed = { steps = 2 } }
-  lu.assertEquals({ supervisor.join(self.store, other) }, { self.id, false, "what is fixed, the recipe" })
+  lu.assertEquals({ supervisor.join(self.store, other) }, { self.id, false, "what is fixed (steps is 2, was not there), the recipe" })
   lu.assertEquals({ self:document().recipe_sha256, self:document().fixed }, { other.digest, { steps = 2 } })
   self:trial("failed", 1)                   -- the stopper has seen a step of it
   file.write(self.path .. "/bowl.lua", search.RECIPE .. "-- edited again\n")
   lu.assertErrorMsgContains("has changed since it was begun", supervisor.join, self.store, self:study { fixed = { steps = 2 } })
-  self:refused({}, "what is fixed")
+  self:refused({}, "what is fixed (steps was 2, is not there)")
 end
 
 function TestSupervisor:test_a_recipe_of_complete_trials()
@@ -168,7 +171,8 @@ function TestSupervisor:test_the_text_says_what_is_paused()
     return { trials = trials, seconds = 1 }
   end
   lu.assertEquals(supervisor.text(self:study { trials = 2 }, found(1)), "study s: 2 trials in 1s (1 complete, 1 paused)\n"
-    .. "best: trial 0, loss 2\n  x=1\n  r\npaused and not taken up again by the stopper: trial 1\n")
+    .. "best: trial 0, loss 2\n  x=1\n  r\n  again: exeunt run " .. self.path .. "/bowl.lua x=1 --seed 420\n"
+    .. "paused and not taken up again by the stopper: trial 1\n")
   lu.assertStrContains(supervisor.text(self:study(), found(1, 4, 7)), "stopper: trials 1, 4 and 7\n")
   local stopped = found(1)
   stopped.stopped = "SIGINT"

@@ -71,4 +71,17 @@ function TestView.test_lines_where_there_is_no_terminal()
                               .. "trial 2  complete  loss 1  x=2  (best so far)\n")
 end
 
+-- What breaks a constraint is no best, and is said to.
+function TestView.test_broken_constraints()
+  local out, some = stream(), { trial(0, "complete", 1, { finish = 1, constraints = { 2 } }), trial(1, "complete", 3, { finish = 2 }) }
+  local v = view.new { study = study, most = 8, workers = 1, stream = out, tty = false, clock = function() return 0 end }
+  v:update {}
+  v:update(some)
+  lu.assertEquals(out:text(), "trial 0  complete  loss 1  x=0  (breaks a constraint)\ntrial 1  complete  loss 3  x=1  (best so far)\n")
+  lu.assertEquals(v:block(some, 80, 24)[2], "trials  2 complete, 1 of them breaking a constraint")
+  some[2].constraints = { 0, 1 }
+  local block = v:block(some, 80, 24)
+  lu.assertEquals({ block[2], block[3] }, { "trials  2 complete, 2 of them breaking a constraint", "best    none yet" })
+end
+
 os.exit(lu.LuaUnit.run())

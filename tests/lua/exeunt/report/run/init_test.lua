@@ -22,6 +22,9 @@ function TestRun.test_facts_and_sentences()
   lu.assertEquals(fact(r, "knobs"), "epochs=3  lr=0.004  widths=32,64,128")
   lu.assertEquals(fact(r, "training"), "1m 02s for 3 epochs, 3900 images a second")
   lu.assertEquals(fact(r, "machine"), "a CPU, kernels avx2, 2 threads")
+  local doc = runs.document()
+  doc.train.epochs = 1
+  lu.assertStrContains(fact(run.report(doc, {}, "/f"), "training"), "1m 02s for 1 epoch, ")
   lu.assertNil(fact(r, "state"))
   lu.assertEquals(#r.sentences, 3)
 end

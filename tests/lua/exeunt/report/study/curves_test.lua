@@ -13,8 +13,11 @@ function TestCurves.test_kinds()
   table.insert(view.trials, { number = 2, state = "stopped", steps = { { 1, 0.5 } } })
   table.insert(view.trials, { number = 3, state = "running", steps = {} })
   local fig = curves(view)
-  local stopped, other, complete, best = unpack(fig.series)
-  lu.assertEquals({ stopped.y, other.y, complete.y, best.y }, { { 0.5, false }, {}, { 1, 3, false }, { 2, 5, false } })
+  local stopped, other, broke, complete, best = unpack(fig.series)
+  lu.assertEquals({ stopped.y, other.y, broke.y, complete.y, best.y }, { { 0.5, false }, {}, {}, { 1, 3, false }, { 2, 5, false } })
+  view.trials[1].constraints = { 1 }
+  fig = curves(view)
+  lu.assertEquals({ fig.series[3].title, fig.series[3].y, fig.series[4].y }, { "breaks a constraint", { 1, 3, false }, {} })
   lu.assertEquals(fig.table.rows, { { 0, 1, 1 }, { 0, 2, 3 }, { 1, 1, 2 }, { 1, 2, 5 }, { 2, 1, 0.5 } })
   lu.assertEquals(fig.y.title, "o1")
 end

@@ -10,6 +10,7 @@ TestFront = {}
 function TestFront.test_two_objectives()
   local view = views.make({ { 0.9, 30 }, { 0.7, 10 }, { 0.6, 20 }, { 0.8, 20 } }, { true, false })
   local fig = front(view)[1]
+  lu.assertTrue(fig.room)                             -- the numbers beside its points stand on no axis
   lu.assertEquals({ fig.series[1].x, fig.series[1].y }, { { 10, 20, 30 }, { 0.7, 0.8, 0.9 } })
   lu.assertEquals({ fig.series[1].style, #fig.series[2].x }, { "steps", 4 })
   lu.assertEquals(fig.table.rows[1], { 1, 0.7, 10, "0.001", "mix" })

@@ -22,6 +22,7 @@ function TestHistory.test_kinds_of_trials()
   table.insert(view.trials, { number = 3, state = "stopped", values = { 9 } })
   table.insert(view.trials, { number = 4, state = "failed" })
   local line, stopped, broke, done = unpack(history(view)[1].series)
+  lu.assertEquals(history(view)[1].table.rows[2], { 1, "complete, breaks a constraint", 8, 3 })
   lu.assertEquals({ line.y, stopped.y, broke.y, done.y }, { { 3, 4, 4 }, { 9 }, { 8 }, { 3, 4 } })
 end
 

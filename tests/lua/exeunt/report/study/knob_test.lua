@@ -36,4 +36,9 @@ function TestKnob.test_axis_and_texts()
   lu.assertEquals(knob.objective_title({ path = "a.b", maximize = false }, "million"), "a.b (million, less is better)")
 end
 
+function TestKnob.test_left_out()
+  lu.assertEquals(knob.left_out { done = { 1, 2 }, ranked = { 1, 2 } }, "")
+  lu.assertEquals(knob.left_out { done = { 1, 2 }, ranked = { 1 } }, " Trials that break a constraint are left out.")
+end
+
 os.exit(lu.LuaUnit.run())

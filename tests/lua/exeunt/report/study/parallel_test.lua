@@ -27,6 +27,18 @@ function TestParallel.test_absent_knobs()
   lu.assertEquals(fig.marks[#fig.marks][3], "not used")
 end
 
+-- Of several objectives it shows the first, and says so; of many choices some have their text.
+function TestParallel.test_several_objectives_and_many_choices()
+  local view = views.make({ { 1, 5 }, { 2, 6 } }, { true, false })
+  lu.assertStrContains(parallel(view).about, "the best fifth by o1 alone.")
+  lu.assertNotStrContains(parallel(views.make({ { 1 }, { 2 } }, { true })).about, "alone")
+  local values, texts = {}, {}
+  for i = 1, 40 do values[i] = "v" .. i end
+  view.knobs = { { name = "k", kind = "choice", values = values } }
+  for _, mark in ipairs(parallel(view).marks) do texts[#texts + 1] = mark[3]:match "^v.*" end
+  lu.assertEquals({ #texts, texts[1], texts[2] }, { 14, "v1", "v4" })
+end
+
 function TestParallel.test_too_few() lu.assertNil(parallel(views.make({ { 1 } }, { true }))) end
 
 os.exit(lu.LuaUnit.run())

@@ -15,6 +15,11 @@ function TestSlices.test_points()
   lu.assertEquals(scheme.table.rows, { { "asc", 2, 1.5, 2 }, { "mix", 1, 4, 4 } })
 end
 
+function TestSlices.test_several_objectives()
+  lu.assertStrContains(slices(views.make({ { 1, 5 }, { 2, 6 } }, { true, false }))[1].about, "By o1 alone: complete trials over")
+  lu.assertStrContains(slices(views.make({ { 1 }, { 2 } }, { true }))[1].about, "Complete trials over")
+end
+
 function TestSlices.test_a_knob_that_is_not_always_there()
   local view = views.make({ { 1 }, { 4 } }, { false })
   view.trials[1].params.lr = nil
