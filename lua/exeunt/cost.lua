@@ -42,9 +42,9 @@ function Latency:__tostring()
          :format(self.median_ms, self.q1_ms, self.q3_ms, self.runs, self.warmup, self.threads)
 end
 
--- One network, ready to be timed: f() -> the milliseconds of one image.
+-- One network, ready to be timed: f() -> the milliseconds of one image; and its session.
 local function timer(net)
-  local session = infer.session(net, 1)
+  local session = infer.fresh(net, 1)
   local image = tensor.normal({ 1, unpack(net.input) }, 0, 1, { seed = 0, stream = "cost.latency" })
   local answer = tensor.zeros { 1, net.classes }
   return function()
@@ -54,28 +54,43 @@ local function timer(net)
     session:run(1)
     session:read(session:outputs(), answer)
     return (C.ex_clock() - start) * 1e3
-  end
+  end, session
 end
 
-local ROUNDS = 10                          -- in which the networks take turns
+-- PLACES: how often each network is laid out in memory anew; ROUNDS: in which the networks take turns, at each place.
+local PLACES, ROUNDS = 5, 2
+
+-- One place: times[i] grows up to as many runs as `upto` says for each round.
+local function take_turns(nets, place, times, warmup, upto)
+  local timers, sessions = {}, {}
+  for k = 1, #nets do
+    local i = (place + k - 2) % #nets + 1                     -- another one first at each place
+    timers[i], sessions[i] = timer(nets[i])
+  end
+  for round = 1, ROUNDS do
+    for i, time in ipairs(timers) do
+      if upto(round) > #times[i] then
+        for _ = 1, round == 1 and warmup or math.min(warmup, 2) do time() end
+        while #times[i] < upto(round) do times[i][#times[i] + 1] = time() end
+      end
+    end
+  end
+  for _, session in ipairs(sessions) do session:free() end
+end
 
 -- latencies(nets[, { runs = 100, warmup = 20 }]): a list, for each network milliseconds from a normalised image in memory to the
 -- vote in memory, at batch 1, with all exits: { median_ms, q1_ms, q3_ms, min_ms, max_ms, runs, warmup, threads }. The networks take
--- turns, in ten rounds, so that a machine that drifts drifts for all of them. In a round a network warms up before its runs.
+-- turns, so that a machine that drifts drifts for all of them, and five times they are laid out in memory anew: where weights of a
+-- hundred megabytes come to lie makes a fifth of the time in some virtual machines. Before its runs at a place a network warms up.
 function cost.latencies(nets, given)
   local o = options.check("cost.latency", given or {}, { runs = 100, warmup = 20 })
   if o.runs < 1 then core.raise("cost.latency: runs must be at least 1, got %s", tostring(o.runs)) end
-  local timers, times = {}, {}
-  for i, net in ipairs(nets) do timers[i], times[i] = timer(net), {} end
-  for round = 1, ROUNDS do
-    local warmup = round == 1 and o.warmup or math.min(o.warmup, 2)
-    local upto = math.floor(o.runs * round / ROUNDS)
-    for i, time in ipairs(timers) do
-      if upto > #times[i] then
-        for _ = 1, warmup do time() end
-        while #times[i] < upto do times[i][#times[i] + 1] = time() end
-      end
-    end
+  local times = {}
+  for i = 1, #nets do times[i] = {} end
+  for place = 1, PLACES do
+    take_turns(nets, place, times, o.warmup, function(round)
+      return math.floor(o.runs * ((place - 1) * ROUNDS + round) / (PLACES * ROUNDS))
+    end)
   end
   local threads = C.ex_team_size(Plan.team())
   for i, t in ipairs(times) do

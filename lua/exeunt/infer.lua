@@ -41,6 +41,11 @@ function infer.session(net, batch)
   return kept[batch]
 end
 
+-- fresh(net, batch): a session of the caller's own, with memory of its own; Session:free() gives that back.
+function infer.fresh(net, batch) return build(net, batch) end
+
+function Session:free() self.plan:free() end
+
 -- bind(images): float32 (N, C, H, W), read at each run.
 function Session:bind(images)
   self.plan:bind("input", images)

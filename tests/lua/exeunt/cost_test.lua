@@ -48,4 +48,25 @@ function TestCost.test_latencies_side_by_side()
   lu.assertEquals(ex.cost.latencies {}, {})
 end
 
+function TestCost.test_latencies_are_taken_at_several_places_in_memory()
+  local infer = require "exeunt.infer"
+  local fresh, made, freed = infer.fresh, {}, 0
+  local a, b = nets.vgg(), nets.vgg()
+  infer.fresh = function(which, batch)
+    made[#made + 1] = which == a and "a" or "b"
+    local session = fresh(which, batch)
+    local free = session.free
+    session.free = function(...)
+      freed = freed + 1
+      free(...)
+    end
+    return session
+  end
+  local ok, both = pcall(ex.cost.latencies, { a, b }, { runs = 10, warmup = 0 })
+  infer.fresh = fresh
+  lu.assertTrue(ok, tostring(both))
+  lu.assertEquals({ table.concat(made), freed }, { "abbaabbaab", 10 })       -- another one first each time
+  lu.assertNil(a.sessions)                                                    -- the network keeps none of them
+end
+
 os.exit(lu.LuaUnit.run())
