@@ -10,8 +10,8 @@
 #include "../base/memory.h"
 
 /* PIECE_BYTES: the most that a step reads and writes of a piece, two thirds of a core's L2 cache. LEAST_PARTS, for balance; where
- * sums over images are kept for each part, PART_IMAGES in one, so that they are added up seldom, and at most MOST_PARTS. */
-enum { LEAST_PARTS = 16, MOST_PARTS = 64, PART_IMAGES = 4, PIECE_BYTES = 640 << 10 };
+ * sums over images are kept for each part, EX_PART_IMAGES in one, so that they are added up seldom, and at most MOST_PARTS. */
+enum { LEAST_PARTS = 16, MOST_PARTS = 64, PIECE_BYTES = 640 << 10 };
 
 typedef enum where { WAITING, DONE, MEMBER, LATER } where;
 
@@ -108,7 +108,7 @@ static void size_pieces(const ex_plan *p, ex_chain *c, const int32_t *node)
         if (bytes > most) most = bytes;
         c->sums |= n->op->pieces && n->op->pieces->end;
     }
-    int32_t parts = p->batch / PART_IMAGES;
+    int32_t parts = p->batch / EX_PART_IMAGES;
     parts = parts < LEAST_PARTS ? LEAST_PARTS : parts > MOST_PARTS ? MOST_PARTS : parts;
     const int32_t largest = c->sums ? (p->batch + parts - 1) / parts : p->batch / LEAST_PARTS;
     c->images = PIECE_BYTES / most < 1 ? 1 : PIECE_BYTES / most > largest ? largest : (int32_t)(PIECE_BYTES / most);

@@ -105,14 +105,14 @@ static void piece_input(const ex_call *c)
 const ex_pieces ex_conv_input_pieces = { .shared = shared_input, .scratch = piece_scratch_input, .begin = begin_input, .piece = piece_input };
 
 /* SUMS_BYTES, of a part: more than half of a core's L2 cache costs more than it saves. So do sums of more than FEW_BYTES that get fewer than
- * LEAST_PIXELS pixels in a part of PART_IMAGES images: they are written and read again for each part. */
-enum { SUMS_BYTES = 512 << 10, FEW_BYTES = 8 << 10, LEAST_PIXELS = 32, PART_IMAGES = 4 };
+ * LEAST_PIXELS pixels in a part of EX_PART_IMAGES images: they are written and read again for each part. */
+enum { SUMS_BYTES = 512 << 10, FEW_BYTES = 8 << 10, LEAST_PIXELS = 32 };
 
 static size_t shared_weight(const ex_signature *s, int32_t parts)
 {
     const ex_conv_shape g = ex_conv_of_weight(s, 1);
     const size_t each = ex_kernels_current()->conv->sums_floats(&g) * sizeof(float);
-    const int few_pixels = g.oh * g.ow * PART_IMAGES < LEAST_PIXELS && each > FEW_BYTES;
+    const int few_pixels = g.oh * g.ow * EX_PART_IMAGES < LEAST_PIXELS && each > FEW_BYTES;
     return each && each <= SUMS_BYTES && !few_pixels ? each * (size_t)parts : SIZE_MAX;
 }
 

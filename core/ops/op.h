@@ -65,6 +65,8 @@ typedef struct ex_call {
 /* How an operator runs where a plan takes a batch a few images at a time through several nodes (graph/chain.c): in `parts`
  * parts, fixed by the shape, each a range of images that goes by in pieces, in order, on one thread. Sums over images belong
  * to parts and are added in their order, so that bits do not depend on threads. */
+enum { EX_PART_IMAGES = 4 };                /* of a part with sums over images, at least */
+
 typedef struct ex_pieces {
     size_t (*shared)(const ex_signature *s, int32_t parts);     /* bytes that all pieces share; SIZE_MAX: this shape has no such form */
     size_t (*scratch)(const ex_signature *s, int32_t images);   /* bytes, of a piece of so many images; NULL: 0 */

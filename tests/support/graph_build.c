@@ -111,6 +111,17 @@ static void bind(ex_plan *p, const char *input, ex_tensor *t)
     ex_tensor_free(t);
 }
 
+ex_plan *plan_of_gradients(const char *activation, const char *passes, int32_t batch)
+{
+    ex_graph *g = small_network_of(activation), *t = ex_graph_training(g);
+    int32_t of[] = { ex_graph_find(t, "one.conv.weight"), ex_graph_find(t, "two.conv.weight") }, dw[2];
+    OK(ex_graph_gradient(t, ex_graph_find(t, "loss"), 2, of, dw));
+    ex_plan *p = plan_for(t, 2, dw, 0, NULL, batch, 1, passes, NULL);
+    ex_graph_free(t);
+    ex_graph_free(g);
+    return p;
+}
+
 void bind_random(ex_plan *p, const char *input, int32_t ndim, const int32_t *dim)
 {
     ex_tensor *t = ex_tensor_new(EX_FLOAT32, ndim, dim);

@@ -23,6 +23,8 @@ ex_graph *small_network_of(const char *activation);
 int32_t nodes_of(const ex_graph *g, const char *op);          /* how many nodes have this operator */
 ex_plan *plan_for(const ex_graph *g, int32_t outputs, const int32_t *output, int32_t guards, const int32_t *guard,
                   int32_t batch, int32_t training, const char *passes, ex_team *team);
+/* small_network_of(activation) in training: its outputs are the gradients towards both convolutions' weights. */
+ex_plan *plan_of_gradients(const char *activation, const char *passes, int32_t batch);
 void bind_random(ex_plan *p, const char *input, int32_t ndim, const int32_t *dim);
 void bind_labels(ex_plan *p, const char *input, int32_t n, int32_t classes);
 void run_ok(ex_plan *p, int32_t n, double step);

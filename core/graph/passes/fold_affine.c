@@ -37,20 +37,12 @@ static const ex_node *match(const ex_graph *g, const ex_node *node, const int32_
     return bn && foldable(g, bn) ? bn : NULL;
 }
 
-static ex_attr eps_of(const ex_node *bn)
-{
-    ex_attr eps = { .name = "eps", .count = 1 };
-    for (int32_t i = 0; i < bn->attrs; i++)
-        if (!strcmp(bn->op->attr[i].name, "eps")) eps.value[0] = bn->attr[i][0];
-    return eps;
-}
-
 static ex_status fold_node(ex_graph *out, const ex_graph *g, int32_t n, int32_t *map, void *uses)
 {
     int act;
     const ex_node *node = &g->node[n], *bn = match(g, node, uses, &act);
     if (!bn) return ex_graph_copy_node(out, g, n, map);
-    const ex_attr eps = eps_of(bn), attr = { .name = "act", .count = 1, .value = { act } };
+    const ex_attr eps = ex_pass_eps(bn), attr = { .name = "act", .count = 1, .value = { act } };
     int32_t scale, now;
     if (ex_pass_node(out, bn->name, "batch_norm_scale", 2, (int32_t[]){ map[bn->in[GAMMA]], map[bn->in[VAR]] }, 1, &eps, &scale)) return EX_FAILED;
     if (ex_pass_node(out, bn->name, "affine_act", 4, (int32_t[]){ map[bn->in[X]], map[bn->in[MEAN]], scale, map[bn->in[BETA]] }, 1, &attr, &now))

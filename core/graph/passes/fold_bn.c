@@ -27,9 +27,7 @@ static ex_status fold(ex_graph *out, const ex_graph *g, const ex_node *bn, int32
     int32_t in[6] = { map[layer->in[1]], map[bn->in[GAMMA]], map[bn->in[BETA]], map[bn->in[MEAN]], map[bn->in[VAR]] };
     int32_t inputs = 5, folded[2];
     if (layer->inputs > 2) in[inputs++] = map[layer->in[2]];
-    ex_attr eps = { .name = "eps", .count = 1 };
-    for (int32_t i = 0; i < bn->attrs; i++)
-        if (!strcmp(bn->op->attr[i].name, "eps")) eps.value[0] = bn->attr[i][0];
+    const ex_attr eps = ex_pass_eps(bn);
     if (ex_pass_node(out, bn->name, "fold_batch_norm", inputs, in, 1, &eps, folded)) return EX_FAILED;
     int32_t again[3] = { map[layer->in[0]], folded[0], folded[1] };
     char name[512];

@@ -29,6 +29,14 @@ ex_status ex_pass_node(ex_graph *to, const char *owner, const char *op, int32_t 
     return b.base.node(&b.base, op, inputs, in, attrs, attr, out);
 }
 
+ex_attr ex_pass_eps(const ex_node *bn)
+{
+    ex_attr eps = { .name = "eps", .count = 1 };
+    for (int32_t i = 0; i < bn->attrs; i++)
+        if (!strcmp(bn->op->attr[i].name, "eps")) eps.value[0] = bn->attr[i][0];
+    return eps;
+}
+
 ex_graph *ex_pass_each(const ex_graph *g, int32_t *map, void *context,
                        ex_status (*node)(ex_graph *out, const ex_graph *g, int32_t n, int32_t *map, void *context))
 {

@@ -34,6 +34,8 @@ ex_graph *ex_pass_begin(const ex_graph *g, int32_t *map);
 const ex_node *ex_pass_maker(const ex_graph *g, int32_t value, const char *op);
 ex_status ex_pass_node(ex_graph *to, const char *owner, const char *op, int32_t inputs, const int32_t *in, int32_t attrs,
                        const ex_attr *attr, int32_t *out);
+/* A batch norm's eps, as the attribute of a node made from it. */
+ex_attr ex_pass_eps(const ex_node *bn);
 /* Runs node(out, g, n, map, context) for each node of g; a failure frees the new graph and gives NULL. */
 ex_graph *ex_pass_each(const ex_graph *g, int32_t *map, void *context,
                        ex_status (*node)(ex_graph *out, const ex_graph *g, int32_t n, int32_t *map, void *context));

@@ -7,22 +7,10 @@
 #include <cmocka.h>
 #include "../../support/graph_build.h"
 
-/* Gradients of the small network towards both convolutions' weights. */
-static ex_plan *training(int32_t batch, const char *passes)
-{
-    ex_graph *g = small_network(), *t = ex_graph_training(g);
-    int32_t of[] = { ex_graph_find(t, "one.conv.weight"), ex_graph_find(t, "two.conv.weight") }, dw[2];
-    OK(ex_graph_gradient(t, ex_graph_find(t, "loss"), 2, of, dw));
-    ex_plan *p = plan_for(t, 2, dw, 0, NULL, batch, 1, passes, NULL);
-    ex_graph_free(t);
-    ex_graph_free(g);
-    return p;
-}
-
 static void each_step_counts_what_lives(void **state)
 {
     (void)state;
-    ex_plan *p = training(8, "-chain");
+    ex_plan *p = plan_of_gradients("relu", "-chain", 8);
     for (int32_t s = 0; s < p->steps; s++) {
         size_t bytes = p->step[s].scratch_bytes;
         for (int32_t v = 0; v < p->graph->values; v++) {
@@ -40,7 +28,7 @@ static void each_step_counts_what_lives(void **state)
 static void chains_count_as_one(void **state)
 {
     (void)state;
-    ex_plan *p = training(20, NULL);
+    ex_plan *p = plan_of_gradients("relu", NULL, 20);
     assert_true(p->chains > 1);
     for (int32_t c = 0; c < p->chains; c++) {
         const int32_t from = p->chain[c].from, to = p->chain[c].to - 1;
@@ -55,7 +43,7 @@ static void chains_count_as_one(void **state)
 static void it_is_described(void **state)
 {
     (void)state;
-    ex_plan *p = training(8, "-chain");
+    ex_plan *p = plan_of_gradients("relu", "-chain", 8);
     ex_plan_info info;
     ex_plan_node_info node;
     int32_t there = 0;

@@ -11,21 +11,10 @@
 enum { BATCH = 20 };
 
 /* The gradients of the small network towards both convolutions' weights. */
-static ex_plan *training(const char *activation, const char *passes, int32_t batch)
-{
-    ex_graph *g = small_network_of(activation), *t = ex_graph_training(g);
-    int32_t of[] = { ex_graph_find(t, "one.conv.weight"), ex_graph_find(t, "two.conv.weight") }, dw[2];
-    OK(ex_graph_gradient(t, ex_graph_find(t, "loss"), 2, of, dw));
-    ex_plan *p = plan_for(t, 2, dw, 0, NULL, batch, 1, passes, NULL);
-    ex_graph_free(t);
-    ex_graph_free(g);
-    return p;
-}
-
 static void it_is_made_again(void **state)
 {
     (void)state;
-    ex_plan *with = training("relu", "-winograd", BATCH), *without = training("relu", "-winograd,-recompute", BATCH);
+    ex_plan *with = plan_of_gradients("relu", "-winograd", BATCH), *without = plan_of_gradients("relu", "-winograd,-recompute", BATCH);
     assert_int_equal(nodes_of(without->graph, "normalise_act"), 2);
     assert_int_equal(nodes_of(with->graph, "normalise_act"), 3);
     float *gradient[2][2];
@@ -47,8 +36,8 @@ static void it_is_made_again(void **state)
 static void it_stays_otherwise(void **state)
 {
     (void)state;
-    ex_plan *no_chains = training("relu", "-winograd,-chain", BATCH), *small = training("relu", "-winograd", 4),
-            *other = training("tanh", "-winograd", BATCH);
+    ex_plan *no_chains = plan_of_gradients("relu", "-winograd,-chain", BATCH), *small = plan_of_gradients("relu", "-winograd", 4),
+            *other = plan_of_gradients("tanh", "-winograd", BATCH);
     assert_int_equal(nodes_of(no_chains->graph, "normalise_act"), 2);
     assert_int_equal(nodes_of(small->graph, "normalise_act"), 2);
     assert_int_equal(nodes_of(other->graph, "tanh"), 2);
