@@ -52,6 +52,16 @@ size_t ex_plan_value_bytes(const ex_plan *p, int32_t value)
     return count * ex_dtype_size(v->shape.dtype) * (size_t)(ex_value_is_batched(v) ? p->batch : 1);
 }
 
+/* With the gaps between its pixels (pixels.c), of a value that has a place of its own. */
+static size_t room(const ex_plan *p, int32_t value)
+{
+    const ex_value *v = &p->graph->value[value];
+    const size_t dense = ex_plan_value_bytes(p, value);
+    if (!ex_value_is_batched(v) || v->tensor) return dense;
+    const size_t apart = (size_t)p->place[value].stride[0] * ex_dtype_size(v->shape.dtype) * (size_t)p->batch;
+    return p->place[value].group == value && apart > dense ? apart : dense;
+}
+
 /* -- Groups --------------------------------------------------------------------------------------------------- */
 
 static int has_gaps(const ex_plan *p, int32_t value)
@@ -87,7 +97,7 @@ static void find_solid(ex_plan *p)
     }
 }
 
-static void init_places(ex_plan *p, int parts)
+static void init_places(ex_plan *p, int parts, int pixels)
 {
     const ex_graph *g = p->graph;
     for (int32_t v = 0; v < g->values; v++) {
@@ -98,6 +108,7 @@ static void init_places(ex_plan *p, int parts)
         else natural_strides(&g->value[v], at->stride);
     }
     find_solid(p);
+    if (pixels) ex_pixels_part(p);
     if (parts) ex_parts_join(p);
     for (int32_t s = 0; s < p->steps; s++) {
         const ex_node *n = p->step[s].node;
@@ -277,7 +288,7 @@ static int32_t staged_by(const ex_plan *p, int32_t v)
     const ex_place *at = &p->place[v];
     const ex_value *value = &p->graph->value[v];
     if (at->chain != EX_NONE || value->tensor || value->kind != EX_VALUE_RESULT || !ex_value_is_batched(value) || at->first < 0) return EX_NONE;
-    if (value->shape.dtype != EX_FLOAT32 || ex_plan_value_bytes(p, v) < STREAM_BYTES || at->stride[0] != ex_shape_count(&value->shape)) return EX_NONE;
+    if (value->shape.dtype != EX_FLOAT32 || ex_plan_value_bytes(p, v) < STREAM_BYTES || at->stride[0] < ex_shape_count(&value->shape)) return EX_NONE;
     const int32_t c = p->step[at->first].chain;
     int32_t writers = 0;
     for (int32_t s = 0; c != EX_NONE && s < p->steps; s++)
@@ -316,11 +327,11 @@ static void place_chain(ex_plan *p, int32_t number, block *blocks, block **place
     for (int32_t v = 0; v < p->graph->values; v++) {
         ex_place *at = &p->place[v];
         if (at->group == v && at->staged == number) {
-            at->stage_bytes = round_up(ex_plan_value_bytes(p, v) / (size_t)p->batch * (size_t)c->images);
+            at->stage_bytes = round_up(room(p, v) / (size_t)p->batch * (size_t)c->images);
             blocks[count++] = (block){ at->stage_bytes, 0, at->first, last_in_chain(p, c, v), &at->stage, 0 };
         }
         if (at->group != v || at->chain != number) continue;
-        at->bytes = round_up(ex_plan_value_bytes(p, v) / (size_t)p->batch * (size_t)c->images);
+        at->bytes = round_up(room(p, v) / (size_t)p->batch * (size_t)c->images);
         blocks[count++] = (block){ at->bytes, 0, at->first, at->last, &at->offset, 0 };
     }
     for (int32_t i = c->from; i < c->to; i++) {
@@ -360,11 +371,11 @@ static int32_t collect(ex_plan *p, block *blocks)
             if (!p->chain[at->chain].sums) blocks[count++] = (block){ all, 0, at->first, at->last, &at->whole, 0 };
             continue;
         }
-        at->bytes = ex_plan_value_bytes(p, v);
+        at->bytes = room(p, v);
         if (at->first >= 0) blocks[count++] = (block){ round_up(at->bytes), 0, at->first, at->last, &at->offset, 0 };
     }
     for (int32_t v = 0; v < p->graph->values; v++)
-        if (!p->graph->value[v].tensor) p->sum_bytes += round_up(ex_plan_value_bytes(p, v));
+        if (!p->graph->value[v].tensor) p->sum_bytes += round_up(room(p, v));
     for (int32_t s = 0; s < p->steps; s++) {
         ex_step *step = &p->step[s];
         const int pieces = step->chain != EX_NONE && p->chain[step->chain].sums;   /* never as a whole */
@@ -380,7 +391,7 @@ ex_status ex_plan_place(ex_plan *p)
     p->place = ex_alloc_zero(sizeof *p->place * most);
     block *blocks = ex_alloc_zero(sizeof *blocks * most), **placed = ex_alloc_zero(sizeof *placed * most);
     if (p->place && blocks && placed) {
-        init_places(p, p->use_parts);
+        init_places(p, p->use_parts, p->use_pixels);
         lifetimes(p);
         find_local_groups(p);
         if (p->use_in_place) share_in_place(p);

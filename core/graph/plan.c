@@ -39,6 +39,7 @@ static const pass_line pass_table[] = {
     { "recompute", ex_pass_recompute, 0, 1, NULL, NULL },
     { "remake", NULL, 0, 1, NULL, ex_pass_remake },
     { "chain", NULL, 1, 1, NULL, NULL },
+    { "pixels", NULL, 1, 1, NULL, NULL },
     { "parts", NULL, 1, 1, NULL, NULL },
     { "in_place", NULL, 1, 1, NULL, NULL },
 };
@@ -239,6 +240,7 @@ ex_plan *ex_plan_new(const ex_graph *g, int32_t outputs, const int32_t *output, 
     p->use_chains = !is_off(switches, "chain");
     p->use_in_place = !is_off(switches, "in_place");
     p->use_parts = !is_off(switches, "parts");
+    p->use_pixels = !is_off(switches, "pixels");
     if (!p->output || !p->guard || transform(p, g, switches) || ex_plan_schedule(p) || ex_plan_place(p) ||
         take_arena(p) || prepare_steps(p) || prepare_slots(p)) {
         ex_plan_free(p);

@@ -46,7 +46,7 @@ struct ex_plan {
     ex_graph *graph;                        /* after the passes; owned */
     ex_team *team;                          /* borrowed */
     int32_t batch, training;
-    int32_t use_chains, use_in_place, use_parts;        /* which of the passes that place values are on */
+    int32_t use_chains, use_in_place, use_parts, use_pixels;   /* which of the passes that place values are on */
     const char *isa;                        /* the kernels that scratch and packed weights are made for */
     int32_t steps, constants, commit_from;  /* [0, constants) constants, [.., commit_from) the step, [.., steps) state writes */
     ex_step *step;
@@ -82,6 +82,9 @@ size_t ex_plan_value_bytes(const ex_plan *p, int32_t value);
 ex_status ex_plan_measure(ex_plan *p);               /* fills live and peak, once all is placed */
 int ex_plan_lives_at(const ex_plan *p, int32_t value, int32_t step);   /* its memory is taken, in the arena, for the whole batch */
 int ex_plan_is_there(const ex_plan *p, int32_t value, int32_t step);   /* and the value is in it, made and yet to be read */
+
+/* pixels.c */
+void ex_pixels_part(ex_plan *p);                     /* before parts: pixels that would meet in one set of a cache lie further apart */
 
 /* parts.c */
 void ex_parts_join(ex_plan *p);                      /* before views are aliases: what concat joins lies in the result's memory */

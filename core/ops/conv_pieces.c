@@ -1,10 +1,21 @@
 /* conv_pieces.c: convolutions in pieces (ex_pieces): the filter is packed once and shared by all of them; moments and the weight
- * gradient's sums belong to parts. Weight gradients whose sums would fill the caches have no such form. */
+ * gradient's sums belong to parts. Convolutions whose filters, or whose weight gradient's sums, would fill the caches have no such form. */
 #include "conv.h"
 #include "moments.h"
 
 static size_t round_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 static size_t packed_bytes(ex_conv_direction d, const ex_conv_shape *g) { return round_up(ex_kernels_current()->conv->packed_bytes(d, g)); }
+
+/* What all pieces share of a filter, in bytes. One of more than FILTER_BYTES does not stay in a core's L2 cache, and each piece reads it from
+ * further away: where that is more than the images of a part, read and written, it is better read once for the whole batch. */
+enum { FILTER_BYTES = 1 << 20 };
+
+static size_t shared_filter(ex_conv_direction d, const ex_conv_shape *g)
+{
+    const size_t filter = packed_bytes(d, g);
+    const double image = ((double)g->h * g->w * g->ci + (double)g->oh * g->ow * g->co) * sizeof(float);
+    return filter > FILTER_BYTES && (double)filter > EX_PART_IMAGES * image ? SIZE_MAX : filter;
+}
 
 static size_t piece_scratch(ex_conv_direction d, const ex_conv_shape *g)
 {
@@ -15,7 +26,7 @@ static size_t shared_forward(const ex_signature *s, int32_t parts)
 {
     const ex_conv_shape g = ex_conv_of_forward(s, 1);
     (void)parts;
-    return packed_bytes(EX_CONV_FORWARD, &g);
+    return shared_filter(EX_CONV_FORWARD, &g);
 }
 
 static size_t piece_scratch_forward(const ex_signature *s, int32_t images)
@@ -44,7 +55,8 @@ const ex_pieces ex_conv_fused_pieces = { .shared = shared_forward, .scratch = pi
 
 static size_t shared_stats(const ex_signature *s, int32_t parts)
 {
-    return shared_forward(s, parts) + ex_moments_bytes(s->out[0].dim[1], parts);
+    const size_t filter = shared_forward(s, parts);
+    return filter == SIZE_MAX ? filter : filter + ex_moments_bytes(s->out[0].dim[1], parts);
 }
 
 static size_t piece_scratch_stats(const ex_signature *s, int32_t images)
@@ -78,7 +90,7 @@ static size_t shared_input(const ex_signature *s, int32_t parts)
 {
     const ex_conv_shape g = ex_conv_of_input(s, 1);
     (void)parts;
-    return packed_bytes(EX_CONV_GRAD_INPUT, &g);
+    return shared_filter(EX_CONV_GRAD_INPUT, &g);
 }
 
 static size_t piece_scratch_input(const ex_signature *s, int32_t images)

@@ -50,7 +50,8 @@ static ex_plan *trial(ex_graph *g, const ex_plan *as)
     ex_plan *p = ex_alloc_zero(sizeof *p);
     if (!p) return NULL;
     *p = (ex_plan){ .graph = g, .batch = as->batch, .training = as->training, .use_chains = as->use_chains,
-                    .use_in_place = as->use_in_place, .use_parts = as->use_parts };
+                    .use_in_place = as->use_in_place, .use_parts = as->use_parts,
+                    .use_pixels = as->use_pixels };
     if (!ex_plan_schedule(p) && !ex_plan_place(p)) return p;
     p->graph = NULL;
     ex_plan_free(p);

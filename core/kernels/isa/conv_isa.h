@@ -12,6 +12,12 @@ size_t EX_SUFFIXED(ex_conv_weight_sums_scratch)(const ex_conv_shape *s);
 void EX_SUFFIXED(ex_conv_weight_add_sums)(float *sums, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, int more, void *scratch);
 void EX_SUFFIXED(ex_conv_weight_join_sums)(ex_conv_filter dw, const float *sums, int32_t parts, const ex_conv_shape *s, ex_team *team);
 
+/* conv_weight_wide.c: sums of `shares` shares of the images, each [kh][kw][ci][co], where it pays; scratch is beside the sums */
+int EX_SUFFIXED(ex_conv_weight_wide_pays)(const ex_conv_shape *s);
+int32_t EX_SUFFIXED(ex_conv_weight_wide_shares)(const ex_conv_shape *s);
+size_t EX_SUFFIXED(ex_conv_weight_wide_scratch)(const ex_conv_shape *s, int32_t threads);
+void EX_SUFFIXED(ex_conv_weight_wide)(float *sums, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, ex_team *team, void *scratch);
+
 /* conv_depthwise.c: groups == ci == co */
 size_t EX_SUFFIXED(ex_conv_depthwise_scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads);
 size_t EX_SUFFIXED(ex_conv_depthwise_packed_bytes)(const ex_conv_shape *s);

@@ -6,7 +6,8 @@
  * stays in registers while the pixels of a chunk (some rows of an image, or some small images) go by. The images are
  * shared out to `shares`, each with sums of its own, which are then added in order; shares are taken first, since each
  * reads its images once, and tiles are split only where the sums of all shares would pass SHARE_FLOATS, or would be more than
- * the images' own numbers (small maps of many channels: sums are written and read as well), or where there are too few images. */
+ * the images' own numbers (small maps of many channels: sums are written and read as well), or where there are too few images.
+ * Filters that are large beside the images are conv_weight_wide.c's. */
 #include "conv_tile.h"
 #include "conv_parts.h"
 #include "conv_isa.h"
@@ -272,6 +273,10 @@ size_t EX_SUFFIXED(ex_conv_weight_scratch)(const ex_conv_shape *s, int32_t threa
     const ex_conv_shape f = take_places(s, NULL, NULL, NULL);
     job j = {0};
     plan(&j, &f);
+    if (EX_SUFFIXED(ex_conv_weight_wide_pays)(&f)) {
+        const size_t shares = (size_t)EX_SUFFIXED(ex_conv_weight_wide_shares)(&f);
+        return round_up(j.sums * shares, 16) * sizeof(float) + EX_SUFFIXED(ex_conv_weight_wide_scratch)(&f, threads);
+    }
     return (round_up(j.sums * (size_t)j.shares, 16) + thread_floats(j.strip) * (size_t)threads) * sizeof(float);
 }
 
@@ -280,13 +285,16 @@ void EX_SUFFIXED(ex_conv_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_ima
 {
     const ex_conv_shape f = take_places(s, &x, &dy, &dw);
     job j = { .dw = dw, .x = x, .dy = dy, .share = scratch };
+    const int wide = EX_SUFFIXED(ex_conv_weight_wide_pays)(&f);
     plan(&j, &f);
+    if (wide) j.shares = EX_SUFFIXED(ex_conv_weight_wide_shares)(&f);
     j.strips = j.share + round_up(j.sums * (size_t)j.shares, 16);
     const int in_place = j.shares == 1 && s->groups == 1 && dw.out == 1 && dw.in == j.co
         && dw.col == (ptrdiff_t)j.ci * j.co && dw.row == s->kw * dw.col;
     if (in_place) j.share = dw.data;
     j.joined = j.share;
-    ex_team_run(team, j.shares * s->groups * j.splits, run_part, &j);
+    if (wide) EX_SUFFIXED(ex_conv_weight_wide)(j.share, x, dy, &f, team, j.strips);
+    else ex_team_run(team, j.shares * s->groups * j.splits, run_part, &j);
     if (!in_place) join(&j, team);
 }
 
