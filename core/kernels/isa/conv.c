@@ -3,8 +3,9 @@
  * Both directions are correlations (conv_parts.h: axis). The filter is packed into blocks of two vectors of written
  * channels, [block][tap row][tap column][read channel][2*VL], so that the micro-kernel (conv_tile.h) streams it. The
  * source is read where it lies; only a window that crosses a border is first copied into a zero-padded strip. A part
- * of the work is a few images, or some rows and channel blocks of one. It does no im2col and no depthwise layers
- * (conv_depthwise.c). */
+ * of the work is a few images, or some rows and channel blocks of one. On maps that are small beside the kernel most of
+ * what a window holds are zeros: there a tile is the same place of several images, and takes the taps inside alone. It
+ * does no im2col and no depthwise layers (conv_depthwise.c). */
 #include <limits.h>
 #include "conv_tile.h"
 #include "conv_moments.h"
@@ -24,6 +25,7 @@ typedef struct job {
     int32_t ci, co;                         /* channels of a group that are read, written */
     int32_t h, width;                       /* of what is read */
     int32_t phase_rows, phase_cols;         /* 1, 1 in the forward pass */
+    int32_t by_image;                       /* tiles are of several images */
     int32_t joined, apart;                  /* columns that share a vector; 1: not where y's memory is now */
     int32_t rows, cols;                     /* outputs of the largest phase; `joined` columns are one */
     int32_t blocks;                         /* of written channels, in a group */
@@ -93,6 +95,47 @@ static size_t window_floats(const job *j, int32_t rows, int32_t cols)
 
 static int32_t at_least_one(double x) { return x < 1 ? 1 : x > INT_MAX ? INT_MAX : (int32_t)x; }
 static int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
+static int32_t divide_up(int32_t a, int32_t b) { return a > 0 ? (a + b - 1) / b : -(-a / b); }
+static int32_t clamp(int32_t x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : x; }
+
+/* How many of an axis' taps lie inside, over all outputs. */
+static double taps_of(const axis *a, int32_t size)
+{
+    double taps = 0;
+    for (int32_t i = 0; i < a->out; i++)
+        for (int32_t t = 0; t < a->taps; t++) taps += (uint32_t)(a->first + i * a->step + t * a->dilation) < (uint32_t)size;
+    return taps;
+}
+
+/* Whether zeros of the border are so many of a window's numbers that tiles are better made of several images. Blocks of one vector of
+ * channels may add up in another order there (run_patch: across). */
+static int many_zeros(const job *j)
+{
+    enum { LEAST_IMAGES = 4, MOST_MAP = 64 };
+    const double share = 0.75;
+    if (j->s->n < LEAST_IMAGES || j->h * j->width > MOST_MAP || j->joined > 1 || (j->co % BLOCK > 0 && j->co % BLOCK <= VL)) return 0;
+    double all = 0, inside = 0;
+    for (int32_t p = 0; p < j->phase_rows; p++)
+        for (int32_t q = 0; q < j->phase_cols; q++) {
+            const axis a = row_axis(j, p), b = col_axis(j, q);
+            all += (double)a.out * a.taps * b.out * b.taps;
+            inside += taps_of(&a, j->h) * taps_of(&b, j->width);
+        }
+    return inside < share * all;
+}
+
+/* Parts are blocks of channels, of as many images as they need to be ENOUGH_PARTS. */
+static void plan_by_image(job *j)
+{
+    j->row_block = j->rows;
+    j->col_block = j->cols;
+    j->row_parts = j->col_parts = 1;
+    j->channel_block = 1;
+    j->channel_parts = j->blocks;
+    j->images = up(j->s->n, up(ENOUGH_PARTS, j->blocks * j->s->groups));
+    j->images = clamp(up(j->images, TILE) * TILE, 1, j->s->n);
+    j->image_parts = up(j->s->n, j->images);
+}
 
 /* Cuts the work into parts by shape alone: images first; one image into rows, or into channel blocks where the
  * filter is larger than the image. */
@@ -124,7 +167,8 @@ static void plan_parts(job *j)
     j->channel_parts = up(j->blocks, j->channel_block);
 }
 
-static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
+/* moments: they are wanted, and belong to parts of columns. */
+static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s, int moments)
 {
     const int forward = direction == EX_CONV_FORWARD;
     j->s = s;
@@ -139,7 +183,9 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->joined = joined_columns(j, forward ? s->ow : s->w);
     j->cols = (forward ? s->ow : up(s->w, s->stride[1])) / j->joined;
     j->blocks = up(j->co, BLOCK);
-    plan_parts(j);
+    j->by_image = !moments && many_zeros(j);
+    if (j->by_image) plan_by_image(j);
+    else plan_parts(j);
     j->packed_group = (size_t)s->kh * (size_t)(s->kw + j->joined - 1) * (size_t)j->ci * round_up((size_t)j->co, VL);
     /* the strip's room holds the rows that plan_parts may choose for any number of images */
     const window all = part_window(j, 0, j->rows, 0, j->cols);
@@ -249,9 +295,6 @@ typedef struct patch {
     ptrdiff_t residual_pixel;
 } patch;
 
-static int32_t divide_up(int32_t a, int32_t b) { return a > 0 ? (a + b - 1) / b : -(-a / b); }
-static int32_t clamp(int32_t x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : x; }
-
 /* One row of tiles: `R` rows from `row` on. Kernel rows that fall outside the image for all of them are left out. The
  * pixels of a patch of one row may be folded into tiles of two rows, where channels leave room for them. */
 static void tile_strip(const patch *p, tile_args *t, int32_t nv, int32_t R, int32_t row, int32_t channel, const float *w)
@@ -310,6 +353,49 @@ static void run_patch(const patch *p, int32_t block, int32_t block_end)
             tile_strip(p, &t, nv, R, row, block * BLOCK, w);
         }
     }
+}
+
+/* The taps of an output that lie inside a map of `size`. */
+typedef struct span { int32_t from, to; } span;
+
+static span taps_inside(const axis *a, int32_t top, int32_t size)
+{
+    const int32_t from = clamp(divide_up(-top, a->dilation), 0, a->taps);
+    return (span){ from, clamp(divide_up(size - top, a->dilation), from, a->taps) };
+}
+
+/* One output of each of `images` images from the patch's on, of the blocks [block, block_end). */
+static void run_place(const patch *p, int32_t images, int32_t row, int32_t col, int32_t block, int32_t block_end)
+{
+    const job *j = p->j;
+    const axis *a = &p->rows, *b = &p->cols;
+    const int32_t top = a->first + row * a->step, left = b->first + col * b->step, blocks = tile_blocks(images);
+    const span r = taps_inside(a, top, j->h), c = taps_inside(b, left, j->width);
+    tile_args t = { .x_col = j->x.image, .x_outer = a->dilation * j->x.row, .x_inner = b->dilation * j->x.pixel, .x_k = 1, .y_col = j->y.image,
+                    .residual_col = j->e.residual.image, .activation = j->e.activation, .outer = r.to - r.from, .inner = c.to - c.from, .len = j->ci };
+    const float *x = p->in.data + (top + r.from * a->dilation) * j->x.row + (left + c.from * b->dilation) * j->x.pixel;
+    for (; block < block_end; block++) {
+        const int32_t rest = j->co - block * BLOCK, nv = rest > VL ? 2 : 1;
+        t.last = rest >= nv * VL ? VL : rest - (nv - 1) * VL;
+        t.w_k = nv * VL;
+        t.w_inner = j->ci * t.w_k;
+        t.w_outer = p->taps * t.w_inner;
+        t.bias = p->bias + block * BLOCK;
+        t.w = p->w + (size_t)block * BLOCK * (size_t)a->taps * (size_t)p->taps * (size_t)j->ci + r.from * t.w_outer + c.from * t.w_inner;
+        for (int32_t i = 0; i < blocks; i++) {
+            const int32_t from = tile_start(images, blocks, i), P = tile_start(images, blocks, i + 1) - from;
+            t.x = x + from * j->x.image;
+            t.y = p->y + from * j->y.image + row * p->y_row + col * p->y_pixel + block * BLOCK;
+            if (p->residual) t.residual = p->residual + from * t.residual_col + row * j->e.residual.row + col * p->residual_pixel + block * BLOCK;
+            forward_tile[1][P][nv - 1](&t);
+        }
+    }
+}
+
+static void run_places(const patch *p, int32_t images, int32_t block, int32_t block_end)
+{
+    for (int32_t row = p->row; row < p->row_end; row++)
+        for (int32_t col = p->col; col < p->col_end; col++) run_place(p, images, row, col, block, block_end);
 }
 
 /* -- Moments: a part in space is (images, rows, columns), the last one fastest ----------------------------------------- */
@@ -374,10 +460,11 @@ static void run_part(void *context, int32_t part, int32_t thread)
     patch p = { .j = j, .y_row = j->y.row * j->phase_rows, .y_pixel = j->y.pixel * j->phase_cols * step,
                 .residual_pixel = j->e.residual.pixel * step,
                 .bias = j->added + (size_t)group * (bias_floats(j) / (size_t)s->groups) };
-    p.o = part_window(j, row, row + j->row_block, col, col + j->col_block);
-    for (int32_t image = first; image < last; image++) {
-        p.in = open_window(strip, &p.o, j->x.data + image * j->x.image + (ptrdiff_t)group * j->ci, j->x.row, j->x.pixel,
-                           j->h, j->width, j->ci);
+    if (!j->by_image) p.o = part_window(j, row, row + j->row_block, col, col + j->col_block);
+    for (int32_t image = first, end; image < last; image = end) {
+        const float *from = j->x.data + image * j->x.image + (ptrdiff_t)group * j->ci;
+        end = j->by_image ? last : image + 1;
+        p.in = j->by_image ? (view){ from, j->x.row, j->x.pixel } : open_window(strip, &p.o, from, j->x.row, j->x.pixel, j->h, j->width, j->ci);
         p.w = j->packed + (size_t)group * j->packed_group;
         for (int32_t a = 0; a < j->phase_rows; a++)
             for (int32_t b = 0; b < j->phase_cols; b++) {
@@ -391,7 +478,8 @@ static void run_part(void *context, int32_t part, int32_t thread)
                 if (j->apart) part_columns(&p);
                 p.y = j->y.data + image * j->y.image + a * j->y.row + b * j->y.pixel + (ptrdiff_t)group * j->co;
                 if (j->e.residual.data) p.residual = j->e.residual.data + image * j->e.residual.image + (ptrdiff_t)group * j->co;
-                if (p.row < p.row_end && p.col < p.col_end) run_patch(&p, block, block_end);
+                if (j->by_image) run_places(&p, end - image, block, block_end);
+                else if (p.row < p.row_end && p.col < p.col_end) run_patch(&p, block, block_end);
                 p.w += (size_t)p.rows.taps * (size_t)p.taps * (size_t)j->ci * round_up((size_t)j->co, VL);
             }
     }
@@ -417,53 +505,6 @@ static void run(job *j, ex_team *team, void *scratch)
     pack_bias(j);
     ex_team_run(team, j->channel_parts * j->image_parts * s->groups * j->row_parts * j->col_parts, run_part, j);
     if (j->moments) join_moments(j);
-}
-
-/* -- One pixel ------------------------------------------------------------------------------------------- */
-
-/* A linear layer of one sample: packing would read the filter twice. Where its rows lie along the input channels each
- * output is a dot product, with the additions in the order that a tile has, so that the bits are the same. */
-typedef struct pixel_job {
-    float *y;
-    const float *x, *w;
-    const ex_conv_epilogue *e;
-    ptrdiff_t w_out;
-    int32_t ci, co;
-} pixel_job;
-
-enum { CHAINS = 8, PIXEL_PART = 64 };
-
-/* sum + a b, rounded once where a tile's vectors are: the vectoriser would multiply and add apart here. */
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
-#define FUSED(sum, a, b) __builtin_fmaf(a, b, sum)
-#else
-#define FUSED(sum, a, b) ((sum) + (a) * (b))
-#endif
-
-EX_INLINE void dot_products(const pixel_job *j, int32_t from, const int chains)
-{
-    float sum[CHAINS] = {0};
-    const float *w = j->w + from * j->w_out;
-    for (int32_t k = 0; k < j->ci; k++) {
-        const float x = j->x[k];
-        UNROLL for (int i = 0; i < chains; i++) sum[i] = FUSED(sum[i], x, w[i * j->w_out + k]);
-    }
-    const ex_conv_epilogue *e = j->e;
-    for (int i = 0; i < chains; i++) {
-        float y = sum[i] + (e->bias ? e->bias[(from + i) * e->bias_step] : 0);
-        if (e->residual.data) y += e->residual.data[from + i];
-        j->y[from + i] = epilogue_number(y, e->activation);
-    }
-}
-
-static void pixel_part(void *context, int32_t part, int32_t thread)
-{
-    (void)thread;
-    const pixel_job *j = context;
-    int32_t from = part * PIXEL_PART;
-    const int32_t end = clamp(from + PIXEL_PART, 0, j->co);
-    for (; from + CHAINS <= end; from += CHAINS) dot_products(j, from, CHAINS);
-    for (; from < end; from++) dot_products(j, from, 1);
 }
 
 /* -- The table ------------------------------------------------------------------------------------------- */
@@ -498,7 +539,7 @@ static size_t scratch(ex_conv_direction direction, const ex_conv_shape *s, int32
     if (s->winograd) return EX_SUFFIXED(ex_winograd_scratch)(direction, s, threads);
     if (direction == EX_CONV_GRAD_WEIGHT) return EX_SUFFIXED(ex_conv_weight_scratch)(s, threads);
     job j = {0};
-    plan(&j, direction, s);
+    plan(&j, direction, s, 0);
     return job_scratch(&j, threads);
 }
 
@@ -514,7 +555,7 @@ static size_t moments_scratch(const ex_conv_shape *s)
             ex_conv_shape one = *s, f = flat(&one, &any, &any);
             one.n = f.n = n;
             job j = {0};
-            plan(&j, EX_CONV_FORWARD, as_flat ? &f : &one);
+            plan(&j, EX_CONV_FORWARD, as_flat ? &f : &one, 1);
             if (space_parts(&j) > most) most = space_parts(&j);
         }
     return 64 + (size_t)most * 2 * (size_t)s->co * sizeof(double);
@@ -525,7 +566,7 @@ static size_t packed_bytes(ex_conv_direction direction, const ex_conv_shape *s)
     if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_packed_bytes)(s);
     if (s->winograd) return EX_SUFFIXED(ex_winograd_packed_bytes)(direction, s);
     job j = {0};
-    plan(&j, direction, s);
+    plan(&j, direction, s, 0);
     return packed_floats(&j) * sizeof(float);
 }
 
@@ -540,7 +581,7 @@ static void pack(float *packed, ex_conv_direction direction, ex_conv_filter w, c
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_pack)(packed, w, s); return; }
     if (s->winograd) { EX_SUFFIXED(ex_winograd_pack)(packed, direction, w, s, team); return; }
     job j = { .w = towards(direction, w), .w_group = w.out * (s->co / s->groups) };
-    plan(&j, direction, s);
+    plan(&j, direction, s, 0);
     pack_filter(&j, packed, team);
 }
 
@@ -553,14 +594,13 @@ static void forward(ex_conv_image y, ex_conv_image x, ex_conv_filter w, const ex
     if (e->residual.data && f.h != s->h && e->residual.row != e->residual.pixel * s->w) f = *s;
     const int one = s->n == 1 && s->h == 1 && s->w == 1 && s->kh == 1 && s->kw == 1 && !s->padding[0] && !s->padding[1];
     if (one && s->groups == 1 && w.in == 1 && !w.packed && !e->moments) {
-        pixel_job j = { .y = y.data, .x = x.data, .w = w.data, .e = e, .w_out = w.out, .ci = s->ci, .co = s->co };
-        ex_team_run(team, up(s->co, PIXEL_PART), pixel_part, &j);
+        EX_SUFFIXED(ex_conv_pixel)(y.data, x.data, w, e, s, team);
         return;
     }
     const int follows = !e->residual.data || e->residual.image == e->residual.pixel * f.w;
     if (!e->moments && follows) join_images(&f, &x, &y);
     job j = { .y = y, .x = x, .w = w, .e = *e, .w_group = w.out * (s->co / s->groups) };
-    plan(&j, EX_CONV_FORWARD, &f);
+    plan(&j, EX_CONV_FORWARD, &f, e->moments != NULL);
     run(&j, team, memory);
 }
 
@@ -572,7 +612,7 @@ static void grad_input(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, con
     ex_conv_shape f = flat(s, &dx, &dy);
     join_images(&f, &dx, &dy);
     job j = { .y = dx, .x = dy, .w = towards(EX_CONV_GRAD_INPUT, w), .w_group = w.out * (s->co / s->groups) };
-    plan(&j, EX_CONV_GRAD_INPUT, &f);
+    plan(&j, EX_CONV_GRAD_INPUT, &f, 0);
     run(&j, team, memory);
 }
 

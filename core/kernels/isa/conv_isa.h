@@ -3,6 +3,9 @@
 #include "../conv.h"
 #include "../simd.h"
 
+/* conv_pixel.c: one image of one pixel, w.in == 1 */
+void EX_SUFFIXED(ex_conv_pixel)(float *y, const float *x, ex_conv_filter w, const ex_conv_epilogue *e, const ex_conv_shape *s, ex_team *team);
+
 /* conv_weight.c */
 size_t EX_SUFFIXED(ex_conv_weight_scratch)(const ex_conv_shape *s, int32_t threads);
 void EX_SUFFIXED(ex_conv_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s,
