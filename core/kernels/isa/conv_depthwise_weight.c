@@ -26,7 +26,7 @@ typedef struct job {
 static int32_t chunk_of(int32_t rows, double row_bytes)
 {
     const double count = row_bytes * rows / CHUNK_BYTES;
-    return count <= 1 ? rows : count < rows / 2 ? up(up(rows, (int32_t)count + 1), 2) * 2 : 2;
+    return count <= 1 ? rows : count < 0.5 * rows ? up(up(rows, (int32_t)count + 1), 2) * 2 : 2;
 }
 
 static void plan(job *j, const ex_conv_shape *s)
@@ -124,7 +124,7 @@ EX_INLINE void sum_columns(vf *sum, sweep *s, const float *x, const float *dy, i
                            const int width, vmask m)
 {
     const int columns = (width - 1) * f.step + f.taps, rows = (f.height - 1) * f.step + f.kernel_rows;
-    border b;
+    border b = {0};
     UNROLL for (int k = 0; k < columns; k++)
         border_set(&b, border_of(k, columns, f.taps), k, s->cols->first + from * f.step, s->width, s->x_pixel, f.whole ? VL : s->channels);
     ask(s, f.height * width, f.step);
@@ -179,7 +179,7 @@ static void sum_channels(sweep *s, const sum_functions *f)
     const char *next_x = s->next_x;
     for (s->kernel_row = 0; s->kernel_row < s->rows->taps; s->kernel_row += f->kernel_rows, s->next_x = NULL)
         for (int32_t c = 0; c < s->channels; c += VL) {
-            if (s->row < single) f->rows[1](s, c, s->row, single);
+            if (f->rows[1] && s->row < single) f->rows[1](s, c, s->row, single);
             if (single < s->row_end) f->rows[0](s, c, single, s->row_end);
             if (!s->kernel_row) next_x = s->next_x;
         }
@@ -200,8 +200,8 @@ static void sum_channels(sweep *s, const sum_functions *f)
     SUM(ROWS, TAPS, STEP, 1, whole, 1) SUM(ROWS, TAPS, STEP, HEIGHT, wholes, 1)
 SUMS(SUM_FORMS)
 #define SUM_ENTRY(ROWS, TAPS, STEP, HEIGHT) [TAPS][STEP] = { \
-    { ROWS, { part_##TAPS##_##STEP, HEIGHT > 1 ? parts_##TAPS##_##STEP : NULL } }, \
-    { ROWS, { whole_##TAPS##_##STEP, HEIGHT > 1 ? wholes_##TAPS##_##STEP : NULL } } },
+    { ROWS, { part_##TAPS##_##STEP, (HEIGHT) > 1 ? parts_##TAPS##_##STEP : NULL } }, \
+    { ROWS, { whole_##TAPS##_##STEP, (HEIGHT) > 1 ? wholes_##TAPS##_##STEP : NULL } } },
 static const sum_functions sum_table[MAX_TAPS + 1][3][2] = { SUMS(SUM_ENTRY) };     /* by taps, step, whether lanes are whole */
 
 /* One tap over all outputs that it is inside for, of a vector of channels: in four chains of additions. */
