@@ -2,12 +2,13 @@
  *
  *     dw[c,kh,kw] = sum_{n,oh,ow} x[n, oh*s-p+kh*d, ow*s-p+kw*d, c] * dy[n,oh,ow,c]
  *
- * A vector of channels goes through some rows with the sums of several taps in registers. Sums are kept as [tap][channel],
- * a set of them a share of the images, and shares are added in order. */
+ * A vector of channels goes through some rows, one tile of outputs after the other, with the sums of several taps in registers. What is
+ * far away is gone through in chunks of rows, and asked for a chunk before in the order of memory. Sums are kept as [tap][channel], a
+ * set of them a share of the images, and shares are added in order. */
 #include "conv_depthwise.h"
 #include "../../base/team.h"
 
-enum { SHARES = 16, SHARE_FLOATS = 2 << 20, CHUNK_BYTES = 128 << 10, COLUMNS = 4 };
+enum { SHARES = 16, SHARE_FLOATS = 2 << 20, CHUNK_BYTES = 160 << 10, WIDTH = 4, MAX_TILE = 8, MAX_SUMS = 25 };
 
 typedef struct job {
     const ex_conv_shape *s;
@@ -20,6 +21,13 @@ typedef struct job {
     float *made;                            /* the sets, as they are made */
     const float *share;                     /* and as they are added */
 } job;
+
+/* Rows of a chunk: equal ones of at most CHUNK_BYTES, and even, since rows go in pairs. */
+static int32_t chunk_of(int32_t rows, double row_bytes)
+{
+    const double count = row_bytes * rows / CHUNK_BYTES;
+    return count <= 1 ? rows : count < 0.5 * rows ? up(up(rows, (int32_t)count + 1), 2) * 2 : 2;
+}
 
 static void plan(job *j, const ex_conv_shape *s)
 {
@@ -36,7 +44,7 @@ static void plan(job *j, const ex_conv_shape *s)
     j->channel_parts = up(s->ci, j->channel_block);
     const double row = ((double)s->w * s->stride[0] + s->ow) * least(s->ci, j->channel_block) * sizeof(float);
     j->cold = images_cold(s);
-    j->chunk = !j->cold || row * s->oh < CHUNK_BYTES ? s->oh : row < CHUNK_BYTES ? (int32_t)(CHUNK_BYTES / row) : 1;
+    j->chunk = j->cold ? chunk_of(s->oh, row) : s->oh;
 }
 
 size_t EX_SUFFIXED(ex_conv_depthwise_weight_scratch)(const ex_conv_shape *s)
@@ -48,7 +56,7 @@ size_t EX_SUFFIXED(ex_conv_depthwise_weight_scratch)(const ex_conv_shape *s)
 
 /* -- Sums in registers ---------------------------------------------------------------------------------------- */
 
-/* Some rows of an image, some channels, and the kernel rows from `kernel_row` on. */
+/* Some rows of an image and some channels. */
 typedef struct sweep {
     float *sums;                            /* of tap (0, 0) */
     const float *x, *dy;                    /* of their first pixels */
@@ -57,22 +65,20 @@ typedef struct sweep {
     const axis *rows, *cols;
     int32_t kernel_row, row, row_end, channels;
     int32_t h, width;                       /* of x */
-    int32_t ahead;                          /* rows after which pixels are to be asked for; 0: not */
+    const char *next_x, *next_dy;           /* what is to be asked for next, in the order of memory; NULL: nothing */
 } sweep;
 
-/* What a tile reads of the row that is `ahead` below. */
-EX_INLINE void ask_ahead(const float *x, const float *dy, const sweep *s, const int pixels, const int taps, const int step)
+/* Asks for as much of what is next in memory as `pixels` outputs of a vector read anew. Into the L2 cache: the L1 cache is too
+ * small for what comes a chunk later, and its few outstanding misses would be the limit. */
+EX_INLINE void ask(sweep *s, const int pixels, const int step)
 {
-    x += (taps / 2 * s->x_row) + s->ahead * step * s->x_row + taps / 2 * s->x_pixel;
-    dy += s->ahead * s->dy_row;
-    UNROLL for (int i = 0; i < pixels; i++) {
-        __builtin_prefetch(dy + i * s->dy_pixel);
-        if (VECTORS > 1) __builtin_prefetch(dy + i * s->dy_pixel + VL);
-    }
-    UNROLL for (int i = 0; i < pixels * step * step; i++) {
-        __builtin_prefetch(x + i % step * s->x_row + i / step * s->x_pixel);
-        if (VECTORS > 1) __builtin_prefetch(x + i % step * s->x_row + i / step * s->x_pixel + VL);
-    }
+    enum { LINE = 64 };
+    const int dy = pixels * VL * (int)sizeof(float), x = dy * step * step;
+    if (!s->next_x) return;
+    UNROLL for (int i = 0; i < x; i += LINE) __builtin_prefetch(s->next_x + i, 0, 2);
+    UNROLL for (int i = 0; i < dy; i += LINE) __builtin_prefetch(s->next_dy + i, 0, 2);
+    s->next_x += x;
+    s->next_dy += dy;
 }
 
 /* The place in a border of column k of n, or -1. */
@@ -81,104 +87,122 @@ EX_INLINE int border_of(const int k, const int n, const int taps)
     return k < taps / 2 ? k : n - 1 - k < taps / 2 ? taps / 2 + n - 1 - k : -1;
 }
 
-/* sum += x * dy, for `kernel_rows` x `taps`, over `pixels` neighbouring outputs of a row: each number is loaded once a kernel
- * row. x: of the first kernel row, of which those in `inside` exist; all: all do. whole: all lanes of VECTORS vectors exist, else
- * those of m of one. */
-EX_INLINE void sum_row(vf *sum, const sweep *s, const border *b, const float *x, const float *dy, span inside, const int kernel_rows,
-                       const int taps, const int step, const int pixels, const int whole, const int all, vmask m)
+/* How sums are made, known where the code is compiled: `kernel_rows` x `taps` of them, over tiles of some outputs of `height` rows,
+ * which are `step` apart in x. whole: all lanes of a vector exist. */
+typedef struct form { int kernel_rows, taps, step, height, whole; } form;
+
+/* Outputs in a row of a tile: with many sums there are few registers left for them. */
+EX_INLINE int width_of(const form f) { return f.height > 1 && f.kernel_rows * f.taps > 16 ? WIDTH / 2 : WIDTH; }
+
+/* sum += x * dy over a tile: each number is loaded once. x: of its first kernel row and column; of its rows those in `present` are in
+ * the image; inside: all are. */
+EX_INLINE void sum_tile(vf *sum, const sweep *s, const border *b, const float *x, const float *dy, span present, const form f,
+                        const int width, const int inside, vmask m)
 {
-    const int n = (pixels - 1) * step + taps, vectors = whole ? VECTORS : 1;
-    const ptrdiff_t x_kernel_row = s->rows->dilation * s->x_row;
-    vf d[COLUMNS * VECTORS];
-    UNROLL for (int i = 0; i < pixels * vectors; i++) {
-        const float *in = dy + i / vectors * s->dy_pixel + i % vectors * VL;
-        d[i] = whole ? vf_load(in) : vf_load_part(in, m);
+    const int columns = (width - 1) * f.step + f.taps, rows = (f.height - 1) * f.step + f.kernel_rows;
+    const ptrdiff_t x_row = f.height > 1 ? s->x_row : s->rows->dilation * s->x_row;
+    vf d[MAX_TILE];
+    UNROLL for (int i = 0; i < f.height * width; i++) {
+        const float *in = dy + i / width * s->dy_row + i % width * s->dy_pixel;
+        d[i] = f.whole ? vf_load(in) : vf_load_part(in, m);
     }
-    UNROLL for (int i = 0; i < n * kernel_rows; i++) {
-        const int column = all ? i / kernel_rows : i % n, k = all ? i % kernel_rows : i / n, e = border_of(column, n, taps);
-        if (!all && (k < inside.from || k >= inside.to)) continue;
-        const float *in = x + k * x_kernel_row + (e >= 0 ? b->at[e] : column * s->x_pixel);
-        UNROLL for (int v = 0; v < vectors; v++) {
-            const vf g = e >= 0 ? vf_load_part(in + v * VL, b->inside[e]) : whole ? vf_load(in + v * VL) : vf_load_part(in, m);
-            UNROLL for (int u = 0; u < taps; u++)
-                if (column >= u && (column - u) % step == 0 && (column - u) / step < pixels)
-                    sum[(k * taps + u) * vectors + v] += g * d[(column - u) / step * vectors + v];
+    UNROLL for (int i = 0; i < columns * rows; i++) {
+        const int column = inside ? i / rows : i % columns, row = inside ? i % rows : i / columns, e = border_of(column, columns, f.taps);
+        if (!inside && (row < present.from || row >= present.to)) continue;
+        const float *in = x + row * x_row + (e >= 0 ? b->at[e] : column * s->x_pixel);
+        const vf g = e >= 0 ? vf_load_part(in, b->inside[e]) : f.whole ? vf_load(in) : vf_load_part(in, m);
+        UNROLL for (int t = 0; t < f.height * f.taps; t++) {
+            const int r = t / f.taps, u = t % f.taps, k = row - r * f.step, at = column - u;
+            if (k >= 0 && k < f.kernel_rows && at >= 0 && at % f.step == 0 && at / f.step < width)
+                sum[k * f.taps + u] += g * d[r * width + at / f.step];
         }
     }
 }
 
-/* The same over all rows, with the sums in registers. */
-EX_INLINE void sum_rows(const sweep *s, const border *b, int32_t from, int32_t c, const int kernel_rows, const int taps, const int step,
-                        const int pixels, const int whole, vmask m)
+/* A tile from column `from` on; x, dy: of column 0. */
+EX_INLINE void sum_columns(vf *sum, sweep *s, const float *x, const float *dy, int32_t from, span present, const form f,
+                           const int width, vmask m)
 {
-    const int vectors = whole ? VECTORS : 1;
-    const axis rows = { .out = s->rows->out, .taps = least(kernel_rows, s->rows->taps - s->kernel_row), .step = s->rows->step,
-                        .dilation = s->rows->dilation, .first = s->rows->first + s->kernel_row * s->rows->dilation };
-    const span complete = rows.taps == kernel_rows ? outputs_inside(&rows, s->h) : (span){ 0, 0 };
-    float *sums = s->sums + s->kernel_row * taps * s->tap + c;
-    const float *x = s->x + (rows.first + s->row * rows.step) * s->x_row + (s->cols->first + from * step) * s->x_pixel + c;
-    const float *dy = s->dy + s->row * s->dy_row + from * s->dy_pixel + c;
-    vf sum[10 * VECTORS];
-    UNROLL for (int i = 0; i < kernel_rows * taps * vectors; i++) {
-        const float *in = sums + i / vectors * s->tap + i % vectors * VL;
-        sum[i] = i / vectors / taps >= rows.taps ? (vf){0} : whole ? vf_load(in) : vf_load_part(in, m);
-    }
-    for (int32_t r = s->row; r < s->row_end; r++, x += rows.step * s->x_row, dy += s->dy_row) {
-        if (whole && s->ahead) ask_ahead(x, dy, s, pixels, taps, step);
-        if (r >= complete.from && r < complete.to) sum_row(sum, s, b, x, dy, complete, kernel_rows, taps, step, pixels, whole, 1, m);
-        else sum_row(sum, s, b, x, dy, taps_inside(&rows, rows.first + r * rows.step, s->h), kernel_rows, taps, step, pixels, whole, 0, m);
-    }
-    UNROLL for (int i = 0; i < kernel_rows * taps * vectors; i++) {
-        float *out = sums + i / vectors * s->tap + i % vectors * VL;
-        if (i / vectors / taps >= rows.taps) continue;
-        if (whole) vf_store(out, sum[i]);
-        else vf_store_part(out, sum[i], m);
-    }
+    const int columns = (width - 1) * f.step + f.taps, rows = (f.height - 1) * f.step + f.kernel_rows;
+    border b = {0};
+    UNROLL for (int k = 0; k < columns; k++)
+        border_set(&b, border_of(k, columns, f.taps), k, s->cols->first + from * f.step, s->width, s->x_pixel, f.whole ? VL : s->channels);
+    ask(s, f.height * width, f.step);
+    x += from * f.step * s->x_pixel;
+    dy += from * s->dy_pixel;
+    if (present.from == 0 && present.to == rows) sum_tile(sum, s, &b, x, dy, present, f, width, 1, m);
+    else sum_tile(sum, s, &b, x, dy, present, f, width, 0, m);
 }
 
-/* The same columns of all channels and kernel rows; whole: channels are whole vectors, VECTORS at a time, else part of one. */
-EX_INLINE void tile(sweep *s, int32_t from, const int kernel_rows, const int taps, const int step, const int pixels, const int whole)
+/* All tiles of rows [row, end), of the vector from channel c on, with the sums in registers. */
+EX_INLINE void sum_rows(sweep *s, int32_t c, int32_t row, int32_t end, const form f)
 {
-    const int n = (pixels - 1) * step + taps;
-    const int32_t lanes = whole ? VL : s->channels;
-    const vmask m = vf_first(lanes);
-    border b;
-    UNROLL for (int k = 0; k < n; k++)
-        border_set(&b, border_of(k, n, taps), k, s->cols->first + from * step, s->width, s->x_pixel, lanes);
-    for (int32_t c = 0; c < s->channels; c += whole ? VECTORS * VL : VL)
-        for (s->kernel_row = 0; s->kernel_row < s->rows->taps; s->kernel_row += kernel_rows)
-            sum_rows(s, &b, from, c, kernel_rows, taps, step, pixels, whole, m);
-}
-
-/* A sweep in equal tiles of at most COLUMNS columns, the first ones larger by one. */
-EX_INLINE void tiles(sweep *s, const int kernel_rows, const int taps, const int step, const int whole)
-{
-    const int32_t count = up(s->cols->out, COLUMNS);
-    for (int32_t i = 0, from = 0; i < count; i++) {
-        const int32_t pixels = s->cols->out / count + (i < s->cols->out % count);
-        switch (pixels) {
-        case 4: tile(s, from, kernel_rows, taps, step, 4, whole); break;
-        case 3: tile(s, from, kernel_rows, taps, step, 3, whole); break;
-        case 2: tile(s, from, kernel_rows, taps, step, 2, whole); break;
-        default: tile(s, from, kernel_rows, taps, step, 1, whole); break;
+    const int width = width_of(f), count = f.kernel_rows * f.taps;
+    const vmask m = vf_first(f.whole ? VL : s->channels);
+    const int32_t kernel_rows = least(f.kernel_rows, s->rows->taps - s->kernel_row), out = s->cols->out;
+    const axis rows = { .taps = (f.height - 1) * f.step + kernel_rows, .dilation = s->rows->dilation };
+    float *sums = s->sums + s->kernel_row * f.taps * s->tap + c;
+    vf sum[MAX_SUMS];
+    UNROLL for (int i = 0; i < count; i++)
+        sum[i] = i / f.taps >= kernel_rows ? (vf){0} : f.whole ? vf_load(sums + i * s->tap) : vf_load_part(sums + i * s->tap, m);
+    for (; row < end; row += f.height) {
+        const int32_t top = s->rows->first + s->kernel_row * s->rows->dilation + row * s->rows->step;
+        const span present = taps_inside(&rows, top, s->h);
+        const float *x = s->x + top * s->x_row + s->cols->first * s->x_pixel + c, *dy = s->dy + row * s->dy_row + c;
+        int32_t from = 0;
+        for (; from + width <= out; from += width) sum_columns(sum, s, x, dy, from, present, f, width, m);
+        switch (out - from) {
+        case 3: sum_columns(sum, s, x, dy, from, present, f, 3, m); break;
+        case 2: sum_columns(sum, s, x, dy, from, present, f, 2, m); break;
+        case 1: sum_columns(sum, s, x, dy, from, present, f, 1, m); break;
+        default: break;
         }
-        from += pixels;
+    }
+    UNROLL for (int i = 0; i < count; i++) {
+        if (i / f.taps >= kernel_rows) continue;
+        if (f.whole) vf_store(sums + i * s->tap, sum[i]);
+        else vf_store_part(sums + i * s->tap, sum[i], m);
     }
 }
 
-/* For whole vectors, VECTORS at a time, and for part of one. */
-typedef struct sweep_functions {
-    void (*whole)(sweep *s), (*part)(sweep *s);
-} sweep_functions;
+/* Of rows [row, end), one or two at a time. */
+typedef struct sum_functions {
+    int kernel_rows;
+    void (*rows[2])(sweep *s, int32_t c, int32_t row, int32_t end);
+} sum_functions;
 
-/* Kernel rows at a time, taps of each, step: as many sums as there are registers. */
-#define SWEEPS(X) X(3, 3, 1) X(2, 5, 1) X(3, 3, 2) X(2, 5, 2)
-#define SWEEP(ROWS, TAPS, STEP) \
-    static void whole_##TAPS##_##STEP(sweep *s) { tiles(s, ROWS, TAPS, STEP, 1); } \
-    static void part_##TAPS##_##STEP(sweep *s) { tiles(s, ROWS, TAPS, STEP, 0); }
-SWEEPS(SWEEP)
-#define SWEEP_ENTRY(ROWS, TAPS, STEP) [TAPS][STEP] = { whole_##TAPS##_##STEP, part_##TAPS##_##STEP },
-static const sweep_functions sweeps[MAX_TAPS + 1][3] = { SWEEPS(SWEEP_ENTRY) };
+/* Vectors of channels one after the other, each through all of the sweep's rows; what is next is asked for once. */
+static void sum_channels(sweep *s, const sum_functions *f)
+{
+    const int pairs = f->rows[1] && s->rows->dilation == 1 && s->rows->step == s->cols->step;
+    const int32_t single = pairs ? s->row + (s->row_end - s->row) / 2 * 2 : s->row;
+    const char *next_x = s->next_x;
+    for (s->kernel_row = 0; s->kernel_row < s->rows->taps; s->kernel_row += f->kernel_rows, s->next_x = NULL)
+        for (int32_t c = 0; c < s->channels; c += VL) {
+            if (f->rows[1] && s->row < single) f->rows[1](s, c, s->row, single);
+            if (single < s->row_end) f->rows[0](s, c, single, s->row_end);
+            if (!s->kernel_row) next_x = s->next_x;
+        }
+    s->next_x = next_x;
+}
+
+/* Kernel rows at a time, taps of each, step, rows of a tile: as many sums and outputs as there are registers. */
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define SUMS(X) X(3, 3, 1, 2) X(5, 5, 1, 2) X(3, 3, 2, 2) X(5, 5, 2, 2)
+#else
+#define SUMS(X) X(3, 3, 1, 1) X(2, 5, 1, 1) X(3, 3, 2, 1) X(2, 5, 2, 1)
+#endif
+#define SUM(ROWS, TAPS, STEP, HEIGHT, NAME, WHOLE) \
+    static void NAME##_##TAPS##_##STEP(sweep *s, int32_t c, int32_t row, int32_t end) \
+    { sum_rows(s, c, row, end, (form){ ROWS, TAPS, STEP, HEIGHT, WHOLE }); }
+#define SUM_FORMS(ROWS, TAPS, STEP, HEIGHT) \
+    SUM(ROWS, TAPS, STEP, 1, part, 0) SUM(ROWS, TAPS, STEP, HEIGHT, parts, 0) \
+    SUM(ROWS, TAPS, STEP, 1, whole, 1) SUM(ROWS, TAPS, STEP, HEIGHT, wholes, 1)
+SUMS(SUM_FORMS)
+#define SUM_ENTRY(ROWS, TAPS, STEP, HEIGHT) [TAPS][STEP] = { \
+    { ROWS, { part_##TAPS##_##STEP, (HEIGHT) > 1 ? parts_##TAPS##_##STEP : NULL } }, \
+    { ROWS, { whole_##TAPS##_##STEP, (HEIGHT) > 1 ? wholes_##TAPS##_##STEP : NULL } } },
+static const sum_functions sum_table[MAX_TAPS + 1][3][2] = { SUMS(SUM_ENTRY) };     /* by taps, step, whether lanes are whole */
 
 /* One tap over all outputs that it is inside for, of a vector of channels: in four chains of additions. */
 static void any_tap(const sweep *s, int32_t k, int32_t u, vmask m)
@@ -211,26 +235,37 @@ static void any_rows(sweep *s)
 
 /* -- The work ---------------------------------------------------------------------------------------------- */
 
-/* Whether it is worth while to ask for a row in advance. Tiles of half a line of the cache ask for each line twice: on a first-generation
- * EPYC that halves the speed where images are in its last cache, and gains a third where they are not. */
-static int images_far(const ex_conv_shape *s) { return VECTORS > 1 ? images_cold(s) : images_bytes(s) > L3_BYTES; }
+/* Whether it is worth while to ask for the next chunk: from far away, and in one run of memory. With few registers only from beyond the
+ * last cache: on a first-generation EPYC asking halves the speed where images are in it, and gains a third where they are not. */
+static int asks(const job *j, int32_t channels)
+{
+    const ex_conv_shape *s = j->s;
+    const ex_conv_image *x = &j->x, *dy = &j->dy;
+    const int dense = x->pixel == channels && dy->pixel == channels && x->row == s->w * x->pixel && dy->row == s->ow * dy->pixel;
+    return dense && (VECTORS > 1 ? j->cold : images_bytes(s) > L3_BYTES);
+}
 
 /* Rows [row, row_end) of an image. */
 static void add_rows(const job *j, float *sums, const float *x, const float *dy, int32_t row, int32_t row_end, int32_t channels)
 {
-    const axis *b = &j->cols;
-    const sweep_functions f = axis_tiles(b, j->s->w) ? sweeps[b->taps][b->step] : (sweep_functions){ NULL, any_rows };
-    const int32_t whole = f.whole ? channels / (VECTORS * VL) * (VECTORS * VL) : 0;
+    const axis *a = &j->rows, *b = &j->cols;
+    const int tiles = axis_tiles(b, j->s->w);
+    const int32_t whole = tiles ? channels / VL * VL : 0;
     sweep s = { .sums = sums, .x = x, .dy = dy, .tap = (ptrdiff_t)j->padded, .x_row = j->x.row, .x_pixel = j->x.pixel, .dy_row = j->dy.row,
-                .dy_pixel = j->dy.pixel, .rows = &j->rows, .cols = b, .row = row, .row_end = row_end, .channels = whole, .h = j->s->h,
-                .width = j->s->w, .ahead = images_far(j->s) ? j->chunk : 0 };
-    if (whole) f.whole(&s);
+                .dy_pixel = j->dy.pixel, .rows = a, .cols = b, .row = row, .row_end = row_end, .channels = whole, .h = j->s->h,
+                .width = j->s->w };
+    if (asks(j, channels)) {
+        s.next_x = (const char *)(x + (a->first + row_end * a->step + a->taps / 2) * s.x_row);
+        s.next_dy = (const char *)(dy + row_end * s.dy_row);
+    }
+    if (whole) sum_channels(&s, &sum_table[b->taps][b->step][1]);
     for (int32_t c = whole; c < channels; c += VL) {
         s.sums = sums + c;
         s.x = x + c;
         s.dy = dy + c;
         s.channels = least(VL, channels - c);
-        f.part(&s);
+        if (tiles) sum_channels(&s, &sum_table[b->taps][b->step][0]);
+        else any_rows(&s);
     }
 }
 
@@ -276,7 +311,7 @@ static void add_shares(void *context, int32_t part, int32_t thread)
 
 static void join(job *j, ex_team *team)
 {
-    if (j->sums * (size_t)j->shares < 32768) team = NULL;
+    if (j->sums * (size_t)j->shares < 16384) team = NULL;
     ex_team_run(team, j->s->kh * j->s->kw, add_shares, j);
 }
 

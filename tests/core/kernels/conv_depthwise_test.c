@@ -19,6 +19,7 @@ static ex_conv_shape depthwise_geometry(uint32_t i)
     static const ex_conv_shape real[] = {
         SQUARE(10, 144, 16, 144, 3, 1, 1, 1, 144), SQUARE(5, 96, 32, 96, 3, 2, 1, 1, 96), SQUARE(5, 72, 28, 72, 5, 2, 2, 1, 72),
         SQUARE(1, 960, 7, 960, 5, 1, 2, 1, 960), SQUARE(1, 48, 56, 48, 3, 1, 1, 1, 48), SQUARE(60, 8, 4, 8, 3, 1, 1, 1, 8),
+        SQUARE(7, 40, 45, 40, 5, 1, 2, 1, 40), SQUARE(4, 33, 63, 33, 3, 2, 1, 1, 33),
     };
     const uint32_t n = sizeof real / sizeof *real;
     if (i < n) return conv_finish(real[i]);
