@@ -616,7 +616,8 @@ static void join_sums(ex_conv_filter dw, const float *sums, int32_t parts, const
 #define EX_TEXT(x) EX_TEXT_(x)
 
 const ex_conv_kernels EX_SUFFIXED(ex_conv_kernels) = {
-    .name = EX_TEXT(EX_ISA_SUFFIX), .winograd_pays = EX_SUFFIXED(ex_winograd_pays), .scratch = scratch,
+    .name = EX_TEXT(EX_ISA_SUFFIX), .winograd_pays = EX_SUFFIXED(ex_winograd_pays), .lean_pays = EX_SUFFIXED(ex_winograd_lean_pays),
+    .scratch = scratch,
     .moments_scratch = moments_scratch,
     .packed_bytes = packed_bytes, .pack = pack, .forward = forward,
     .grad_input = grad_input, .grad_weight = grad_weight, .sums_floats = sums_floats, .sums_scratch = sums_scratch,
