@@ -75,10 +75,10 @@ static inline void lean_multiply(float *m, ptrdiff_t m_tile, ptrdiff_t block, co
         for (int32_t g = 0; g < groups; g++) {
             const int32_t from = tile_start(tiles, groups, g), T = tile_start(tiles, groups, g + 1) - from;
             for (int32_t row = 0; row < REACH; row++) {
-                const lean_args t = { .taps = taps, .next = taps + 2 * 9 * VL * VL,
-                                      .x = values + from * tile + (c0 * POSITIONS + row * REACH * VL),
-                                      .y = m + from * m_tile + row * REACH * block, .x_tile = tile, .y_tile = m_tile, .y_position = block,
-                                      .len = least(VL, ci - c0), .more = c0 > 0 };
+                lean_args t = { .taps = taps, .next = taps + 2 * 9 * VL * VL,
+                                .x = values + from * tile + (c0 * POSITIONS + row * REACH * VL), .x_tile = tile, .y_tile = m_tile,
+                                .y_position = block, .len = least(VL, ci - c0), .more = c0 > 0 };
+                t.y = m + from * m_tile + row * REACH * block;
                 lean_rows[T][row](&t);
             }
         }
