@@ -15,7 +15,8 @@ typedef struct pass_line {
     const char *name;
     ex_pass run;                            /* NULL: mark does the work, or what comes after the passes asks for it by name */
     int inference, training;                /* which purposes it serves */
-    void (*mark)(ex_graph *g, int32_t batch, int packed);   /* changes attributes alone, in place: for so many images, weights packed once or not */
+    void (*mark)(ex_graph *g, int32_t batch, int32_t most, int packed);     /* changes attributes alone, in place: to be fast for so
+                                               many images, at most so many in a run, weights packed once or not */
     ex_pass_placed placed;                  /* as run, but it asks where a plan like this one would lay the values */
 } pass_line;
 
@@ -136,7 +137,8 @@ static ex_status transform(ex_plan *p, const ex_graph *g, const char *switches)
         const int chains = p->batch >= EX_CHAIN_BATCH && p->use_chains;
         if (!serves || is_off(switches, line->name) || (line->run == ex_pass_recompute && !chains)) continue;
         if ((line->run || line->placed) && apply(p, line->run, line->placed)) return EX_FAILED;
-        if (line->mark) line->mark(p->graph, p->training ? p->batch : 1, !p->training);    /* inference: the same bits for any batch */
+        /* inference: the same bits for any batch */
+        if (line->mark) line->mark(p->graph, p->training ? p->batch : 1, p->batch, !p->training);
     }
     return apply(p, ex_pass_dense, NULL);
 }

@@ -19,12 +19,16 @@
 #include <stdint.h>
 #include "../exeunt.h"
 
+/* Lean: the same numbers, bit by bit, of a packed filter of a quarter of the bytes, of which each call makes what it multiplies by:
+ * faster where few images meet a filter that comes from memory. Of the weight gradient it is the same thing. */
+typedef enum ex_winograd { EX_WINOGRAD_NONE, EX_WINOGRAD_FULL, EX_WINOGRAD_LEAN, EX_WINOGRAD_COUNT } ex_winograd;
+
 typedef struct ex_conv_shape {
     int32_t n, ci, h, w;                    /* input: images, channels, rows, columns */
     int32_t co, oh, ow;                     /* output */
     int32_t kh, kw, groups;
     int32_t stride[2], padding[2], dilation[2];
-    int32_t winograd;                       /* 1: by Winograd's method; only where ex_conv_winograd_fits */
+    int32_t winograd;                       /* ex_winograd; only where ex_conv_winograd_fits */
 } ex_conv_shape;
 
 #define EX_WINOGRAD_ERROR 1e-5              /* measured up to 512 channels: tests/core/kernels/conv_test.c */
@@ -67,6 +71,8 @@ typedef struct ex_conv_kernels {
     /* Whether s by Winograd is the faster one, for s->n images: a committed rule, in isa/winograd.c. packed: the filter is
      * packed once for many calls, so that this does not count. */
     int (*winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s, int packed);
+    /* Whether lean is the faster of Winograd's for up to s->n images, where a packed filter must be fetched from memory each time. */
+    int (*lean_pays)(const ex_conv_shape *s);
     /* Bytes of scratch that a call needs, for up to s->n images. */
     size_t (*scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads);
     /* Bytes that forward needs besides where moments are wanted; scratch is then one block of both. */

@@ -68,6 +68,16 @@ static inline void vf_store_part(float *p, vf v, vmask m)
 }
 #endif
 
+/* a b + c, rounded once where the instruction set can: for sums that several functions must round alike, since which product of
+ * a sum of two the compiler takes is its own choice. */
+#if defined(__AVX512F__)
+static inline vf vf_fma(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+#elif defined(__AVX2__)
+static inline vf vf_fma(vf a, vf b, vf c) { return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+#else
+static inline vf vf_fma(vf a, vf b, vf c) { return a * b + c; }
+#endif
+
 /* The pairs of a and b, lane by lane: a0 b0 a1 b1 ... of their lower and of their upper halves. */
 #if defined(__AVX512F__)
 static inline vf vf_zip_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23); }

@@ -12,8 +12,9 @@
  *     conv2d_pack        w -> the filter as forward reads it, for images of H,W = size; what is in it is the kernels' business
  *     conv2d_packed      conv2d_fused with such a filter in the place of w, whose kH,kW and O are attributes
  *
- * winograd = 1 asks for fewer multiplications and more rounding (kernels/conv.h): plans set it where that is faster. The
- * arithmetic is kernels/conv.h's. It refuses unbatched images, and makes no second derivatives. */
+ * winograd = 1 asks for fewer multiplications and more rounding, 2 for the same with a small packed filter (kernels/conv.h,
+ * ex_winograd): plans set it where that is faster. The arithmetic is
+ * kernels/conv.h's. It refuses unbatched images, and makes no second derivatives. */
 #include "conv.h"
 #include "../base/error.h"
 #include "../kernels/kernels.h"
@@ -66,8 +67,8 @@ static ex_status complete(ex_conv_shape *g)
 {
     if (g->ci % g->groups) return ex_fail("groups: got %d, which does not divide the input's %d channels", g->groups, g->ci);
     if (g->co % g->groups) return ex_fail("groups: got %d, which does not divide the output's %d channels", g->groups, g->co);
-    if (g->winograd && (g->winograd > 1 || !ex_conv_winograd_fits(g)))
-        return ex_fail("winograd: got %d, expected 0, or 1 for a 3x3 kernel with stride, dilation and groups of 1", g->winograd);
+    if (g->winograd && (g->winograd >= EX_WINOGRAD_COUNT || !ex_conv_winograd_fits(g)))
+        return ex_fail("winograd: got %d, expected 0, or 1 or 2 for a 3x3 kernel with stride, dilation and groups of 1", g->winograd);
     const int32_t size[2] = { g->h, g->w }, kernel[2] = { g->kh, g->kw };
     int32_t out[2];
     for (int32_t i = 0; i < 2; i++) {
@@ -300,32 +301,35 @@ static size_t scratch_weight(const ex_signature *s, int32_t batch, int32_t threa
     return ex_kernels_current()->conv->scratch(EX_CONV_GRAD_WEIGHT, &g, threads);
 }
 
-static int32_t faster(const ex_conv_shape *g, ex_conv_direction d, int packed)
+static int32_t faster(const ex_conv_shape *g, ex_conv_direction d, const ex_usage *u, double *value)
 {
-    return ex_kernels_current()->conv->winograd_pays(d, g, packed) ? WINOGRAD : EX_NONE;
+    *value = EX_WINOGRAD_FULL;
+    return ex_kernels_current()->conv->winograd_pays(d, g, u->packed) ? WINOGRAD : EX_NONE;
 }
 
-static int32_t faster_forward(const ex_signature *s, int32_t batch, int packed)
+static int32_t faster_forward(const ex_signature *s, const ex_usage *u, double *value)
 {
-    const ex_conv_shape g = ex_conv_of_forward(s, batch);
-    return faster(&g, EX_CONV_FORWARD, packed);
+    const ex_conv_shape g = ex_conv_of_forward(s, u->batch), most = ex_conv_of_forward(s, u->most);
+    const int32_t attribute = faster(&g, EX_CONV_FORWARD, u, value);
+    if (attribute != EX_NONE && u->packed && u->far && ex_kernels_current()->conv->lean_pays(&most)) *value = EX_WINOGRAD_LEAN;
+    return attribute;
 }
 
-static int32_t faster_input(const ex_signature *s, int32_t batch, int packed)
+static int32_t faster_input(const ex_signature *s, const ex_usage *u, double *value)
 {
-    const ex_conv_shape g = ex_conv_of_input(s, batch);
-    return faster(&g, EX_CONV_GRAD_INPUT, packed);
+    const ex_conv_shape g = ex_conv_of_input(s, u->batch);
+    return faster(&g, EX_CONV_GRAD_INPUT, u, value);
 }
 
-static int32_t faster_weight(const ex_signature *s, int32_t batch, int packed)
+static int32_t faster_weight(const ex_signature *s, const ex_usage *u, double *value)
 {
-    const ex_conv_shape g = ex_conv_of_weight(s, batch);
-    return faster(&g, EX_CONV_GRAD_WEIGHT, packed);
+    const ex_conv_shape g = ex_conv_of_weight(s, u->batch);
+    return faster(&g, EX_CONV_GRAD_WEIGHT, u, value);
 }
 
 static const char *word(const ex_conv_shape *g)
 {
-    if (g->winograd) return "winograd";
+    if (g->winograd) return g->winograd == EX_WINOGRAD_LEAN ? "winograd lean" : "winograd";
     return g->groups > 1 && g->ci == g->groups && g->co == g->groups ? "depthwise" : "direct";
 }
 

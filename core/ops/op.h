@@ -108,6 +108,12 @@ typedef enum ex_op_flag {
                                                do not depend on where values lie */
 } ex_op_flag;
 
+/* How a plan uses its nodes. Numbers depend on `batch` alone. */
+typedef struct ex_usage {
+    int32_t batch, most;                    /* images to be fast for; at most in a run */
+    int packed, far;                        /* weights are packed once for many runs; and are in no cache when their turn comes */
+} ex_usage;
+
 typedef struct ex_op {
     const char *name, *about;               /* about: one line of help */
     int32_t min_inputs, max_inputs, outputs;
@@ -129,9 +135,9 @@ typedef struct ex_op {
     ex_status (*training)(ex_builder *b, const ex_node_ref *node, const int32_t *trains, int32_t *out);
     double (*macs)(const ex_signature *s);  /* of one image; NULL: 0. dim[0] == EX_BATCH counts as 1 */
     size_t (*scratch)(const ex_signature *s, int32_t batch, int32_t threads);  /* bytes; NULL: 0 */
-    /* The attribute which, set to 1, lets this node run faster with more rounding, at the batch given; EX_NONE where nothing
-     * pays. packed: weights are packed once for many runs. A plan sets it (the pass "winograd"); NULL: none. */
-    int32_t (*faster)(const ex_signature *s, int32_t batch, int packed);
+    /* The attribute which, set to *value, lets this node run faster with more rounding; EX_NONE where nothing pays. A plan sets
+     * it (the pass "winograd"); NULL: none. */
+    int32_t (*faster)(const ex_signature *s, const ex_usage *u, double *value);
     const ex_pieces *pieces;                /* NULL: not in pieces, unless EX_OP_BY_IMAGE */
     const char *(*kernel)(const ex_signature *s);   /* what will run, in a word, for `exeunt plan` (of inputs past EX_MAX_IN
                                                it sees nothing); NULL: "simple" */

@@ -26,7 +26,8 @@ ex_graph *ex_pass_remake(const ex_graph *g, int32_t *map, const struct ex_plan *
 ex_graph *ex_pass_remake_from(size_t least, const ex_graph *g, int32_t *map, const struct ex_plan *as);
 ex_graph *ex_pass_dense(const ex_graph *g, int32_t *map);       /* row-major operands for operators written in Lua */
 
-void ex_pass_winograd(ex_graph *g, int32_t batch, int packed);  /* in place: marks what kernels of fewer multiplications do faster */
+void ex_pass_winograd(ex_graph *g, int32_t batch, int32_t most, int packed);
+                                        /* in place: marks what kernels of fewer multiplications do faster */
 
 /* What passes share: a new graph with g's leaves copied; the node that makes `value` if it is an `op`, else NULL; and a node
  * appended under a name made from `owner`. */

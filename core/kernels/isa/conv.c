@@ -13,7 +13,8 @@
 #include "conv_isa.h"
 #include "../../base/team.h"
 
-enum { BLOCK = 2 * VL, PART_MACS = 1 << 19, SMALL_MACS = 1 << 18, ENOUGH_PARTS = 32, MAX_PIECES = 16, SMALL_ROW = 2 * TILE };
+enum { BLOCK = 2 * VL, PART_MACS = 1 << 16, SMALL_MACS = 1 << 18, ENOUGH_PARTS = 32, MAX_PIECES = 16, SMALL_ROW = 2 * TILE,
+       MANY_TILES = 4 };
 
 typedef struct job {
     const ex_conv_shape *s;
@@ -138,7 +139,8 @@ static void plan_by_image(job *j)
 }
 
 /* Cuts the work into parts by shape alone: images first; one image into rows, or into channel blocks where the
- * filter is larger than the image. */
+ * filter is larger than the image: an even number of parts, of about a microsecond at least, which is what it takes to wake a
+ * thread that spins. Parts of few tiles are of equal size. */
 static void plan_parts(job *j)
 {
     const ex_conv_shape *s = j->s;
@@ -147,6 +149,7 @@ static void plan_parts(job *j)
     int32_t pieces = at_least_one(macs / PART_MACS), most = up(ENOUGH_PARTS, s->n * s->groups);
     if (pieces > most) pieces = most;
     if (pieces > MAX_PIECES) pieces = MAX_PIECES;
+    if (pieces > 1) pieces += pieces % 2;
     int32_t by_channels = 1;
     if (taps * j->co > (double)j->h * j->width) by_channels = j->blocks < pieces ? j->blocks : pieces;
     int32_t by_space = up(pieces, by_channels);
@@ -155,8 +158,9 @@ static void plan_parts(job *j)
     if (j->images > s->n) j->images = s->n;
     j->row_block = j->rows;
     j->col_block = j->cols;
-    if (j->rows == 1) j->col_block = up(up(j->cols, by_space), TILE) * TILE;
-    else j->row_block = up(j->rows, by_space);
+    if (j->rows > 1) j->row_block = up(j->rows, by_space);
+    else j->col_block = up(j->cols, by_space);
+    if (j->rows == 1 && j->col_block > MANY_TILES * TILE) j->col_block = up(j->col_block, TILE) * TILE;
     if (j->col_block > j->cols) j->col_block = j->cols;
     while (j->row_block > 1 && window_floats(j, j->row_block, j->col_block) * sizeof(float) > STRIP_BYTES)
         j->row_block = up(j->row_block, 2);
@@ -656,7 +660,8 @@ static void join_sums(ex_conv_filter dw, const float *sums, int32_t parts, const
 #define EX_TEXT(x) EX_TEXT_(x)
 
 const ex_conv_kernels EX_SUFFIXED(ex_conv_kernels) = {
-    .name = EX_TEXT(EX_ISA_SUFFIX), .winograd_pays = EX_SUFFIXED(ex_winograd_pays), .scratch = scratch,
+    .name = EX_TEXT(EX_ISA_SUFFIX), .winograd_pays = EX_SUFFIXED(ex_winograd_pays), .lean_pays = EX_SUFFIXED(ex_winograd_lean_pays),
+    .scratch = scratch,
     .moments_scratch = moments_scratch,
     .packed_bytes = packed_bytes, .pack = pack, .forward = forward,
     .grad_input = grad_input, .grad_weight = grad_weight, .sums_floats = sums_floats, .sums_scratch = sums_scratch,

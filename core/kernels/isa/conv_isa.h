@@ -42,6 +42,7 @@ void EX_SUFFIXED(ex_conv_depthwise_join_sums)(ex_conv_filter dw, const float *su
 
 /* winograd.c, winograd_weight.c: what ex_conv_winograd_fits */
 int EX_SUFFIXED(ex_winograd_pays)(ex_conv_direction direction, const ex_conv_shape *s, int packed);
+int EX_SUFFIXED(ex_winograd_lean_pays)(const ex_conv_shape *s);
 size_t EX_SUFFIXED(ex_winograd_scratch)(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads);
 size_t EX_SUFFIXED(ex_winograd_moments_scratch)(const ex_conv_shape *s);
 size_t EX_SUFFIXED(ex_winograd_packed_bytes)(ex_conv_direction direction, const ex_conv_shape *s);

@@ -9,9 +9,10 @@
  * A part of the work is some groups of tiles and some of the channels written; it makes their V for itself, so that threads
  * need not meet in between (where channels are shared out it is made more than once). Every output is one chain of
  * operations that neither grouping nor place changes: its bits depend on neither batch, position, nor threads.
- * Moments depend on the grouping, as conv_moments.h says. A packed filter is U.
+ * Moments depend on the grouping, as conv_moments.h says. A packed filter is U, or its taps (winograd_lean.h).
  * It does no other kernel size, stride or dilation, and no groups. */
 #include "winograd.h"
+#include "winograd_lean.h"
 #include "conv_moments.h"
 #include "conv_parts.h"
 #include "conv_isa.h"
@@ -24,6 +25,7 @@ typedef struct job {
     ex_conv_filter w;                       /* out: distance of written channels, in: of read ones */
     ex_conv_epilogue e;
     int32_t ci, co, oh, ow;                 /* channels read, written; rows and columns written */
+    int lean;                               /* the packed filter is of taps: U is made of them where it is multiplied */
     int flip;                               /* the input gradient turns the filter around */
     int32_t tiles;                          /* of all images */
     int32_t blocks, groups, group;          /* group: most tiles in one, which have V in a core's L2 cache */
@@ -31,12 +33,12 @@ typedef struct job {
     int32_t threads, channel_parts, span;   /* span: groups in a part */
     size_t filter, pixel, tile;             /* floats: of a block in U; of a tile's channels; of a tile in V */
     size_t part_v, part_m;                  /* floats: of V and M of a part */
-    const float *u;                         /* the filter */
+    const float *u;                         /* the filter, or its taps */
     float *to_pack, *added, *values, *products;
     double *moments;                        /* of each group: 2 x co; NULL: not wanted */
 } job;
 
-/* -- The filter: U[block][position][ci][lanes of the block] ---------------------------------------------------- */
+/* -- The filter: U[block][position][ci][lanes of the block]; taps: [block][vector of it][ci][tap][VL] ----------- */
 
 /* One vector of written channels of VL read ones: taps[tap][ci][lane], zeros where there is no channel. */
 static void gather_taps(vf taps[9][VL], const job *j, int32_t c0, int32_t o0)
@@ -59,6 +61,8 @@ static void gather_taps(vf taps[9][VL], const job *j, int32_t c0, int32_t o0)
     }
 }
 
+static size_t taps_floats(const job *j) { return (size_t)j->ci * 9 * BLOCK; }
+
 /* Part = (block, VL read channels), the last one fastest. */
 static void filter_part(void *context, int32_t part, int32_t thread)
 {
@@ -70,6 +74,12 @@ static void filter_part(void *context, int32_t part, int32_t thread)
     for (int32_t v = 0; v < nv; v++) {
         vf taps[9][VL];
         gather_taps(taps, j, c0, block * BLOCK + v * VL);
+        if (j->lean) {
+            float *to = j->to_pack + (size_t)block * taps_floats(j) + ((size_t)v * (size_t)j->ci + (size_t)c0) * 9 * VL;
+            for (int32_t c = 0; c < least(VL, j->ci - c0); c++)
+                for (int32_t t = 0; t < 9; t++, to += VL) vf_store(to, taps[t][c]);
+            continue;
+        }
         float *u = j->to_pack + (size_t)block * j->filter + (size_t)c0 * width + (size_t)v * VL;
         for (int32_t c = 0; c < least(VL, j->ci - c0); c++, u += width) {
             vf g[9], e[3 * REACH], out[REACH];
@@ -96,6 +106,12 @@ static void multiply(const job *j, int32_t tiles, const float *values, int32_t b
 {
     const int32_t blocks = tile_blocks(tiles);
     product_args t = { .x_p = (ptrdiff_t)j->tile, .y_p = M_TILE, .len = j->ci };
+    if (j->lean) {
+        const float *taps = j->u + (size_t)block * taps_floats(j);
+        for (int32_t v = 0; v < nv; v++)
+            lean_multiply(m + v * VL, M_TILE, BLOCK, values, (ptrdiff_t)j->tile, tiles, taps + (size_t)v * (size_t)j->ci * 9 * VL, j->ci);
+        return;
+    }
     t.w = j->u + (size_t)block * j->filter;
     for (int32_t k = 0; k < POSITIONS; k++, t.w += j->ci * nv * VL + PAD)
         for (int32_t b = 0; b < blocks; b++) {
@@ -233,7 +249,7 @@ static void run_part(void *context, int32_t part, int32_t thread)
     const int32_t next_end = ex_team_goes_on(j->threads, spans * j->channel_parts, part) ? span_start(j, first + 2 * j->span) : next_from;
     float *values = j->values + (size_t)thread * j->part_v, *m = j->products + (size_t)thread * j->part_m;
     ahead next[2] = { ahead_of(&j->x, REACH, next_from, next_end), ahead_of(&j->y, EDGE, next_from, next_end) };
-    read_tiles(values, j->tile, j->pixel, &j->x, from, next_from);
+    read_tiles(values, j->tile, j->lean ? VL : j->pixel, j->lean ? POSITIONS * VL : VL, &j->x, from, next_from);
     const int32_t last = tile_start(j->blocks, j->channel_parts, channels + 1);
     for (int32_t b = tile_start(j->blocks, j->channel_parts, channels); b < last; b++) {
         const int32_t nv = j->co - b * BLOCK > VL ? 2 : 1;
@@ -259,6 +275,7 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->x.rows = up(j->oh, EDGE), j->x.cols = up(j->ow, EDGE);
     j->y = (grid){ .image = j->y.image, .channels = j->co, .h = j->oh, .w = j->ow, .rows = j->x.rows, .cols = j->x.cols };
     j->flip = !forward;
+    j->lean = s->winograd == EX_WINOGRAD_LEAN;
     j->tiles = s->n * j->x.rows * j->x.cols;
     j->blocks = up(j->co, BLOCK);
     j->filter = POSITIONS * ((size_t)j->ci * BLOCK + PAD);
@@ -272,7 +289,7 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->most = j->most < fit * TILE ? fit * TILE : least(j->most, MOST);
 }
 
-static size_t filter_floats(const job *j) { return (size_t)j->blocks * j->filter; }
+static size_t filter_floats(const job *j) { return (size_t)j->blocks * (j->lean ? taps_floats(j) : j->filter); }
 static size_t bias_floats(const job *j) { return round_up((size_t)j->blocks * BLOCK, 16); }
 static size_t zero_floats(const job *j) { return round_up(j->pixel, 16); }
 
@@ -280,7 +297,7 @@ static size_t zero_floats(const job *j) { return round_up(j->pixel, 16); }
 
 /* The time of both ways for each pair of channels, in multiplications of the direct kernels. Direct: 9 an output. Winograd:
  * 36 times `product` for a tile, whole tiles at the borders too; whole vectors of reading (writing) it, shared by all channels
- * written (read); and once a call the filter, or the reading of a packed one, or the sums of a weight gradient. Fitted to one
+ * written (read); and once a call the filter, or the reading of a packed one, or the sums of a weight gradient; make: U of taps (lean). Fitted to one
  * thread of a Zen 5 by the cases "rule:" of bench/conv_bench.c: 8 to 256 channels, maps of 4 to 32, 1 and 64 images, both
  * filters, all directions; what the rule takes is in the geometric mean 99.2 % (avx2 99.7 %, portable 100 %) of the faster way.
  * direct->Winograd, GFLOP/s, avx512:
@@ -291,13 +308,13 @@ static size_t zero_floats(const job *j) { return round_up(j->pixel, 16); }
  *     forward, 64 images     217->654     211->490  219->528  238->669  203->346    212->270  207->271  227->579
  *     weights, one image     196->602     189->382  193->170  168->68   174->330    188->203  156->104  191->326
  *     weights, 64 images     203->523     203->443  207->474  192->606  189->315    188->259  175->249  180->443 */
-static const struct costs { double product, transform, packed, filter, large_filter, sums; } costs =
+static const struct costs { double product, transform, packed, filter, large_filter, sums, make; } costs =
 #if defined(__AVX512F__)
-    { 1.0, 8, 70, 120, 260, 320 };
+    { 1.0, 8, 70, 120, 260, 320, 100 };
 #elif defined(__AVX2__)
-    { 0.7, 4, 70, 70, 300, 420 };
+    { 0.7, 4, 70, 70, 300, 420, 70 };
 #else
-    { 0.7, 3, 70, 120, 300, 320 };
+    { 0.7, 3, 70, 120, 300, 320, 120 };
 #endif
 static const double margin = 1.05, large_filter = 128.0 * 128;    /* pairs of channels, of which each has 36 floats */
 
@@ -313,12 +330,23 @@ int EX_SUFFIXED(ex_winograd_pays)(ex_conv_direction direction, const ex_conv_sha
     return 9.0 * s->n * j.oh * j.ow > margin * (tile * j.tiles + once);
 }
 
+/* U of a filter that comes from memory costs its 36 numbers' time there; lean, that of 9, and making it once for each LEAN_TILES
+ * tiles. Both by 2 threads of a Zen 4, us: 512->512 @4 (one tile) 1020, 275; 512->512 @8 (4 tiles) 980, 640; 256->256 @16 (16)
+ * 480, 640. In a cache full is the faster one from 4 tiles on. */
+int EX_SUFFIXED(ex_winograd_lean_pays)(const ex_conv_shape *s)
+{
+    job j = {0};
+    plan(&j, EX_CONV_FORWARD, s);
+    return j.tiles <= LEAN_TILES;
+}
+
 /* The way that leaves the last thread ready soonest: several groups at once, so that the filter passes by less often, and
  * channels shared out too where that gives idle threads more than making V again takes. Groups that no moments belong to are
  * as many for each thread. */
 static void share_out(job *j, int32_t threads)
 {
     const double read = costs.transform * (double)j->pixel, block = (costs.product * j->ci + costs.transform) * BLOCK;
+    const double make = j->lean ? costs.make * j->ci * BLOCK : 0;
     double best = 0;
     j->threads = threads;
     j->channel_parts = j->span = 1;
@@ -326,7 +354,8 @@ static void share_out(job *j, int32_t threads)
     for (int32_t parts = 1; parts <= least(threads, j->blocks); parts++)
         for (int32_t span = j->most / j->group > 1 ? j->most / j->group : 1; span > 0; span--) {
             const int32_t tiles = least(span * j->group, j->tiles), rows = tiles < TILE / 2 ? TILE / 2 : tiles;
-            const double time = up(up(j->groups, span) * parts, threads) * (tiles * read + (double)up(j->blocks, parts) * rows * block);
+            const double each = tiles * read + (double)up(j->blocks, parts) * (rows * block + make);
+            const double time = up(up(j->groups, span) * parts, threads) * each;
             if (best > 0 && time >= best) continue;
             best = time;
             j->channel_parts = parts;

@@ -12,6 +12,11 @@
 
 enum { EDGE = 4, REACH = 6, POSITIONS = 36, HALF = REACH / 2 };
 enum { LINE = 16 };                         /* floats of a cache line */
+#if defined(__AVX512F__) || defined(__aarch64__)
+enum { LEAN_TILES = 4 };                    /* whose sums of a row the registers hold */
+#else
+enum { LEAN_TILES = 2 };
+#endif
 enum { PAD = 16 };                          /* floats: keeps rows of a power of two out of one cache set */
 
 static inline int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
@@ -49,17 +54,17 @@ EX_INLINE void write_line(vf *out, const int step, const vf *m, const int m_step
     out[3 * step] = m[5 * m_step] + POINT * 0.5f * gap + INVERSE * 2 * gap2;
 }
 
-/* Gg: six numbers of three. */
+/* Gg: six numbers of three. Of a row of them alone (winograd_lean.h) each has the same bits. */
 EX_INLINE void filter_line(vf *out, const int step, const vf *g, const int g_step)
 {
     const vf a = g[0], b = g[g_step], c = g[2 * g_step];
-    const vf even = (-2 / 3.f) * a - (1 / 3.f) * c, odd = (-2 / 3.f * POINT) * b;
-    const vf even2 = (1 / 6.f) * a + (1 / 3.f) * c, odd2 = (1 / 6.f * INVERSE) * b;
+    const vf third = (1 / 3.f) * c, even = vf_fma(vf_set1(-2 / 3.f), a, -third), even2 = vf_fma(vf_set1(1 / 6.f), a, third);
+    const vf odd = vf_set1(-2 / 3.f * POINT), odd2 = vf_set1(1 / 6.f * INVERSE);
     out[0] = a;
-    out[step] = even + odd;
-    out[2 * step] = even - odd;
-    out[3 * step] = even2 + odd2;
-    out[4 * step] = even2 - odd2;
+    out[step] = vf_fma(odd, b, even);
+    out[2 * step] = vf_fma(-odd, b, even);
+    out[3 * step] = vf_fma(odd2, b, even2);
+    out[4 * step] = vf_fma(-odd2, b, even2);
     out[5 * step] = c;
 }
 
@@ -218,7 +223,7 @@ EX_INLINE void product(const int P, const int NV, const int across, const produc
     const float *x = t->x, *w = t->w, *next = t->next ? t->next : t->x;
     UNROLL for (int p = 0; p < P; p++)
         UNROLL for (int v = 0; v < NV; v++) a[p][v] = (vf){0};
-    if (across && t->more)
+    if (t->more)
         UNROLL for (int p = 0; p < P; p++)
             UNROLL for (int v = 0; v < NV; v++) a[p][v] = vf_load(t->y + p * t->y_p + v * VL);
     for (int32_t k = t->len; k > 0; k--, x += x_k, w += w_k, next += step) {
@@ -267,8 +272,9 @@ EX_INLINE void read_tile(float *v, size_t position, const float *const at[PIXELS
     }
 }
 
-/* V of the tiles [from, end), `tile` floats from tile to tile and `position` from position to position. */
-static inline void read_tiles(float *v, size_t tile, size_t position, const grid *g, int32_t from, int32_t end)
+/* V of the tiles [from, end), `tile` floats from tile to tile, `position` from position to position and `vector` from one vector
+ * of channels to the next. */
+static inline void read_tiles(float *v, size_t tile, size_t position, size_t vector, const grid *g, int32_t from, int32_t end)
 {
     const float *at[2][PIXELS];
     place p = tile_place(g->rows, g->cols, from);
@@ -278,6 +284,6 @@ static inline void read_tiles(float *v, size_t tile, size_t position, const grid
         if (t + 1 < end) p = next_place(p, g);
         tile_pixels(next, REACH, g, p);
         for (int32_t c = 0; c < g->channels; c += VL)
-            read_tile(v + c, position, this, next, c, vf_first(least(VL, g->channels - c)));
+            read_tile(v + (size_t)(c / VL) * vector, position, this, next, c, vf_first(least(VL, g->channels - c)));
     }
 }

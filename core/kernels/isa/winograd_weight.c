@@ -96,7 +96,7 @@ static void gradient_tiles(float *w, size_t tile, size_t position, const grid *g
 static void read_some(const job *j, float *v, int32_t first, int32_t from, int32_t end)
 {
     float *w = v + POSITIONS * j->x_position;
-    read_tiles(v + (size_t)first * j->x_pixel, j->x_pixel, j->x_position, &j->x, from, end);
+    read_tiles(v + (size_t)first * j->x_pixel, j->x_pixel, j->x_position, VL, &j->x, from, end);
     gradient_tiles(w + (size_t)first * j->dy_pixel, j->dy_pixel, j->dy_position, &j->dy, from, end);
 }
 

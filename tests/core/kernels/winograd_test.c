@@ -28,7 +28,7 @@ static ex_conv_shape winograd_geometry(uint32_t i)
     return conv_finish(s);
 }
 
-enum { WINOGRAD_CASES = 50, EPILOGUES = 60 };
+enum { WINOGRAD_CASES = 50, EPILOGUES = 60, VECTOR = 16 };
 
 static void winograd_keeps_its_bound(void **state)
 {
@@ -74,6 +74,42 @@ static void epilogues(void)
     }
 }
 
+/* Lean with its own packed filter and without, in batches and alone: the bits of the other one. */
+static void lean_alike(void)
+{
+    const ex_conv_kernels *k = ex_kernels_current()->conv;
+    for (uint32_t i = 0; i < EPILOGUES; i++) {
+        ex_conv_shape s = winograd_geometry(i);
+        problem p = problem_pose(&s, i % 3 ? 0 : (int32_t)(i % 4), i % 2);
+        for (ex_conv_direction d = EX_CONV_FORWARD; d <= EX_CONV_GRAD_INPUT; d++) {
+            const size_t size = (d == EX_CONV_FORWARD ? p.y.size : p.x.size) * sizeof(float);
+            const float *got = d == EX_CONV_FORWARD ? p.yi.data : p.xi.data;
+            float *want = malloc(size);
+            p.s.winograd = EX_WINOGRAD_FULL;
+            problem_solve(&p, d, NULL, 0);
+            memcpy(want, got, size);
+            p.s.winograd = EX_WINOGRAD_LEAN;
+            problem_solve(&p, d, i % 2 ? conv_pair : conv_three, 0);
+            assert_memory_equal(want, got, size);
+            free(want);
+        }
+        problem_dispose(&p);
+        s.winograd = EX_WINOGRAD_LEAN;
+        check_conv_epilogue(i, s, i % 2 ? conv_pair : conv_three);
+        check_conv_moments(i, s, i % 2 ? conv_pair : conv_three);
+        check_conv_packed(i, EX_CONV_FORWARD, s, i % 2 ? conv_pair : conv_three);
+        check_conv_packed(i, EX_CONV_GRAD_INPUT, s, i % 2 ? conv_pair : conv_three);
+        if (s.ci > VECTOR && s.co > VECTOR) {
+            ex_conv_shape full = s;
+            full.winograd = EX_WINOGRAD_FULL;
+            assert_true(k->packed_bytes(EX_CONV_FORWARD, &s) * 3 < k->packed_bytes(EX_CONV_FORWARD, &full));
+        }
+        s.n = 5;
+        if (i < 12) check_conv_bits(i, s);
+    }
+}
+
+static void lean_has_the_bits_of_winograd(void **state) { (void)state; isa_each(lean_alike); }
 static void the_bits_of_winograd(void **state) { (void)state; isa_each(bits); }
 static void the_epilogues_of_winograd(void **state) { (void)state; isa_each(epilogues); }
 
@@ -84,6 +120,7 @@ int main(void)
         cmocka_unit_test(winograd_keeps_its_bound),
         cmocka_unit_test(the_bits_of_winograd),
         cmocka_unit_test(the_epilogues_of_winograd),
+        cmocka_unit_test(lean_has_the_bits_of_winograd),
     };
     const int failed = cmocka_run_group_tests_name("winograd kernels", tests, NULL, NULL);
     conv_teams_free();
