@@ -9,7 +9,8 @@
 #include "../base/memory.h"
 #include "../base/team.h"
 
-enum { ALIGN = 64, STREAM_BYTES = 3 << 20 };
+/* STREAM_BYTES: about a last cache: of less, the end is still there when the next chain goes backwards. */
+enum { ALIGN = 64, STREAM_BYTES = 32 << 20 };
 
 static size_t round_up(size_t bytes) { return (bytes + ALIGN - 1) / ALIGN * ALIGN; }
 

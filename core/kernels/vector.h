@@ -44,6 +44,12 @@ typedef struct ex_vector_kernels {
     /* out (columns, rows) = in (rows, columns), both with contiguous columns of their own */
     void (*transpose)(float *out, ptrdiff_t out_row, const float *in, ptrdiff_t in_row, ptrdiff_t rows, ptrdiff_t columns);
 
+    /* -- Random numbers -------------------------------------------------------------------------------------- */
+    /* word[4 i + k] = word k of ex_random4 (base/random.h) for counter (a, b, c + i), i < blocks: the same for every instruction set */
+    void (*random_words)(uint32_t *word, uint64_t seed, uint32_t stream, uint32_t a, uint32_t b, uint32_t c, ptrdiff_t blocks);
+    /* out = 0 where ex_unit_float(word) < p, else s x */
+    void (*drop)(float *out, const float *x, const uint32_t *word, float p, float s, ptrdiff_t n);
+
     /* -- Rows of channels: maps, y[p][c] = f(x[p][c]; c) --------------------------------------------------------- */
     void (*fill_rows)(float *y, ptrdiff_t y_pixel, const float *value, ptrdiff_t pixels, ptrdiff_t channels);
     void (*scale_rows)(float *y, ptrdiff_t y_pixel, const float *x, ptrdiff_t x_pixel, const float *scale,

@@ -69,7 +69,7 @@ static ex_status gradient_train(ex_builder *b, const ex_node_ref *node, const in
 
 /* -- Dropout's draw ---------------------------------------------------------------------------------------------------------------- */
 
-enum { DRAWS = 1 << 12 };                   /* of four numbers each, in a part */
+enum { DRAWS = 1 << 12, AT_ONCE = 64 };     /* of four numbers each: in a part, and drawn before they are used */
 
 typedef struct dropping {
     const ex_call *call;
@@ -89,23 +89,33 @@ static ptrdiff_t offset_of(const ex_operand *o, int64_t element)
     return at;
 }
 
+/* Draws [quad, quad + draws) of a sample. */
+static void drop_some(const dropping *d, int64_t sample, int64_t quad, int64_t draws)
+{
+    const ex_operand *x = &d->call->in[0], *y = &d->call->out[0];
+    const ex_vector_kernels *v = ex_kernels_current()->vector;
+    const float *from = (const float *)x->data + sample * x->stride[0];
+    float *to = (float *)y->data + sample * y->stride[0];
+    const int64_t first = quad * 4, count = draws * 4 < d->elements - first ? draws * 4 : d->elements - first;
+    uint32_t word[AT_ONCE * 4];
+    v->random_words(word, d->call->seed, d->stream, d->call->step, (uint32_t)sample, (uint32_t)quad, draws);
+    if (d->dense) v->drop(to + first, from + first, word, d->p, d->scale, count);
+    else
+        for (int64_t i = 0; i < count; i++)
+            v->drop(to + offset_of(y, first + i), from + offset_of(x, first + i), word + i, d->p, d->scale, 1);
+}
+
 static void drop_part(void *context, int32_t part, int32_t thread)
 {
     (void)thread;
     const dropping *d = context;
-    const ex_operand *x = &d->call->in[0], *y = &d->call->out[0];
-    int64_t end = (part + 1) * (int64_t)DRAWS, all = d->draws * x->dim[0];
-    for (int64_t draw = part * (int64_t)DRAWS; draw < end && draw < all; draw++) {
-        int64_t sample = draw / d->draws, quad = draw % d->draws;
-        const float *from = (const float *)x->data + sample * x->stride[0];
-        float *to = (float *)y->data + sample * y->stride[0];
-        uint32_t word[4];
-        ex_random4(word, d->call->seed, d->stream, d->call->step, (uint32_t)sample, (uint32_t)quad);
-        for (int64_t k = 0; k < 4 && quad * 4 + k < d->elements; k++) {
-            int64_t e = quad * 4 + k;
-            ptrdiff_t in = d->dense ? e : offset_of(x, e), out = d->dense ? e : offset_of(y, e);
-            to[out] = ex_unit_float(word[k]) < d->p ? 0.0f : from[in] * d->scale;
-        }
+    const int64_t all = d->draws * d->call->in[0].dim[0], limit = (part + 1) * (int64_t)DRAWS, end = limit < all ? limit : all;
+    for (int64_t draw = part * (int64_t)DRAWS; draw < end;) {
+        const int64_t quad = draw % d->draws;
+        int64_t some = d->draws - quad < end - draw ? d->draws - quad : end - draw;
+        if (some > AT_ONCE) some = AT_ONCE;
+        drop_some(d, draw / d->draws, quad, some);
+        draw += some;
     }
 }
 

@@ -62,20 +62,21 @@ EX_INLINE vf largest(int rows, int columns, const float *x, const ex_window *w, 
     return best;
 }
 
-/* Maps go over `vectors` vectors of channels at a time, their numbers in registers, in stretches of windows that stay in the
- * first cache until their last channel is done.
- * STRETCH, FAR, floats: what the first cache holds of each stream, and how far ahead is asked for. SUMMED: windows whose sums
- * are added in float. */
-enum { STRETCH = 2304, FAR = 2304, SUMMED = 64 };
+/* Maps go over `vectors` vectors of channels at a time. Where those are all channels their numbers stay in registers for a
+ * stretch of windows; else they are read again for each window, so that memory is gone through as it lies: from one channel block
+ * of a far stretch to the next it comes a third slower. Sums go over SUM_GROUP windows at a time for the same reason.
+ * STRETCH, FAR, floats: of a stretch, and how far ahead is asked for. SUMMED: windows whose sums are added in float, of CHUNK
+ * channels in the first cache. */
+enum { STRETCH = 2304, FAR = 1024, SUM_GROUP = 4, SUMMED = 64, CHUNK = 32 * VL };
 
-/* A vector here and there is no stream that the hardware would follow. */
+/* The hardware follows no stream past the end of its page. */
 EX_INLINE void ahead(const float *p) { __builtin_prefetch(p + FAR); }
 
 /* Windows of a stretch. */
-static inline ptrdiff_t stretch(ptrdiff_t channels) { return channels < STRETCH ? STRETCH / channels : 1; }
+static inline ptrdiff_t stretch(ptrdiff_t channels) { return channels <= 2 * VL ? STRETCH / channels : 1; }
 
-#define EACH_STRETCH(windows, channels, length, block) \
-    for (ptrdiff_t from = 0, step = (length); from < (windows); from += step) { \
+#define EACH_STRETCH(windows, channels, block) \
+    for (ptrdiff_t from = 0, step = stretch(channels); from < (windows); from += step) { \
         ptrdiff_t to = from + step < (windows) ? from + step : (windows), c = 0; \
         for (; c + 2 * VL <= (channels); c += 2 * VL) block(2, 0); \
         for (; c + VL <= (channels); c += VL) block(1, 0); \
@@ -110,7 +111,7 @@ EX_INLINE void forward_windows(ex_norm_curve curve, int rows, int columns, int a
                                ptrdiff_t windows, ptrdiff_t channels)
 {
 #define BLOCK(vectors, rest) forward_block(curve, rows, columns, add, vectors, in, k, from, to, c, rest)
-    EACH_STRETCH(windows, channels, stretch(channels), BLOCK)
+    EACH_STRETCH(windows, channels, BLOCK)
 #undef BLOCK
 }
 
@@ -129,6 +130,29 @@ static void forward(float *y, ptrdiff_t y_pixel, const float *x, const ex_window
 
 /* -- Sums of the gradient ------------------------------------------------------------------------------------------- */
 
+/* `group` for all windows and channels, a vector of channels of SUM_GROUP windows or of one; s and t: that vector's sums. */
+#define EACH_SUM(sum, product, windows, channels, group) \
+    for (ptrdiff_t from = 0; from < (windows); from += SUMMED) \
+        for (ptrdiff_t first = 0; first < (channels); first += CHUNK) { \
+            const ptrdiff_t to = from + SUMMED < (windows) ? from + SUMMED : (windows); \
+            const ptrdiff_t left = (channels) - first < CHUNK ? (channels) - first : CHUNK, whole = left / VL, rest = left % VL; \
+            vf s[CHUNK / VL], t[CHUNK / VL]; \
+            ptrdiff_t p = from; \
+            for (ptrdiff_t v = 0; v < whole + (rest > 0); v++) s[v] = t[v] = (vf){ 0 }; \
+            for (; p + SUM_GROUP <= to; p += SUM_GROUP) { \
+                for (ptrdiff_t v = 0; v < whole; v++) group(SUM_GROUP, &s[v], &t[v], p, first + v * VL, 0); \
+                if (rest) group(SUM_GROUP, &s[whole], &t[whole], p, first + whole * VL, rest); \
+            } \
+            for (; p < to; p++) { \
+                for (ptrdiff_t v = 0; v < whole; v++) group(1, &s[v], &t[v], p, first + v * VL, 0); \
+                if (rest) group(1, &s[whole], &t[whole], p, first + whole * VL, rest); \
+            } \
+            flush((sum) + first, s, (int)whole, 0); \
+            flush((product) + first, t, (int)whole, 0); \
+            if (rest) flush((sum) + first + whole * VL, s + whole, 1, rest); \
+            if (rest) flush((product) + first + whole * VL, t + whole, 1, rest); \
+        }
+
 typedef struct sums_in {                    /* a block of channels of a row of windows */
     const float *x, *dy;
     const ex_window *w;
@@ -146,45 +170,35 @@ EX_INLINE void sums_vector(ex_norm_curve curve, int rows, int columns, vf *s, vf
     *t += d * (at - f->center);
 }
 
-/* `vectors` vectors of channels, `ways` windows at a time in sums of their own (independent chains of additions). */
-EX_INLINE void sums_block(ex_norm_curve curve, int rows, int columns, int vectors, int ways, double *sum, double *product, const sums_in *in,
-                          const ex_norm_numbers *k, ptrdiff_t from, ptrdiff_t to, ptrdiff_t c, ptrdiff_t rest)
+/* `count` windows of a vector of channels. */
+EX_INLINE void sums_group(ex_norm_curve curve, int rows, int columns, int count, vf *s, vf *t, const sums_in *in, const ex_norm_numbers *k,
+                          ptrdiff_t p, ptrdiff_t c, ptrdiff_t rest)
 {
-    limits l = limits_of(k);
-    factors f[2];
-    vf s[4] = { { 0 } }, t[4] = { { 0 } };
-    ptrdiff_t p = from;
-    for (int v = 0; v < vectors; v++) f[v] = factors_of(k, c + v * VL, rest);
-    for (; p + ways <= to; p += ways)
-        for (int i = 0; i < ways * vectors; i++)
-            sums_vector(curve, rows, columns, &s[i], &t[i], in, &f[i % vectors], &l, p + i / vectors, c + i % vectors * VL, rest);
-    for (; p < to; p++)
-        for (int v = 0; v < vectors; v++) sums_vector(curve, rows, columns, &s[v], &t[v], in, &f[v], &l, p, c + v * VL, rest);
-    for (int i = vectors; i < ways * vectors; i++) {
-        s[i % vectors] += s[i];
-        t[i % vectors] += t[i];
-    }
-    flush(sum + c, s, vectors, rest);
-    flush(product + c, t, vectors, rest);
+    const limits l = limits_of(k);
+    const factors f = factors_of(k, c, rest);
+    vf a = *s, b = *t;
+    for (int i = 0; i < count; i++) sums_vector(curve, rows, columns, &a, &b, in, &f, &l, p + i, c, rest);
+    *s = a;
+    *t = b;
 }
 
-EX_INLINE void sums_windows(ex_norm_curve curve, int rows, int columns, int ways, double *sum, double *product, const sums_in *in,
+EX_INLINE void sums_windows(ex_norm_curve curve, int rows, int columns, double *sum, double *product, const sums_in *in,
                             const ex_norm_numbers *k, ptrdiff_t windows, ptrdiff_t channels)
 {
-#define BLOCK(vectors, rest) sums_block(curve, rows, columns, vectors, ways / (vectors), sum, product, in, k, from, to, c, rest)
-    EACH_STRETCH(windows, channels, SUMMED, BLOCK)
-#undef BLOCK
+#define GROUP_OF(count, s, t, p, c, rest) sums_group(curve, rows, columns, count, s, t, in, k, p, c, rest)
+    EACH_SUM(sum, product, windows, channels, GROUP_OF)
+#undef GROUP_OF
 }
 
 static void grad_sums(double *sum, double *product, const float *x, const ex_window *w, const float *dy, ptrdiff_t dy_pixel,
                       const ex_norm_numbers *k, ptrdiff_t windows, ptrdiff_t channels)
 {
     sums_in in = { x, dy, w, dy_pixel };
-    if (k->curve == EX_NORM_SILU) sums_windows(EX_NORM_SILU, 1, 1, 4, sum, product, &in, k, windows, channels);
-    else if (k->curve == EX_NORM_HARD_SWISH) sums_windows(EX_NORM_HARD_SWISH, 1, 1, 4, sum, product, &in, k, windows, channels);
-    else if (w->rows == 1 && w->columns == 1) sums_windows(EX_NORM_LIMITS, 1, 1, 4, sum, product, &in, k, windows, channels);
-    else if (w->rows == 2 && w->columns == 2) sums_windows(EX_NORM_LIMITS, 2, 2, 2, sum, product, &in, k, windows, channels);
-    else sums_windows(EX_NORM_LIMITS, w->rows, w->columns, 2, sum, product, &in, k, windows, channels);
+    if (k->curve == EX_NORM_SILU) sums_windows(EX_NORM_SILU, 1, 1, sum, product, &in, k, windows, channels);
+    else if (k->curve == EX_NORM_HARD_SWISH) sums_windows(EX_NORM_HARD_SWISH, 1, 1, sum, product, &in, k, windows, channels);
+    else if (w->rows == 1 && w->columns == 1) sums_windows(EX_NORM_LIMITS, 1, 1, sum, product, &in, k, windows, channels);
+    else if (w->rows == 2 && w->columns == 2) sums_windows(EX_NORM_LIMITS, 2, 2, sum, product, &in, k, windows, channels);
+    else sums_windows(EX_NORM_LIMITS, w->rows, w->columns, sum, product, &in, k, windows, channels);
 }
 
 /* -- Gradient of x -------------------------------------------------------------------------------------------------- */
@@ -264,7 +278,7 @@ EX_INLINE void input_windows(ex_norm_curve curve, int rows, int columns, int sma
                              ptrdiff_t windows, ptrdiff_t channels)
 {
 #define BLOCK(vectors, rest) input_block(curve, rows, columns, small, vectors, in, k, from, to, c, rest)
-    EACH_STRETCH(windows, channels, stretch(channels), BLOCK)
+    EACH_STRETCH(windows, channels, BLOCK)
 #undef BLOCK
 }
 
@@ -303,33 +317,22 @@ EX_INLINE void add_vector(int two, vf *s, vf *t, const add_in *in, vf center, co
     *t += d * (x - center);
 }
 
-/* `vectors` vectors of channels, `ways` pixels at a time in sums of their own. */
-EX_INLINE void add_block(int two, int vectors, int ways, double *sum, double *product, const add_in *in, const ex_norm_numbers *k,
-                         ptrdiff_t from, ptrdiff_t to, ptrdiff_t c, ptrdiff_t rest)
+EX_INLINE void add_group(int two, int count, vf *s, vf *t, const add_in *in, const ex_norm_numbers *k, ptrdiff_t p, ptrdiff_t c, ptrdiff_t rest)
 {
-    limits l = limits_of(k);
-    vf center[2], s[4] = { { 0 } }, t[4] = { { 0 } };
-    ptrdiff_t p = from;
-    for (int v = 0; v < vectors; v++) center[v] = take(k->center + c + v * VL, rest);
-    for (; p + ways <= to; p += ways)
-        for (int i = 0; i < ways * vectors; i++)
-            add_vector(two, &s[i], &t[i], in, center[i % vectors], &l, p + i / vectors, c + i % vectors * VL, rest);
-    for (; p < to; p++)
-        for (int v = 0; v < vectors; v++) add_vector(two, &s[v], &t[v], in, center[v], &l, p, c + v * VL, rest);
-    for (int i = vectors; i < ways * vectors; i++) {
-        s[i % vectors] += s[i];
-        t[i % vectors] += t[i];
-    }
-    flush(sum + c, s, vectors, rest);
-    flush(product + c, t, vectors, rest);
+    const limits l = limits_of(k);
+    const vf center = take(k->center + c, rest);
+    vf a = *s, b = *t;
+    for (int i = 0; i < count; i++) add_vector(two, &a, &b, in, center, &l, p + i, c, rest);
+    *s = a;
+    *t = b;
 }
 
 EX_INLINE void add_pixels(int two, double *sum, double *product, const add_in *in, const ex_norm_numbers *k, ptrdiff_t pixels,
                           ptrdiff_t channels)
 {
-#define BLOCK(vectors, rest) add_block(two, vectors, 4 / (vectors), sum, product, in, k, from, to, c, rest)
-    EACH_STRETCH(pixels, channels, SUMMED, BLOCK)
-#undef BLOCK
+#define GROUP_OF(count, s, t, p, c, rest) add_group(two, count, s, t, in, k, p, c, rest)
+    EACH_SUM(sum, product, pixels, channels, GROUP_OF)
+#undef GROUP_OF
 }
 
 static void add_grad(double *sum, double *product, float *dz, ptrdiff_t dz_pixel, const float *x, ptrdiff_t x_pixel,

@@ -154,6 +154,45 @@ static void transpose(float *out, ptrdiff_t out_row, const float *in, ptrdiff_t 
         }
 }
 
+/* -- Random numbers ---------------------------------------------------------------------------------------------- */
+
+enum { LANES = 2 * VL };                    /* blocks of Philox 4x32-10 side by side, so that one's multiplications hide another's */
+
+static void random_words(uint32_t *word, uint64_t seed, uint32_t stream, uint32_t a, uint32_t b, uint32_t c, ptrdiff_t blocks)
+{
+    for (ptrdiff_t from = 0; from < blocks; from += LANES) {
+        uint32_t w[4][LANES], key[2] = { (uint32_t)seed, (uint32_t)(seed >> 32) }, all[LANES][4];
+        for (uint32_t i = 0; i < LANES; i++) {
+            w[0][i] = a;
+            w[1][i] = b;
+            w[2][i] = c + (uint32_t)from + i;
+            w[3][i] = stream;
+        }
+        for (int round = 0; round < 10; round++) {
+            for (int i = 0; i < LANES; i++) {
+                const uint64_t first = (uint64_t)w[0][i] * 0xD2511F53u, second = (uint64_t)w[2][i] * 0xCD9E8D57u;
+                w[0][i] = (uint32_t)(second >> 32) ^ w[1][i] ^ key[0];
+                w[1][i] = (uint32_t)second;
+                w[2][i] = (uint32_t)(first >> 32) ^ w[3][i] ^ key[1];
+                w[3][i] = (uint32_t)first;
+            }
+            key[0] += 0x9E3779B9u;
+            key[1] += 0xBB67AE85u;
+        }
+        for (int i = 0; i < LANES; i++)
+            for (int k = 0; k < 4; k++) all[i][k] = w[k][i];
+        memcpy(word + 4 * from, all, sizeof *all * (size_t)(blocks - from < LANES ? blocks - from : LANES));
+    }
+}
+
+static void drop(float *out, const float *x, const uint32_t *word, float p, float s, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const float kept = x[i] * s;
+        out[i] = (float)(int32_t)(word[i] >> 8) * 0x1p-24f < p ? 0.0f : kept;
+    }
+}
+
 /* -- Rows of channels: maps -------------------------------------------------------------------------------------- */
 
 static void fill_rows(float *y, ptrdiff_t y_pixel, const float *value, ptrdiff_t pixels, ptrdiff_t channels)
@@ -305,7 +344,7 @@ const ex_vector_kernels EX_SUFFIXED(ex_vector_kernels) = {
     .binary = { add, subtract, multiply, divide, maximum, minimum, equal, less, less_equal, relu_grad, relu6_grad, silu_grad,
                 hard_sigmoid_grad, hard_swish_grad },
     .scale = scale, .scale_add = scale_add, .stream = stream, .square_sum = square_sum, .dot = dot, .sgd = sgd, .adam = adam,
-    .transpose = transpose,
+    .transpose = transpose, .random_words = random_words, .drop = drop,
     .fill_rows = fill_rows, .scale_rows = scale_rows,
     .sum_rows = sum_rows, .dot_rows = dot_rows, .moment_rows = moment_rows, .product_rows = product_rows,
     .vote_rank = vote_rank,

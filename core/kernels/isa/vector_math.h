@@ -61,8 +61,32 @@ EX_INLINE vf vf_exp(vf x)
     return vf_times_power((q * (r * r) + r) + 1.0f, n, bits);
 }
 
-EX_INLINE vf vf_sigmoid(vf x) { return 1.0f / (1.0f + vf_exp(-x)); }
-EX_INLINE vf vf_silu(vf x) { return x / (1.0f + vf_exp(-x)); }
+/* exp(-x), -89 <= x <= 104: vf_exp with the signs turned round, which costs no negation. */
+EX_INLINE vf vf_exp_minus(vf x)
+{
+    const float magic = 12582912.0f;
+    const vf shifted = x * -1.44269504f + magic, n = shifted - magic;
+    const vi bits = (vi)shifted - (vi)vf_set1(magic);
+    const vf r = (x + n * 0.693359375f) - n * 2.12194440e-4f;
+    vf q = r * 0.00139262131f - 0.00836320315f;
+    q = q * r + 0.0416665561f;
+    q = q * r - 0.166665763f;
+    q = q * r + 0.5f;
+    return vf_times_power((q * (r * r) - r) + 1.0f, n, bits);
+}
+
+/* x within what vf_exp_minus takes; a NaN may become a limit. */
+EX_INLINE vf vf_limited(vf x)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_range_ps((__m512)x, (__m512)vf_set1(104.0f), 2);      /* the smaller one by size, with x's sign */
+#else
+    return vf_at_most(vf_at_least(x, -89.0f), 104.0f);
+#endif
+}
+
+EX_INLINE vf vf_sigmoid(vf x) { return 1.0f / (1.0f + vf_exp_minus(vf_at_most(vf_at_least(x, -89.0f), 104.0f))); }
+EX_INLINE vf vf_silu(vf x) { return x / (1.0f + vf_exp_minus(vf_limited(x))); }
 /* min(max(x + 3, 0), 6) / 6 */
 EX_INLINE vf vf_hard_sigmoid(vf x) { return vf_at_most(vf_at_least(x + 3.0f, 0.0f), 6.0f) * (1.0f / 6.0f); }
 EX_INLINE vf vf_hard_swish(vf x) { return x * vf_hard_sigmoid(x); }
@@ -70,6 +94,6 @@ EX_INLINE vf vf_hard_swish(vf x) { return x * vf_hard_sigmoid(x); }
 /* silu's slope at x: s (1 + x (1 - s)), s = sigmoid(x) */
 EX_INLINE vf vf_silu_slope(vf x)
 {
-    const vf s = vf_sigmoid(x);
+    const vf s = 1.0f / (1.0f + vf_exp_minus(vf_limited(x)));
     return s * (1.0f + x * (1.0f - s));
 }

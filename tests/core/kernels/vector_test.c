@@ -313,12 +313,37 @@ static void votes_are_the_same_everywhere(void **state)
     assert_int_equal(ex_isa_select(NULL), EX_OK);
 }
 
+/* Blocks around a group that is drawn at once, across the end of the counter, and what is dropped by them. */
+static void random_numbers_by_definition(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 75, AFTER = 4 };
+    const ex_vector_kernels *v;
+    for (int32_t isa = 0; (v = set(isa)); isa++)
+        for (uint32_t blocks = 0; blocks <= BLOCKS; blocks++) {
+            const uint32_t first = blocks % 2 ? UINT32_MAX - 5 : 3;
+            uint32_t word[4 * BLOCKS + AFTER], expected[4];
+            float x[4 * BLOCKS], y[4 * BLOCKS];
+            for (int i = 0; i < 4 * BLOCKS + AFTER; i++) word[i] = 77;
+            v->random_words(word, 0x123456789abcdef0u, 4000000000u, 7, blocks, first, blocks);
+            for (uint32_t i = 0; i < 4 * blocks; i++) {
+                if (i % 4 == 0) ex_random4(expected, 0x123456789abcdef0u, 4000000000u, 7, blocks, first + i / 4);
+                assert_int_equal(word[i], expected[i % 4]);
+                x[i] = i % 5 ? (float)i + 1 : INFINITY;
+            }
+            for (int i = 0; i < AFTER; i++) assert_int_equal(word[4 * blocks + (uint32_t)i], 77);
+            v->drop(y, x, word, 0.4f, 1.5f, 4 * blocks);
+            for (uint32_t i = 0; i < 4 * blocks; i++) assert_true(y[i] == (ex_unit_float(word[i]) < 0.4f ? 0 : 1.5f * x[i]));
+        }
+    assert_int_equal(ex_isa_select(NULL), EX_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(maps_of_every_length), cmocka_unit_test(smooth_functions_in_units_of_the_last_place), cmocka_unit_test(streaming_copies_every_length), cmocka_unit_test(scaling_and_sums_of_every_length),
         cmocka_unit_test(a_number_does_not_depend_on_its_place), cmocka_unit_test(rows_of_every_width), cmocka_unit_test(turned_matrices),
-        cmocka_unit_test(votes_are_the_same_everywhere),
+        cmocka_unit_test(votes_are_the_same_everywhere), cmocka_unit_test(random_numbers_by_definition),
     };
     return cmocka_run_group_tests_name("vector", tests, NULL, NULL);
 }
