@@ -208,12 +208,12 @@ int32_t numbers_of(ex_plan *p, const drawing *d, int32_t n, float *to, int32_t r
     return count;
 }
 
-trainer trainer_start(const ex_graph *g, int32_t batch, const char *passes, ex_team *team)
+learner learner_start(const ex_graph *g, int32_t batch, const char *passes, ex_team *team)
 {
-    trainer t = { .g = ex_graph_training(g) };
+    learner t = { .g = ex_graph_training(g) };
     for (int32_t v = 0; v < t.g->values; v++)
         if (t.g->value[v].kind == EX_VALUE_PARAMETER) {
-            assert_true(t.count < TRAINER_PARAMETERS);
+            assert_true(t.count < LEARNER_PARAMETERS);
             t.of[t.count++] = v;
         }
     const int32_t loss = ex_graph_find(t.g, "loss");
@@ -227,13 +227,13 @@ trainer trainer_start(const ex_graph *g, int32_t batch, const char *passes, ex_t
     return t;
 }
 
-void trainer_stop(trainer *t)
+void learner_stop(learner *t)
 {
     ex_plan_free(t->p);
     ex_graph_free(t->g);
 }
 
-float *gradient_of(trainer *t, int32_t i, int32_t *count)
+float *gradient_of(learner *t, int32_t i, int32_t *count)
 {
     const ex_shape *s = &t->g->value[t->of[i]].shape;
     *count = (int32_t)ex_shape_count(s);

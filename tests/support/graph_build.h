@@ -51,17 +51,17 @@ void give(drawing *d, int32_t value);
 int32_t numbers_of(ex_plan *p, const drawing *d, int32_t n, float *to, int32_t room);
 
 /* A plan of `batch` images for the training form of g, whose outputs are the gradients of "loss" towards all parameters; "images" and
- * "labels" of 3 classes are bound. trainer_stop frees what it holds. */
-enum { TRAINER_PARAMETERS = 40 };
-typedef struct trainer {
+ * "labels" of 3 classes are bound. learner_stop frees what it holds. */
+enum { LEARNER_PARAMETERS = 40 };
+typedef struct learner {
     ex_graph *g;
     ex_plan *p;
-    int32_t count, of[TRAINER_PARAMETERS], gradient[TRAINER_PARAMETERS];
-} trainer;
+    int32_t count, of[LEARNER_PARAMETERS], gradient[LEARNER_PARAMETERS];
+} learner;
 
-trainer trainer_start(const ex_graph *g, int32_t batch, const char *passes, ex_team *team);
-void trainer_stop(trainer *t);
-float *gradient_of(trainer *t, int32_t i, int32_t *count);     /* the i-th parameter's: free() it */
+learner learner_start(const ex_graph *g, int32_t batch, const char *passes, ex_team *team);
+void learner_stop(learner *t);
+float *gradient_of(learner *t, int32_t i, int32_t *count);     /* the i-th parameter's: free() it */
 
 #define OK(call) do { if ((call) != EX_OK) fail_msg("%s: %s", #call, ex_error_message()); } while (0)
 #define LIST(...) (sizeof((int32_t[]){ __VA_ARGS__ }) / sizeof(int32_t)), (int32_t[]){ __VA_ARGS__ }

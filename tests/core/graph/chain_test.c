@@ -51,10 +51,10 @@ static ex_graph *network(void)
     return g;
 }
 
-static trainer start(const char *passes, ex_team *team, int32_t batch)
+static learner start(const char *passes, ex_team *team, int32_t batch)
 {
     ex_graph *g = network();
-    const trainer t = trainer_start(g, batch, passes, team);
+    const learner t = learner_start(g, batch, passes, team);
     ex_graph_free(g);
     return t;
 }
@@ -64,7 +64,7 @@ static trainer start(const char *passes, ex_team *team, int32_t batch)
 static void chains_end_where_a_sum_is_needed(void **state)
 {
     (void)state;
-    trainer t = start(NULL, NULL, BATCH);
+    learner t = start(NULL, NULL, BATCH);
     const ex_plan *p = t.p;
     assert_true(p->chains >= 4);
     for (int32_t c = 0; c < p->chains; c++) {
@@ -80,13 +80,13 @@ static void chains_end_where_a_sum_is_needed(void **state)
             }
         }
     }
-    trainer_stop(&t);
+    learner_stop(&t);
 }
 
 static void a_convolution_follows_the_norm_before_it(void **state)
 {
     (void)state;
-    trainer t = start(NULL, NULL, BATCH);
+    learner t = start(NULL, NULL, BATCH);
     const ex_step *conv = step_named(t.p, "b"), *before = step_named(t.p, "a.relu/normalise_act");
     assert_int_not_equal(conv->chain, EX_NONE);
     assert_int_equal(conv->chain, before->chain);
@@ -95,22 +95,22 @@ static void a_convolution_follows_the_norm_before_it(void **state)
         OK(ex_plan_node(t.p, s, &info));
         assert_int_equal(info.chain, t.p->step[s].chain + 1);
     }
-    trainer_stop(&t);
+    learner_stop(&t);
 }
 
 /* The activation between the 1x1 layer and the depthwise one before it is made anew for the weight gradient. */
 static void what_only_chains_know_has_room_for_pieces(void **state)
 {
     (void)state;
-    trainer with = start(NULL, NULL, BATCH), without = start("-chain", NULL, BATCH);
+    learner with = start(NULL, NULL, BATCH), without = start("-chain", NULL, BATCH);
     const int32_t z = step_named(with.p, "b.relu/normalise_act")->node->out[0];
     const ex_place *at = &with.p->place[with.p->place[z].group];
     assert_int_not_equal(at->chain, EX_NONE);
     assert_true(at->bytes < ex_plan_value_bytes(with.p, z) / 8);
     assert_true(with.p->arena_bytes < without.p->arena_bytes);
     assert_int_equal(without.p->chains, 0);
-    trainer_stop(&with);
-    trainer_stop(&without);
+    learner_stop(&with);
+    learner_stop(&without);
 }
 
 /* A large result that is read after the chain is made in pieces and written past the caches; what is small is not. */
@@ -118,7 +118,7 @@ static void large_results_are_staged(void **state)
 {
     (void)state;
     enum { MANY = 320 };                    /* images of 8 x 18 x 18: 3.2 MiB */
-    trainer t = start(NULL, NULL, MANY);
+    learner t = start(NULL, NULL, MANY);
     const ex_plan *p = t.p;
     int32_t staged = 0;
     for (int32_t v = 0; v < p->graph->values; v++) {
@@ -130,18 +130,82 @@ static void large_results_are_staged(void **state)
         assert_true(ex_plan_value_bytes(p, v) >= 3 << 20 && at->stage_bytes < ex_plan_value_bytes(p, v) / 8);
     }
     assert_true(staged > 2);
-    trainer_stop(&t);
+    learner_stop(&t);
     t = start(NULL, NULL, BATCH);
     for (int32_t v = 0; v < t.p->graph->values; v++) assert_int_equal(t.p->place[v].staged, EX_NONE);
-    trainer_stop(&t);
+    learner_stop(&t);
 }
 
 static void small_batches_have_none(void **state)
 {
     (void)state;
-    trainer t = start(NULL, NULL, EX_CHAIN_BATCH - 1);
+    learner t = start(NULL, NULL, EX_CHAIN_BATCH - 1);
     assert_int_equal(t.p->chains, 0);
-    trainer_stop(&t);
+    learner_stop(&t);
+}
+
+/* images (N,3,S,S) -> 1x1 "stem" of `in` channels -> "c", KxK to `out` channels -> one more: each with what follows it, batch norm and
+ * ReLU ("c": and its statistics), or a bias and ReLU. */
+static ex_graph *filter_network(int32_t in, int32_t out, int32_t kernel, int32_t size, int with_norm)
+{
+    ex_graph *g = ex_graph_new();
+    static const char *const name[] = { "stem", "c", "last" };
+    const int32_t channels[] = { 3, in, out, 4 }, kernels[] = { 1, kernel, 1 };
+    int32_t x = add_input(g, "images", LIST(EX_BATCH, 3, size, size));
+    for (int k = 0; k < 3; k++) {
+        char bn[16], act[16];
+        snprintf(bn, sizeof bn, "%s.bn", name[k]);
+        snprintf(act, sizeof act, "%s.relu", name[k]);
+        x = convolution(g, name[k], x, channels[k], channels[k + 1], kernels[k], 1, 1, !with_norm);
+        if (with_norm) x = add_norm(g, bn, x);
+        x = add_node(g, act, "relu", LIST(x));
+    }
+    x = add_linear(g, "fc", add_node(g, "pool", "global_avg_pool", LIST(x)), 3);
+    add_node(g, "loss", "softmax_cross_entropy", LIST(x, ex_graph_input(g, "labels", EX_INT32, LIST(EX_BATCH))));
+    return g;
+}
+
+/* Of the steps that read c's filter: how many there are, and how many of them belong to a chain. */
+static int32_t readers_in_chains(const ex_plan *p, int32_t *readers)
+{
+    const int32_t filter = ex_graph_find(p->graph, "c.weight");
+    int32_t in_chains = *readers = 0;
+    for (int32_t s = 0; s < p->steps; s++)
+        for (int32_t i = 0; i < p->step[s].node->inputs; i++) {
+            if (p->step[s].node->in[i] != filter) continue;
+            ++*readers;
+            in_chains += p->step[s].chain != EX_NONE;
+        }
+    return in_chains;
+}
+
+/* A filter that does not stay in a core's cache is read once for the batch, unless a part's images are larger still: in the forward
+ * pass, with statistics and without, and for the input's gradient. */
+static void large_filters_stay_out(void **state)
+{
+    (void)state;
+    static const struct { int32_t in, out, kernel, size, joins; } filters[] = {
+        { 256, 256, 3, 4, 0 }, { 512, 640, 1, 4, 0 }, { 320, 256, 2, 3, 0 }, { 256, 256, 3, 1, 0 }, { 256, 256, 3, 16, 0 },
+        { 64, 64, 3, 4, 1 }, { 480, 512, 1, 4, 1 }, { 64, 64, 3, 16, 1 }, { 192, 192, 3, 30, 1 }, { 512, 640, 1, 10, 1 },
+    };
+    for (uint32_t k = 0; k < 2 * (sizeof filters / sizeof *filters); k++) {
+        const int32_t in = filters[k / 2].in, out = filters[k / 2].out, kernel = filters[k / 2].kernel, size = filters[k / 2].size;
+        ex_graph *g = filter_network(in, out, kernel, size, k % 2);
+        learner t = learner_start(g, EX_CHAIN_BATCH, NULL, NULL);
+        int32_t readers, in_chains = readers_in_chains(t.p, &readers);
+        if (readers != 2 || in_chains != (filters[k / 2].joins ? 2 : 0))
+            fail_msg("filter %dx%dx%dx%d on %dx%d: %d of %d in chains", out, in, kernel, kernel, size, size, in_chains, readers);
+        const char *op = k % 2 == 0 ? "conv2d_fused" : size >= 16 ? "conv2d_stats" : "conv2d";     /* small images: statistics apart */
+        assert_string_equal(step_named(t.p, "c")->node->op->name, op);
+        learner_stop(&t);
+        const int32_t relu = ex_graph_find(g, "last.relu");         /* in inference, unless its filter is packed beforehand */
+        ex_plan *p = plan_for(g, 1, &relu, 0, NULL, EX_CHAIN_BATCH, 0, "-pack_conv,-fold_bn", NULL);
+        in_chains = readers_in_chains(p, &readers);
+        assert_int_equal(readers, 1);
+        assert_int_equal(in_chains, filters[k / 2].joins);
+        ex_plan_free(p);
+        ex_graph_free(g);
+    }
 }
 
 /* -- The same results ---------------------------------------------------------------------------------------------- */
@@ -152,7 +216,7 @@ static void gradients_agree(void **state)
     static const int32_t images[] = { 1, 19, BATCH, 330 };  /* the last one: more than a chain keeps in the caches */
     for (int k = 0; k < 4; k++) {
         const int32_t n = images[k], batch = n > BATCH ? n : BATCH;
-        trainer with = start(NULL, NULL, batch), without = start("-chain", NULL, batch);
+        learner with = start(NULL, NULL, batch), without = start("-chain", NULL, batch);
         run_ok(with.p, n, 0);
         run_ok(without.p, n, 0);
         for (int32_t i = 0; i < with.count; i++) {
@@ -162,8 +226,8 @@ static void gradients_agree(void **state)
             free(a);
             free(b);
         }
-        trainer_stop(&with);
-        trainer_stop(&without);
+        learner_stop(&with);
+        learner_stop(&without);
     }
 }
 
@@ -171,11 +235,11 @@ static void bits_do_not_depend_on_the_team(void **state)
 {
     (void)state;
     for (int32_t n = 5; n <= BATCH; n += 32) {
-        trainer alone = start(NULL, NULL, BATCH);
+        learner alone = start(NULL, NULL, BATCH);
         run_ok(alone.p, n, 0);
         for (int32_t threads = 2; threads <= 5; threads += 3) {
             ex_team *team = ex_team_new(threads);
-            trainer t = start(NULL, team, BATCH);
+            learner t = start(NULL, team, BATCH);
             for (int k = 0; k < 3; k++) run_ok(t.p, n, 0);
             for (int32_t i = 0; i < t.count; i++) {
                 int32_t count;
@@ -184,10 +248,10 @@ static void bits_do_not_depend_on_the_team(void **state)
                 free(a);
                 free(b);
             }
-            trainer_stop(&t);
+            learner_stop(&t);
             ex_team_free(team);
         }
-        trainer_stop(&alone);
+        learner_stop(&alone);
     }
 }
 
@@ -250,6 +314,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chains_end_where_a_sum_is_needed), cmocka_unit_test(a_convolution_follows_the_norm_before_it),
         cmocka_unit_test(what_only_chains_know_has_room_for_pieces), cmocka_unit_test(large_results_are_staged),
+        cmocka_unit_test(large_filters_stay_out),
         cmocka_unit_test(small_batches_have_none), cmocka_unit_test(a_late_node_does_not_come_before_one_that_waits),
         cmocka_unit_test(gradients_agree), cmocka_unit_test(bits_do_not_depend_on_the_team), cmocka_unit_test(inference_keeps_its_bits),
     };

@@ -293,10 +293,10 @@ static ex_graph *dense_network(int32_t growth, int before)
 }
 
 /* After two runs of n images. */
-static trainer train(int32_t growth, int before, const char *passes, ex_team *team, int32_t n)
+static learner train(int32_t growth, int before, const char *passes, ex_team *team, int32_t n)
 {
     ex_graph *g = dense_network(growth, before);
-    trainer t = trainer_start(g, BATCH, passes, team);
+    learner t = learner_start(g, BATCH, passes, team);
     for (int k = 0; k < 2; k++) run_ok(t.p, n, k);
     ex_graph_free(g);
     return t;
@@ -311,8 +311,8 @@ static void gradients_keep_their_bits(void **state)
         const int32_t growth = before ? 3 : 8, n = threads == 1 ? BATCH : BATCH - 4;
         OK(ex_isa_select(isa[run >> 3]));
         ex_team *team = ex_team_new(threads);
-        trainer with = train(growth, before, chains ? NULL : "-chain", team, n);
-        trainer without = train(growth, before, chains ? "-parts" : "-chain,-parts", team, n);
+        learner with = train(growth, before, chains ? NULL : "-chain", team, n);
+        learner without = train(growth, before, chains ? "-parts" : "-chain,-parts", team, n);
         for (int32_t i = 0; i < with.count; i++) {
             int32_t count;
             float *a = gradient_of(&with, i, &count), *b = gradient_of(&without, i, &count);
@@ -322,8 +322,8 @@ static void gradients_keep_their_bits(void **state)
             free(a);
             free(b);
         }
-        trainer_stop(&with);
-        trainer_stop(&without);
+        learner_stop(&with);
+        learner_stop(&without);
         ex_team_free(team);
     }
     OK(ex_isa_select(isa[0]));
@@ -333,7 +333,7 @@ static void gradients_keep_their_bits(void **state)
 static void dense_blocks_copy_nothing(void **state)
 {
     (void)state;
-    trainer t = train(8, 0, NULL, NULL, BATCH), plain = train(8, 0, "-parts", NULL, BATCH);
+    learner t = train(8, 0, NULL, NULL, BATCH), plain = train(8, 0, "-parts", NULL, BATCH);
     int32_t aliases = 0;
     for (int32_t s = 0; s < t.p->steps; s++) {
         ex_plan_node_info info;
@@ -346,8 +346,8 @@ static void dense_blocks_copy_nothing(void **state)
     assert_true(aliases >= 3 * LAYERS);
     assert_int_equal(t.p->steps, plain.p->steps);
     assert_true(t.p->arena_bytes < 0.9 * plain.p->arena_bytes);
-    trainer_stop(&t);
-    trainer_stop(&plain);
+    learner_stop(&t);
+    learner_stop(&plain);
 }
 
 int main(void)
