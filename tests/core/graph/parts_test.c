@@ -285,7 +285,9 @@ static ex_graph *dense_network(int32_t growth, int before)
         y = add_conv(g, name[3], norm_relu(g, name[2], y), growth, 3, 1);
         snprintf(name[0], sizeof name[0], "%d.concat", k);
         x = before ? join(g, name[0], y, x) : join(g, name[0], x, y);
-        if (k == 1) x = add_node_with(g, "middle", "avg_pool2d", LIST(add_conv(g, "transition", norm_relu(g, "t.bn", x), 9, 1, 1)), 1, &two);
+        if (k != 1) continue;
+        x = add_conv(g, "transition", norm_relu(g, "t.bn", x), 9, 1, 1);
+        x = add_node_with(g, "middle", "avg_pool2d", LIST(x), 1, &two);
     }
     x = add_linear(g, "fc", add_node(g, "pool", "global_avg_pool", LIST(norm_relu(g, "last", x))), 3);
     add_node(g, "loss", "softmax_cross_entropy", LIST(x, ex_graph_input(g, "labels", EX_INT32, LIST(EX_BATCH))));

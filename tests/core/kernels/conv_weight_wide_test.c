@@ -18,16 +18,20 @@
 static const ex_conv_shape wide_shapes[] = {
     SQUARE(64, 65, 2, 200, 3, 1, 1, 1, 1), SQUARE(130, 64, 1, 128, 3, 1, 1, 1, 1), SQUARE(101, 67, 2, 129, 3, 1, 1, 1, 1),
     SQUARE(32, 64, 4, 128, 3, 2, 1, 1, 1),
-    { .n = 7, .ci = 40, .h = 9, .w = 7, .co = 200, .kh = 3, .kw = 3, .groups = 1, .stride = { 2, 2 }, .padding = { 1, 1 }, .dilation = { 1, 1 } },
+    { .n = 7, .ci = 40, .h = 9, .w = 7, .co = 200, .kh = 3, .kw = 3, .groups = 1,
+      .stride = { 2, 2 }, .padding = { 1, 1 }, .dilation = { 1, 1 } },
     SQUARE(9, 256, 8, 256, 1, 2, 0, 1, 1), SQUARE(9, 256, 5, 256, 1, 2, 1, 1, 1), SQUARE(8, 512, 8, 200, 1, 2, 0, 1, 1),
     SQUARE(32, 260, 2, 300, 1, 1, 0, 1, 1), SQUARE(32, 300, 2, 260, 1, 1, 0, 1, 1),
     SQUARE(3, 40, 7, 100, 5, 1, 4, 2, 1),                           /* 5 taps, 2 apart */
     SQUARE(9, 65, 4, 130, 3, 1, 7, 7, 1),                           /* of 9 taps one is ever inside */
     SQUARE(5, 130, 6, 129, 3, 1, 1, 1, 1), SQUARE(1, 48, 12, 160, 3, 1, 1, 1, 1),
     SQUARE(2, 65, 20, 130, 3, 1, 1, 1, 1),                          /* some rows at a time */
-    { .n = 1, .ci = 64, .h = 5, .w = 100, .co = 128, .kh = 3, .kw = 3, .groups = 1, .stride = { 1, 1 }, .padding = { 1, 1 }, .dilation = { 1, 1 } },
-    { .n = 2, .ci = 64, .h = 2, .w = 256, .co = 128, .kh = 3, .kw = 3, .groups = 1, .stride = { 1, 1 }, .padding = { 1, 1 }, .dilation = { 1, 1 } },
-    { .n = 13, .ci = 70, .h = 5, .w = 3, .co = 170, .kh = 3, .kw = 2, .groups = 1, .stride = { 1, 2 }, .padding = { 2, 1 }, .dilation = { 2, 1 } },
+    { .n = 1, .ci = 64, .h = 5, .w = 100, .co = 128, .kh = 3, .kw = 3, .groups = 1,
+      .stride = { 1, 1 }, .padding = { 1, 1 }, .dilation = { 1, 1 } },
+    { .n = 2, .ci = 64, .h = 2, .w = 256, .co = 128, .kh = 3, .kw = 3, .groups = 1,
+      .stride = { 1, 1 }, .padding = { 1, 1 }, .dilation = { 1, 1 } },
+    { .n = 13, .ci = 70, .h = 5, .w = 3, .co = 170, .kh = 3, .kw = 2, .groups = 1,
+      .stride = { 1, 2 }, .padding = { 2, 1 }, .dilation = { 2, 1 } },
     SQUARE(32, 300, 2, 260, 3, 1, 1, 1, 1), SQUARE(32, 200, 2, 780, 3, 1, 1, 1, 1),
 };
 enum { WIDE_SHAPES = sizeof wide_shapes / sizeof *wide_shapes };
@@ -50,7 +54,8 @@ typedef struct wide_kernels {
     size_t (*scratch)(const ex_conv_shape *s, int32_t threads);
 } wide_kernels;
 
-#define DECLARE(ISA) int ex_conv_weight_wide_pays_##ISA(const ex_conv_shape *s); int32_t ex_conv_weight_wide_shares_##ISA(const ex_conv_shape *s); \
+#define DECLARE(ISA) int ex_conv_weight_wide_pays_##ISA(const ex_conv_shape *s); \
+    int32_t ex_conv_weight_wide_shares_##ISA(const ex_conv_shape *s); \
     size_t ex_conv_weight_wide_scratch_##ISA(const ex_conv_shape *s, int32_t threads);
 #define OF_ISA(ISA) { #ISA, ex_conv_weight_wide_pays_##ISA, ex_conv_weight_wide_shares_##ISA, ex_conv_weight_wide_scratch_##ISA }
 DECLARE(portable)
@@ -158,10 +163,14 @@ static void bits(void)
     ex_team_free(five);
 }
 
-/* Whether output `out` of an axis reads input `in` through this tap. */
-static int meets(int32_t in, int32_t out, int32_t tap, int32_t stride, int32_t padding, int32_t dilation)
+/* Whether the tap `tap` of axis `axis` reads input `at`, or, where `of_gradient`, what output `at` is multiplied by. */
+static int reads(const ex_conv_shape *s, int axis, int32_t tap, int32_t at, int of_gradient)
 {
-    return out * stride + tap * dilation - padding == in;
+    const int32_t in = axis ? s->w : s->h, out = axis ? s->ow : s->oh, from = tap * s->dilation[axis] - s->padding[axis];
+    if (of_gradient) return at * s->stride[axis] + from >= 0 && at * s->stride[axis] + from < in;
+    for (int32_t k = 0; k < out; k++)
+        if (k * s->stride[axis] + from == at) return 1;
+    return 0;
 }
 
 /* NaN where a tap reads it, and the bits of `clean` elsewhere. h, w: a pixel of x, or of dy where `of_gradient`. */
@@ -170,14 +179,10 @@ static void check_reach(uint32_t i, const problem *p, const float *clean, int of
     const ex_conv_shape *s = &p->s;
     int32_t wrong = 0;
     for (int32_t kh = 0; kh < s->kh; kh++) for (int32_t kw = 0; kw < s->kw; kw++) {
-        int rows = 0, cols = 0;
-        for (int32_t k = 0; k < (of_gradient ? s->h : s->oh); k++)
-            rows |= of_gradient ? meets(k, h, kh, s->stride[0], s->padding[0], s->dilation[0]) : meets(h, k, kh, s->stride[0], s->padding[0], s->dilation[0]);
-        for (int32_t k = 0; k < (of_gradient ? s->w : s->ow); k++)
-            cols |= of_gradient ? meets(k, w, kw, s->stride[1], s->padding[1], s->dilation[1]) : meets(w, k, kw, s->stride[1], s->padding[1], s->dilation[1]);
+        const int here = reads(s, 0, kh, h, of_gradient) && reads(s, 1, kw, w, of_gradient);
         for (int32_t c = 0; c < s->ci; c++) for (int32_t o = 0; o < s->co; o++) {
             const ptrdiff_t at = kh * p->wf.row + kw * p->wf.col + c * p->wf.in + o * p->wf.out;
-            if (rows && cols && (of_gradient ? o : c) == channel) wrong += !isnan(p->wf.data[at]);
+            if (here && (of_gradient ? o : c) == channel) wrong += !isnan(p->wf.data[at]);
             else wrong += float_bits(p->wf.data[at]) != float_bits(clean[at]);
         }
     }
