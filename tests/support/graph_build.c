@@ -58,6 +58,34 @@ int32_t add_node(ex_graph *g, const char *name, const char *op, int32_t inputs, 
     return add_node_with(g, name, op, inputs, in, 0, NULL);
 }
 
+int32_t add_conv(ex_graph *g, const char *name, int32_t x, int32_t to, int32_t kernel, int32_t groups)
+{
+    char weight[64];
+    snprintf(weight, sizeof weight, "%s.weight", name);
+    const ex_attr attr[] = { { "padding", 1, { kernel >> 1 } }, { "groups", 1, { groups } } };
+    const int32_t w = add_param(g, weight, LIST(to, g->value[x].shape.dim[1] / groups, kernel, kernel));
+    return add_node_with(g, name, "conv2d", LIST(x, w), 2, attr);
+}
+
+int32_t add_linear(ex_graph *g, const char *name, int32_t x, int32_t to)
+{
+    char weight[64];
+    snprintf(weight, sizeof weight, "%s.weight", name);
+    return add_node(g, name, "linear", LIST(x, add_param(g, weight, LIST(to, g->value[x].shape.dim[1]))));
+}
+
+int32_t add_norm(ex_graph *g, const char *name, int32_t x)
+{
+    static const char *const part[] = { "weight", "bias", "mean", "var" };
+    int32_t in[5] = { x }, channels = g->value[x].shape.dim[1];
+    char text[64];
+    for (int i = 0; i < 4; i++) {
+        snprintf(text, sizeof text, "%s.%s", name, part[i]);
+        in[1 + i] = i < 2 ? add_param(g, text, LIST(channels)) : add_buffer(g, text, LIST(channels), i == 3);
+    }
+    return add_node(g, name, "batch_norm", 5, in);
+}
+
 static int32_t add_block(ex_graph *g, const char *name, const char *activation, int32_t x, int32_t in_channels, int32_t out_channels)
 {
     char n[8][64];
@@ -138,6 +166,14 @@ void bind_labels(ex_plan *p, const char *input, int32_t n, int32_t classes)
 
 void run_ok(ex_plan *p, int32_t n, double step) { OK(ex_plan_run(p, n, 11, step)); }
 
+const ex_step *step_named(const ex_plan *p, const char *name)
+{
+    for (int32_t s = 0; s < p->steps; s++)
+        if (!strcmp(p->step[s].node->name, name)) return &p->step[s];
+    fail_msg("no step is named %s", name);
+    return NULL;
+}
+
 float *read_output(ex_plan *p, int32_t i, int32_t ndim, const int32_t *dim)
 {
     ex_tensor *t = ex_tensor_new(EX_FLOAT32, ndim, dim);
@@ -147,6 +183,61 @@ float *read_output(ex_plan *p, int32_t i, int32_t ndim, const int32_t *dim)
     memcpy(copy, t->data, bytes);
     ex_tensor_free(t);
     return copy;
+}
+
+void give(drawing *d, int32_t value)
+{
+    assert_true(d->outputs < DRAWING_OUTPUTS);
+    d->out[d->outputs++] = value;
+}
+
+int32_t numbers_of(ex_plan *p, const drawing *d, int32_t n, float *to, int32_t room)
+{
+    int32_t count = 0;
+    run_ok(p, n, 0);
+    for (int32_t i = 0; i < d->outputs; i++) {
+        const ex_shape *s = &d->g->value[d->out[i]].shape;
+        int32_t dim[EX_MAX_DIMS], size = 1;
+        for (int32_t k = 0; k < s->ndim; k++) size *= dim[k] = s->dim[k] == EX_BATCH ? n : s->dim[k];
+        assert_true(count + size < room);
+        float *numbers = read_output(p, i, s->ndim, dim);
+        memcpy(to + count, numbers, sizeof *to * (size_t)size);
+        free(numbers);
+        count += size;
+    }
+    return count;
+}
+
+learner learner_start(const ex_graph *g, int32_t batch, const char *passes, ex_team *team)
+{
+    learner t = { .g = ex_graph_training(g) };
+    for (int32_t v = 0; v < t.g->values; v++)
+        if (t.g->value[v].kind == EX_VALUE_PARAMETER) {
+            assert_true(t.count < LEARNER_PARAMETERS);
+            t.of[t.count++] = v;
+        }
+    const int32_t loss = ex_graph_find(t.g, "loss");
+    int32_t dim[4];
+    memcpy(dim, t.g->value[ex_graph_find(t.g, "images")].shape.dim, sizeof dim);
+    dim[0] = batch;
+    OK(ex_graph_gradient(t.g, loss, t.count, t.of, t.gradient));
+    t.p = plan_for(t.g, t.count, t.gradient, 1, &loss, batch, 1, passes, team);
+    bind_random(t.p, "images", 4, dim);
+    bind_labels(t.p, "labels", batch, 3);
+    return t;
+}
+
+void learner_stop(learner *t)
+{
+    ex_plan_free(t->p);
+    ex_graph_free(t->g);
+}
+
+float *gradient_of(learner *t, int32_t i, int32_t *count)
+{
+    const ex_shape *s = &t->g->value[t->of[i]].shape;
+    *count = (int32_t)ex_shape_count(s);
+    return read_output(t->p, i, s->ndim, s->dim);
 }
 
 void assert_close(const float *a, const float *b, int32_t n, double bound)

@@ -9,23 +9,9 @@
 #include <cmocka.h>
 #include "../../support/graph_build.h"
 
-enum { BATCH = 21, OUTPUTS = 6, VALUES = 1 << 15 };
+enum { BATCH = 21, VALUES = 1 << 15 };
 
 /* -- Graphs of one case each ---------------------------------------------------------------------------------- */
-
-typedef struct drawing {
-    ex_graph *g;
-    int32_t out[OUTPUTS], outputs;
-} drawing;
-
-static int32_t conv(ex_graph *g, const char *name, int32_t x, int32_t to, int32_t kernel, int32_t groups)
-{
-    char weight[64];
-    snprintf(weight, sizeof weight, "%s.weight", name);
-    const ex_attr attr[] = { { "padding", 1, { kernel >> 1 } }, { "groups", 1, { groups } } };
-    const int32_t w = add_param(g, weight, LIST(to, g->value[x].shape.dim[1] / groups, kernel, kernel));
-    return add_node_with(g, name, "conv2d", LIST(x, w), 2, attr);
-}
 
 static int32_t join(ex_graph *g, const char *name, int32_t a, int32_t b) { return add_node(g, name, "concat", LIST(a, b)); }
 
@@ -37,41 +23,40 @@ static int32_t slice(ex_graph *g, const char *name, int32_t x, int32_t start, in
 
 static int32_t relu(ex_graph *g, const char *name, int32_t x) { return add_node(g, name, "relu", LIST(x)); }
 static int32_t images(ex_graph *g) { return add_input(g, "images", LIST(EX_BATCH, 3, 7, 6)); }
-static void give(drawing *d, int32_t value) { d->out[d->outputs++] = value; }
 
 /* A concat of concats, its parts by a row of kernels: direct, Winograd's, 1x1, depthwise, of few channels. */
 static void nested(drawing *d)
 {
     ex_graph *g = d->g;
-    int32_t x = conv(g, "a", images(g), 5, 3, 1), y = join(g, "ab", x, conv(g, "b", x, 20, 3, 1));
-    y = join(g, "abc", y, conv(g, "c", y, 7, 1, 1));
-    y = join(g, "abcd", conv(g, "d", y, 32, 3, 32), y);
-    give(d, conv(g, "e", join(g, "abcde", y, conv(g, "f", y, 1, 3, 1)), 9, 3, 1));
+    int32_t x = add_conv(g, "a", images(g), 5, 3, 1), y = join(g, "ab", x, add_conv(g, "b", x, 20, 3, 1));
+    y = join(g, "abc", y, add_conv(g, "c", y, 7, 1, 1));
+    y = join(g, "abcd", add_conv(g, "d", y, 32, 3, 32), y);
+    give(d, add_conv(g, "e", join(g, "abcde", y, add_conv(g, "f", y, 1, 3, 1)), 9, 3, 1));
 }
 
 static void read_elsewhere(drawing *d)
 {
-    int32_t x = conv(d->g, "a", images(d->g), 5, 3, 1), y = relu(d->g, "b", x);
+    int32_t x = add_conv(d->g, "a", images(d->g), 5, 3, 1), y = relu(d->g, "b", x);
     give(d, relu(d->g, "r", join(d->g, "ab", x, y)));
     give(d, add_node(d->g, "sum", "add", LIST(x, y)));
 }
 
 static void twice(drawing *d)
 {
-    int32_t x = conv(d->g, "a", images(d->g), 5, 3, 1);
+    int32_t x = add_conv(d->g, "a", images(d->g), 5, 3, 1);
     give(d, relu(d->g, "r", join(d->g, "aa", x, x)));
 }
 
 static void leaves(drawing *d)
 {
     int32_t x = images(d->g);
-    give(d, relu(d->g, "r", add_node(d->g, "xyx", "concat", LIST(x, conv(d->g, "a", x, 5, 3, 1), x))));
+    give(d, relu(d->g, "r", add_node(d->g, "xyx", "concat", LIST(x, add_conv(d->g, "a", x, 5, 3, 1), x))));
 }
 
 /* The concat, a part of it and what a part is a part of are all asked for. */
 static void roots(drawing *d)
 {
-    int32_t x = conv(d->g, "a", images(d->g), 5, 3, 1), y = join(d->g, "ab", x, conv(d->g, "b", x, 4, 1, 1));
+    int32_t x = add_conv(d->g, "a", images(d->g), 5, 3, 1), y = join(d->g, "ab", x, add_conv(d->g, "b", x, 4, 1, 1));
     give(d, x);
     give(d, y);
     give(d, join(d->g, "abc", y, relu(d->g, "r", y)));
@@ -80,16 +65,16 @@ static void roots(drawing *d)
 /* The activation would lie over its input, the sum over one of its terms. */
 static void in_place(drawing *d)
 {
-    int32_t x = conv(d->g, "a", images(d->g), 5, 3, 1), y = add_node(d->g, "s", "silu", LIST(x));
-    int32_t z = add_node(d->g, "z", "add_n", LIST(conv(d->g, "b", y, 5, 1, 1), conv(d->g, "c", y, 5, 1, 1)));
+    int32_t x = add_conv(d->g, "a", images(d->g), 5, 3, 1), y = add_node(d->g, "s", "silu", LIST(x));
+    int32_t z = add_node(d->g, "z", "add_n", LIST(add_conv(d->g, "b", y, 5, 1, 1), add_conv(d->g, "c", y, 5, 1, 1)));
     y = join(d->g, "yz", y, z);
-    give(d, conv(d->g, "e", add_node(d->g, "t", "silu", LIST(add_node(d->g, "u", "abs", LIST(y)))), 3, 1, 1));
+    give(d, add_conv(d->g, "e", add_node(d->g, "t", "silu", LIST(add_node(d->g, "u", "abs", LIST(y)))), 3, 1, 1));
 }
 
 static void pooled(drawing *d)
 {
     const ex_attr two = { "kernel", 1, { 2 } };
-    int32_t x = conv(d->g, "a", images(d->g), 5, 3, 1);
+    int32_t x = add_conv(d->g, "a", images(d->g), 5, 3, 1);
     int32_t p = add_node_with(d->g, "p", "avg_pool2d", LIST(x), 1, &two);
     int32_t y = join(d->g, "ab", p, add_node_with(d->g, "q", "max_pool2d", LIST(x), 1, &two));
     give(d, add_node(d->g, "flat", "flatten", LIST(y)));
@@ -100,7 +85,7 @@ static void pooled(drawing *d)
 /* What is flat cannot have gaps: it is a copy of the part. */
 static void flat_part(drawing *d)
 {
-    int32_t x = conv(d->g, "a", images(d->g), 1, 3, 1);
+    int32_t x = add_conv(d->g, "a", images(d->g), 1, 3, 1);
     give(d, join(d->g, "ab", x, relu(d->g, "r", x)));
     give(d, add_node(d->g, "flat", "flatten", LIST(x)));
 }
@@ -108,7 +93,7 @@ static void flat_part(drawing *d)
 /* Sums over all that a value holds want it without gaps. */
 static void summed(drawing *d)
 {
-    int32_t x = conv(d->g, "a", images(d->g), 5, 3, 1), y = conv(d->g, "b", x, 5, 3, 1);
+    int32_t x = add_conv(d->g, "a", images(d->g), 5, 3, 1), y = add_conv(d->g, "b", x, 5, 3, 1);
     give(d, join(d->g, "ab", x, y));
     give(d, add_node(d->g, "mean", "mean", LIST(x)));
     give(d, add_node(d->g, "total", "sum", LIST(slice(d->g, "s", y, 1, 3, 1))));
@@ -117,24 +102,24 @@ static void summed(drawing *d)
 /* All that came before, written out each time: the shorter lists lie in the longest one. */
 static void lists(drawing *d)
 {
-    int32_t a = conv(d->g, "a", images(d->g), 4, 3, 1), b = conv(d->g, "b", a, 3, 3, 1);
-    int32_t c = conv(d->g, "c", join(d->g, "ab", a, b), 2, 3, 1);
-    int32_t e = conv(d->g, "e", add_node(d->g, "abc", "concat", LIST(a, b, c)), 5, 3, 1);
+    int32_t a = add_conv(d->g, "a", images(d->g), 4, 3, 1), b = add_conv(d->g, "b", a, 3, 3, 1);
+    int32_t c = add_conv(d->g, "c", join(d->g, "ab", a, b), 2, 3, 1);
+    int32_t e = add_conv(d->g, "e", add_node(d->g, "abc", "concat", LIST(a, b, c)), 5, 3, 1);
     give(d, relu(d->g, "r", add_node(d->g, "abce", "concat", LIST(a, b, c, e))));
 }
 
 /* One value, two rows of neighbours: it can be in one of them. */
 static void elsewhere(drawing *d)
 {
-    int32_t a = conv(d->g, "a", images(d->g), 4, 3, 1), b = conv(d->g, "b", a, 3, 3, 1);
+    int32_t a = add_conv(d->g, "a", images(d->g), 4, 3, 1), b = add_conv(d->g, "b", a, 3, 3, 1);
     give(d, relu(d->g, "r", join(d->g, "ab", a, b)));
     give(d, relu(d->g, "t", join(d->g, "ba", b, a)));
 }
 
 static void slices(drawing *d)
 {
-    int32_t x = conv(d->g, "a", images(d->g), 12, 3, 1), y = slice(d->g, "s", x, 2, 8, 1);
-    give(d, conv(d->g, "b", slice(d->g, "ss", y, 3, 4, 1), 3, 3, 1));
+    int32_t x = add_conv(d->g, "a", images(d->g), 12, 3, 1), y = slice(d->g, "s", x, 2, 8, 1);
+    give(d, add_conv(d->g, "b", slice(d->g, "ss", y, 3, 4, 1), 3, 3, 1));
     give(d, join(d->g, "ends", relu(d->g, "r", slice(d->g, "s0", x, 0, 2, 1)), slice(d->g, "s2", x, 10, 2, 1)));
     give(d, relu(d->g, "every", slice(d->g, "s3", x, 1, 4, 3)));
     give(d, slice(d->g, "image", ex_graph_find(d->g, "images"), 1, 1, 1));
@@ -143,36 +128,29 @@ static void slices(drawing *d)
 /* In inference dropout is another name of its input. */
 static void behind_views(drawing *d)
 {
-    int32_t x = conv(d->g, "a", images(d->g), 5, 3, 1), y = add_node(d->g, "drop", "dropout", LIST(conv(d->g, "b", x, 4, 3, 1)));
+    int32_t x = add_conv(d->g, "a", images(d->g), 5, 3, 1), y = add_node(d->g, "drop", "dropout", LIST(add_conv(d->g, "b", x, 4, 3, 1)));
     give(d, relu(d->g, "r", join(d->g, "ab", x, y)));
-}
-
-static int32_t linear(ex_graph *g, const char *name, int32_t x, int32_t to)
-{
-    char weight[64];
-    snprintf(weight, sizeof weight, "%s.weight", name);
-    return add_node(g, name, "linear", LIST(x, add_param(g, weight, LIST(to, g->value[x].shape.dim[1]))));
 }
 
 static void features(drawing *d)
 {
-    int32_t x = add_node(d->g, "p", "global_avg_pool", LIST(conv(d->g, "c", images(d->g), 6, 3, 1)));
-    int32_t y = join(d->g, "ab", linear(d->g, "a", x, 5), linear(d->g, "b", x, 7));
-    give(d, linear(d->g, "e", slice(d->g, "s", y, 2, 9, 1), 4));
+    int32_t x = add_node(d->g, "p", "global_avg_pool", LIST(add_conv(d->g, "c", images(d->g), 6, 3, 1)));
+    int32_t y = join(d->g, "ab", add_linear(d->g, "a", x, 5), add_linear(d->g, "b", x, 7));
+    give(d, add_linear(d->g, "e", slice(d->g, "s", y, 2, 9, 1), 4));
     give(d, add_node(d->g, "soft", "softmax", LIST(y)));
 }
 
 static void other_axis(drawing *d)
 {
     const ex_attr rows = { "axis", 1, { 2 } };
-    int32_t x = conv(d->g, "a", images(d->g), 5, 3, 1), in[] = { x, relu(d->g, "b", x) };
+    int32_t x = add_conv(d->g, "a", images(d->g), 5, 3, 1), in[] = { x, relu(d->g, "b", x) };
     give(d, relu(d->g, "r", add_node_with(d->g, "ab", "concat", 2, in, 1, &rows)));
 }
 
 static void vectors(drawing *d)
 {
     const ex_attr first = { "axis", 1, { 0 } };
-    int32_t x = conv(d->g, "a", images(d->g), 5, 3, 1), a = add_node(d->g, "as", "channel_sum", LIST(x));
+    int32_t x = add_conv(d->g, "a", images(d->g), 5, 3, 1), a = add_node(d->g, "as", "channel_sum", LIST(x));
     int32_t b = add_node(d->g, "bs", "channel_sum", LIST(relu(d->g, "b", x)));
     int32_t ab = add_node_with(d->g, "ab", "concat", LIST(a, b), 1, &first);
     give(d, add_node(d->g, "length", "global_norm", LIST(a, ab)));
@@ -199,32 +177,6 @@ static ex_plan *plan_of(drawing *d, int k, const char *passes, int training, ex_
     ex_plan *p = plan_for(d->g, d->outputs, d->out, 0, NULL, BATCH, training, passes, team);
     bind_random(p, "images", LIST(BATCH, 3, 7, 6));
     return p;
-}
-
-/* Numbers of all outputs of a run of n images, one after the other. */
-static int32_t numbers_of(ex_plan *p, const drawing *d, int32_t n, float *to)
-{
-    int32_t count = 0;
-    run_ok(p, n, 0);
-    for (int32_t i = 0; i < d->outputs; i++) {
-        const ex_shape *s = &d->g->value[d->out[i]].shape;
-        int32_t dim[EX_MAX_DIMS], size = 1;
-        for (int32_t k = 0; k < s->ndim; k++) size *= dim[k] = s->dim[k] == EX_BATCH ? n : s->dim[k];
-        assert_true(count + size < VALUES);
-        float *numbers = read_output(p, i, s->ndim, dim);
-        memcpy(to + count, numbers, sizeof *to * (size_t)size);
-        free(numbers);
-        count += size;
-    }
-    return count;
-}
-
-static const ex_step *step_named(const ex_plan *p, const char *name)
-{
-    for (int32_t s = 0; s < p->steps; s++)
-        if (!strcmp(p->step[s].node->name, name)) return &p->step[s];
-    fail_msg("no step is named %s", name);
-    return NULL;
 }
 
 static void expect_aliases(const ex_plan *p, const char *names, int alias)
@@ -270,7 +222,7 @@ static void no_bit_depends_on_it(void **state)
         drawing d, plain;
         ex_plan *p = plan_of(&d, k, passes[1], training, team), *q = plan_of(&plain, k, passes[0], training, team);
         for (int times = 0; times < 2; times++) {           /* the second run finds what the first one left in memory */
-            const int32_t a = numbers_of(p, &d, n, with), b = numbers_of(q, &plain, n, without);
+            const int32_t a = numbers_of(p, &d, n, with, VALUES), b = numbers_of(q, &plain, n, without, VALUES);
             if (a != b || memcmp(with, without, sizeof *with * (size_t)a))
                 fail_msg("%s differs (%s, %d threads, training %d)", cases[k].name, passes[0], threads, training);
         }
@@ -310,19 +262,13 @@ static void parts_lie_apart(void **state)
 
 /* -- A dense block, trained ------------------------------------------------------------------------------------- */
 
-enum { LAYERS = 4, PARAMETERS = 40 };
+enum { LAYERS = 4 };
 
 static int32_t norm_relu(ex_graph *g, const char *name, int32_t x)
 {
-    static const char *const part[] = { "weight", "bias", "mean", "var" };
-    int32_t in[5] = { x }, channels = g->value[x].shape.dim[1];
     char text[64];
-    for (int i = 0; i < 4; i++) {
-        snprintf(text, sizeof text, "%s.%s", name, part[i]);
-        in[1 + i] = i < 2 ? add_param(g, text, LIST(channels)) : add_buffer(g, text, LIST(channels), i == 3);
-    }
     snprintf(text, sizeof text, "%s.relu", name);
-    return relu(g, text, add_node(g, name, "batch_norm", 5, in));
+    return relu(g, text, add_norm(g, name, x));
 }
 
 /* What a layer adds lies before or behind what it reads. */
@@ -330,49 +276,32 @@ static ex_graph *dense_network(int32_t growth, int before)
 {
     ex_graph *g = ex_graph_new();
     const ex_attr two = { "kernel", 1, { 2 } };
-    int32_t x = conv(g, "stem", add_input(g, "images", LIST(EX_BATCH, 3, 36, 32)), 10, 3, 1);
+    int32_t x = add_conv(g, "stem", add_input(g, "images", LIST(EX_BATCH, 3, 36, 32)), 10, 3, 1);
     x = add_node_with(g, "stem.pool", "max_pool2d", LIST(norm_relu(g, "stem.bn", x)), 1, &two);
     for (int k = 0; k < LAYERS; k++) {
         char name[4][16];
         for (int i = 0; i < 4; i++) snprintf(name[i], sizeof name[i], "%d.%d", k, i);
-        int32_t y = conv(g, name[1], norm_relu(g, name[0], x), 12, 1, 1);
-        y = conv(g, name[3], norm_relu(g, name[2], y), growth, 3, 1);
+        int32_t y = add_conv(g, name[1], norm_relu(g, name[0], x), 12, 1, 1);
+        y = add_conv(g, name[3], norm_relu(g, name[2], y), growth, 3, 1);
         snprintf(name[0], sizeof name[0], "%d.concat", k);
         x = before ? join(g, name[0], y, x) : join(g, name[0], x, y);
-        if (k == 1) x = add_node_with(g, "middle", "avg_pool2d", LIST(conv(g, "transition", norm_relu(g, "t.bn", x), 9, 1, 1)), 1, &two);
+        if (k != 1) continue;
+        x = add_conv(g, "transition", norm_relu(g, "t.bn", x), 9, 1, 1);
+        x = add_node_with(g, "middle", "avg_pool2d", LIST(x), 1, &two);
     }
-    x = linear(g, "fc", add_node(g, "pool", "global_avg_pool", LIST(norm_relu(g, "last", x))), 3);
+    x = add_linear(g, "fc", add_node(g, "pool", "global_avg_pool", LIST(norm_relu(g, "last", x))), 3);
     add_node(g, "loss", "softmax_cross_entropy", LIST(x, ex_graph_input(g, "labels", EX_INT32, LIST(EX_BATCH))));
     return g;
 }
 
-typedef struct trainer {
-    ex_graph *g;
-    ex_plan *p;
-    int32_t count, of[PARAMETERS], gradient[PARAMETERS];
-} trainer;
-
-static trainer train(int32_t growth, int before, const char *passes, ex_team *team, int32_t n)
+/* After two runs of n images. */
+static learner train(int32_t growth, int before, const char *passes, ex_team *team, int32_t n)
 {
     ex_graph *g = dense_network(growth, before);
-    trainer t = { .g = ex_graph_training(g) };
-    for (int32_t v = 0; v < t.g->values; v++)
-        if (t.g->value[v].kind == EX_VALUE_PARAMETER) t.of[t.count++] = v;
-    assert_true(t.count < PARAMETERS);
-    const int32_t loss = ex_graph_find(t.g, "loss");
-    OK(ex_graph_gradient(t.g, loss, t.count, t.of, t.gradient));
-    t.p = plan_for(t.g, t.count, t.gradient, 1, &loss, BATCH, 1, passes, team);
-    bind_random(t.p, "images", LIST(BATCH, 3, 36, 32));
-    bind_labels(t.p, "labels", BATCH, 3);
+    learner t = learner_start(g, BATCH, passes, team);
     for (int k = 0; k < 2; k++) run_ok(t.p, n, k);
     ex_graph_free(g);
     return t;
-}
-
-static void stop(trainer *t)
-{
-    ex_plan_free(t->p);
-    ex_graph_free(t->g);
 }
 
 static void gradients_keep_their_bits(void **state)
@@ -384,19 +313,19 @@ static void gradients_keep_their_bits(void **state)
         const int32_t growth = before ? 3 : 8, n = threads == 1 ? BATCH : BATCH - 4;
         OK(ex_isa_select(isa[run >> 3]));
         ex_team *team = ex_team_new(threads);
-        trainer with = train(growth, before, chains ? NULL : "-chain", team, n);
-        trainer without = train(growth, before, chains ? "-parts" : "-chain,-parts", team, n);
+        learner with = train(growth, before, chains ? NULL : "-chain", team, n);
+        learner without = train(growth, before, chains ? "-parts" : "-chain,-parts", team, n);
         for (int32_t i = 0; i < with.count; i++) {
-            const ex_shape *s = &with.g->value[with.of[i]].shape;
-            float *a = read_output(with.p, i, s->ndim, s->dim), *b = read_output(without.p, i, s->ndim, s->dim);
-            if (memcmp(a, b, sizeof *a * (size_t)ex_shape_count(s)))
+            int32_t count;
+            float *a = gradient_of(&with, i, &count), *b = gradient_of(&without, i, &count);
+            if (memcmp(a, b, sizeof *a * (size_t)count))
                 fail_msg("%s differs: chains %d, %d threads, %s, growth %d", with.g->value[with.of[i]].name, chains, threads, ex_isa_name(),
                          growth);
             free(a);
             free(b);
         }
-        stop(&with);
-        stop(&without);
+        learner_stop(&with);
+        learner_stop(&without);
         ex_team_free(team);
     }
     OK(ex_isa_select(isa[0]));
@@ -406,7 +335,7 @@ static void gradients_keep_their_bits(void **state)
 static void dense_blocks_copy_nothing(void **state)
 {
     (void)state;
-    trainer t = train(8, 0, NULL, NULL, BATCH), plain = train(8, 0, "-parts", NULL, BATCH);
+    learner t = train(8, 0, NULL, NULL, BATCH), plain = train(8, 0, "-parts", NULL, BATCH);
     int32_t aliases = 0;
     for (int32_t s = 0; s < t.p->steps; s++) {
         ex_plan_node_info info;
@@ -419,8 +348,8 @@ static void dense_blocks_copy_nothing(void **state)
     assert_true(aliases >= 3 * LAYERS);
     assert_int_equal(t.p->steps, plain.p->steps);
     assert_true(t.p->arena_bytes < 0.9 * plain.p->arena_bytes);
-    stop(&t);
-    stop(&plain);
+    learner_stop(&t);
+    learner_stop(&plain);
 }
 
 int main(void)
