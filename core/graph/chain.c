@@ -24,6 +24,20 @@ typedef struct forming {
 
 static int is_batched(const ex_graph *g, int32_t value) { return ex_value_is_batched(&g->value[value]); }
 
+/* Whether the step reads a filter that does not stay in a core's L2 cache, and that is more than the images of a part, read and written:
+ * it is better read once for the whole batch. Operators with pieces say so themselves (../ops/conv_pieces.c). */
+static int reads_large_filter(const ex_graph *g, const ex_node *n)
+{
+    enum { FILTER_BYTES = 1 << 20 };
+    double filter = 0, image = 0;
+    for (int32_t i = 0; i < n->inputs + n->outputs; i++) {
+        const int32_t v = i < n->inputs ? n->in[i] : n->out[i - n->inputs];
+        const double bytes = (double)ex_shape_count(&g->value[v].shape) * (double)ex_dtype_size(g->value[v].shape.dtype);
+        *(is_batched(g, v) ? &image : &filter) += bytes;
+    }
+    return !n->op->pieces && filter > FILTER_BYTES && filter > EX_PART_IMAGES * image;
+}
+
 int ex_chain_admits(const ex_graph *g, const ex_node *n)
 {
     const ex_op *op = n->op;
@@ -32,7 +46,7 @@ int ex_chain_admits(const ex_graph *g, const ex_node *n)
     for (int32_t i = 0; i < n->inputs; i++) batched |= is_batched(g, n->in[i]);
     for (int32_t k = 0; k < n->outputs; k++)
         if (!is_batched(g, n->out[k]) && !(op->pieces && op->pieces->end)) return 0;
-    if (!batched || !op->pieces) return batched;
+    if (!batched || !op->pieces) return batched && !reads_large_filter(g, n);
     ex_shape in[EX_MAX_IN], out[EX_MAX_OUT];
     const ex_signature s = ex_node_signature(g, n, in, out);
     return op->pieces->shared(&s, LEAST_PARTS) != SIZE_MAX;
