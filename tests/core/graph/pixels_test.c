@@ -231,7 +231,7 @@ static void no_bit_depends_on_it(void **state)
 
 /* -- Bottlenecks, trained ----------------------------------------------------------------------------------------- */
 
-enum { IMAGES = 24 };                       /* of 1024 x 6 x 6 floats: enough to be staged */
+enum { IMAGES = 24, MANY = 240 };           /* of 1024 x 6 x 6 floats; many: enough to be staged */
 
 /* images (N,3,6,6): one bottleneck with a shortcut, one that strides. */
 static ex_graph *bottlenecks(void)
@@ -251,10 +251,10 @@ static ex_graph *bottlenecks(void)
     return g;
 }
 
-static learner train(const char *passes, ex_team *team)
+static learner train(int32_t images, const char *passes, ex_team *team)
 {
     ex_graph *g = bottlenecks();
-    learner t = learner_start(g, IMAGES, passes, team);
+    learner t = learner_start(g, images, passes, team);
     ex_graph_free(g);
     return t;
 }
@@ -268,7 +268,7 @@ static void gradients_keep_their_bits(void **state)
         const int k = run % 3 * 2, threads = 1 + run / 3 % 2;
         OK(ex_isa_select(isa[run / 6]));
         ex_team *team = ex_team_new(threads);
-        learner with = train(passes[k], team), without = train(passes[k + 1], team);
+        learner with = train(IMAGES, passes[k], team), without = train(IMAGES, passes[k + 1], team);
         for (int times = 0; times < 2; times++) {
             const int32_t n = times ? IMAGES - 5 : IMAGES;
             run_ok(with.p, n, times);
@@ -293,7 +293,7 @@ static void gradients_keep_their_bits(void **state)
 static void what_is_set_apart_is_staged(void **state)
 {
     (void)state;
-    learner with = train(NULL, NULL), without = train("-pixels", NULL);
+    learner with = train(MANY, NULL, NULL), without = train(MANY, "-pixels", NULL);
     int32_t staged = 0;
     for (int32_t v = 0; v < with.p->graph->values; v++) {
         const ex_place *at = &with.p->place[v];
