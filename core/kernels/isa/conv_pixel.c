@@ -51,6 +51,7 @@ static void pixel_part(void *context, int32_t part, int32_t thread)
     for (; from < end; from++) dot_products(j, from, 1);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written through the job */
 void EX_SUFFIXED(ex_conv_pixel)(float *y, const float *x, ex_conv_filter w, const ex_conv_epilogue *e, const ex_conv_shape *s, ex_team *team)
 {
     pixel_job j = { .y = y, .x = x, .w = w.data, .e = e, .w_out = w.out, .ci = s->ci, .co = s->co };
