@@ -200,6 +200,7 @@ static void run_part(void *context, int32_t part, int32_t thread)
         }
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): they are written through the job */
 void EX_SUFFIXED(ex_conv_weight_wide)(float *sums, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, ex_team *team, void *scratch)
 {
     job j = { .x = x, .dy = dy, .sums = sums, .copies = scratch };
