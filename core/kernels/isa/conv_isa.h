@@ -16,6 +16,7 @@ void EX_SUFFIXED(ex_conv_weight_add_sums)(float *sums, ex_conv_image x, ex_conv_
 void EX_SUFFIXED(ex_conv_weight_join_sums)(ex_conv_filter dw, const float *sums, int32_t parts, const ex_conv_shape *s, ex_team *team);
 
 /* conv_weight_wide.c: sums of `shares` shares of the images, each [kh][kw][ci][co], where it pays; scratch is beside the sums */
+int EX_SUFFIXED(ex_conv_weight_wide_fits)(const ex_conv_shape *s);     /* for some number of images */
 int EX_SUFFIXED(ex_conv_weight_wide_pays)(const ex_conv_shape *s);
 int32_t EX_SUFFIXED(ex_conv_weight_wide_shares)(const ex_conv_shape *s);
 size_t EX_SUFFIXED(ex_conv_weight_wide_scratch)(const ex_conv_shape *s, int32_t threads);

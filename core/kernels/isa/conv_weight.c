@@ -273,11 +273,11 @@ size_t EX_SUFFIXED(ex_conv_weight_scratch)(const ex_conv_shape *s, int32_t threa
     const ex_conv_shape f = take_places(s, NULL, NULL, NULL);
     job j = {0};
     plan(&j, &f);
-    if (EX_SUFFIXED(ex_conv_weight_wide_pays)(&f)) {
-        const size_t shares = (size_t)EX_SUFFIXED(ex_conv_weight_wide_shares)(&f);
-        return round_up(j.sums * shares, 16) * sizeof(float) + EX_SUFFIXED(ex_conv_weight_wide_scratch)(&f, threads);
-    }
-    return (round_up(j.sums * (size_t)j.shares, 16) + thread_floats(j.strip) * (size_t)threads) * sizeof(float);
+    const size_t own = (round_up(j.sums * (size_t)j.shares, 16) + thread_floats(j.strip) * (size_t)threads) * sizeof(float);
+    if (!EX_SUFFIXED(ex_conv_weight_wide_fits)(&f)) return own;
+    const size_t sums = round_up(j.sums * (size_t)EX_SUFFIXED(ex_conv_weight_wide_shares)(&f), 16) * sizeof(float);
+    const size_t wide = sums + EX_SUFFIXED(ex_conv_weight_wide_scratch)(&f, threads);      /* fewer images may go the other way */
+    return own > wide ? own : wide;
 }
 
 void EX_SUFFIXED(ex_conv_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s,

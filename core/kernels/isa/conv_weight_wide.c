@@ -56,15 +56,23 @@ static void plan(job *j, const ex_conv_shape *s)
 
 static size_t copied_floats(const job *j) { return (size_t)j->across * j->panel + (size_t)j->down * j->block; }
 
-int EX_SUFFIXED(ex_conv_weight_wide_pays)(const ex_conv_shape *s)
+static double filter_floats(const ex_conv_shape *s) { return (double)s->kh * s->kw * s->ci * s->co; }
+
+/* Whether some number of images may be taken this way. */
+int EX_SUFFIXED(ex_conv_weight_wide_fits)(const ex_conv_shape *s)
 {
     enum { LEAST_BLOCKS = 4, LEAST_FILTER = 1 << 16, MOST_WIDTH = CHUNK };
     job j = {0};
-    if (s->groups > 1 || s->ow > MOST_WIDTH || s->n * s->oh * s->ow < CHUNK / 2) return 0;
+    if (s->groups > 1 || s->ow > MOST_WIDTH) return 0;
     plan(&j, s);
-    const double filter = (double)s->kh * s->kw * s->ci * s->co, images = (double)s->n * s->oh * s->ow * (s->ci + s->co);
+    return j.blocks >= LEAST_BLOCKS && j.panels >= PANELS && filter_floats(s) >= LEAST_FILTER;
+}
+
+int EX_SUFFIXED(ex_conv_weight_wide_pays)(const ex_conv_shape *s)
+{
+    const double images = (double)s->n * s->oh * s->ow * (s->ci + s->co);
     const int plain = s->kh * s->kw * s->stride[0] * s->stride[1] == 1;        /* read as it lies, x is nearly as good */
-    return j.blocks >= LEAST_BLOCKS && j.panels >= PANELS && filter >= (plain ? images : LEAST_FILTER);
+    return EX_SUFFIXED(ex_conv_weight_wide_fits)(s) && s->n * s->oh * s->ow >= CHUNK / 2 && (!plain || filter_floats(s) >= images);
 }
 
 int32_t EX_SUFFIXED(ex_conv_weight_wide_shares)(const ex_conv_shape *s)

@@ -86,21 +86,17 @@ static ex_conv_shape exchanged(const ex_conv_shape *s)
     return f;
 }
 
-/* The scratch of a thread says which path its caller is on: copies, or the strip of one that is padded. */
+/* The rule takes it, and its caller has room for its copies. */
 static int takes(const ex_conv_shape *s)
 {
-    const ex_conv_kernels *k = ex_kernels_current()->conv;
-    const size_t thread = k->scratch(EX_CONV_GRAD_WEIGHT, s, 2) - k->scratch(EX_CONV_GRAD_WEIGHT, s, 1);
-    return current()->pays(s) && thread == current()->scratch(s, 1);
+    return current()->pays(s) && ex_kernels_current()->conv->scratch(EX_CONV_GRAD_WEIGHT, s, 16) >= current()->scratch(s, 16);
 }
 
 static int takes_either_way(const ex_conv_shape *s)
 {
-    const ex_conv_kernels *k = ex_kernels_current()->conv;
     const ex_conv_shape f = exchanged(s);
-    const size_t thread = k->scratch(EX_CONV_GRAD_WEIGHT, s, 2) - k->scratch(EX_CONV_GRAD_WEIGHT, s, 1);
     const int can_exchange = s->kh * s->kw == 1 && !s->padding[0] && !s->padding[1];
-    return takes(s) || (can_exchange && current()->pays(&f) && thread == current()->scratch(&f, 1));
+    return takes(s) || (can_exchange && takes(&f));
 }
 
 /* Images are shared out where a filter has few regions, which only those of the largest tiles can be. */
