@@ -24,18 +24,16 @@ typedef struct forming {
 
 static int is_batched(const ex_graph *g, int32_t value) { return ex_value_is_batched(&g->value[value]); }
 
-/* Whether the step reads a filter that does not stay in a core's L2 cache, and that is more than the images of a part, read and written:
- * it is better read once for the whole batch. Operators with pieces say so themselves (../ops/conv_pieces.c). */
+/* Whether what the step reads beside images is large (op.h). Operators with pieces say so themselves (../ops/conv_pieces.c). */
 static int reads_large_filter(const ex_graph *g, const ex_node *n)
 {
-    enum { FILTER_BYTES = 1 << 20 };
     double filter = 0, image = 0;
     for (int32_t i = 0; i < n->inputs + n->outputs; i++) {
         const int32_t v = i < n->inputs ? n->in[i] : n->out[i - n->inputs];
         const double bytes = (double)ex_shape_count(&g->value[v].shape) * (double)ex_dtype_size(g->value[v].shape.dtype);
         *(is_batched(g, v) ? &image : &filter) += bytes;
     }
-    return !n->op->pieces && filter > FILTER_BYTES && filter > EX_PART_IMAGES * image;
+    return !n->op->pieces && ex_filter_is_large(filter, image);
 }
 
 int ex_chain_admits(const ex_graph *g, const ex_node *n)

@@ -9,7 +9,7 @@ typedef struct run {
     ex_plan *p;
     const ex_chain *c;
     int32_t parts;
-    ex_status (*check)(ex_plan *p, const ex_step *s, const ex_operand *out);    /* NULL: not now */
+    ex_status (*check)(ex_plan *p, const ex_step *s, const ex_operand *out, int32_t outputs);    /* NULL: not now */
 } run;
 
 static int32_t parts_of(const ex_plan *p, const ex_chain *c)
@@ -61,14 +61,12 @@ static ex_call call_of(const run *r, const ex_step *s)
                       .shared = p->arena + s->shared_offset, .parts = r->parts };
 }
 
-/* The images that the step made; its sums over all of them are not there yet. */
-static ex_status check_images(const run *r, const ex_step *s, const ex_operand *out)
+/* How many of the step's results are images: those come first, and sums over all of them are not there yet. */
+static int32_t images_made(const run *r, const ex_step *s)
 {
-    ex_step images = *s;
-    ex_node node = *s->node;
-    for (node.outputs = 0; node.outputs < s->node->outputs && ex_value_is_batched(&r->p->graph->value[node.out[node.outputs]]);) node.outputs++;
-    images.node = &node;
-    return r->check(r->p, &images, out);
+    int32_t k = 0;
+    while (k < s->node->outputs && ex_value_is_batched(&r->p->graph->value[s->node->out[k]])) k++;
+    return k;
 }
 
 static ex_status run_step(const run *r, const ex_step *s, int32_t thread, int32_t part, int32_t first, int32_t n, int more)
@@ -88,7 +86,7 @@ static ex_status run_step(const run *r, const ex_step *s, int32_t thread, int32_
     if (node->op->pieces) node->op->pieces->piece(&call);
     else node->op->forward(&call);
     unstage(r, s, out, first);
-    return r->check ? check_images(r, s, out) : EX_OK;
+    return r->check ? r->check(r->p, s, out, images_made(r, s)) : EX_OK;
 }
 
 static ex_status run_piece(const run *r, int32_t thread, int32_t part, int32_t first, int32_t n, int more)
@@ -151,7 +149,7 @@ static void count_seconds(ex_plan *p, const ex_chain *c)
         }
 }
 
-ex_status ex_chain_run(ex_plan *p, const ex_chain *c, ex_status (*check)(ex_plan *p, const ex_step *s, const ex_operand *out))
+ex_status ex_chain_run(ex_plan *p, const ex_chain *c, ex_status (*check)(ex_plan *p, const ex_step *s, const ex_operand *out, int32_t outputs))
 {
     run r = { p, c, parts_of(p, c), check };
     ex_status status = EX_OK;
@@ -162,6 +160,6 @@ ex_status ex_chain_run(ex_plan *p, const ex_chain *c, ex_status (*check)(ex_plan
     if (status) return status;
     frame(&r, 1);
     for (int32_t i = c->from; i < c->to && check && !status; i++)
-        if (p->step[i].node->op->pieces && p->step[i].node->op->pieces->end) status = check(p, &p->step[i], p->step[i].out);
+        if (p->step[i].node->op->pieces && p->step[i].node->op->pieces->end) status = check(p, &p->step[i], p->step[i].out, p->step[i].node->outputs);
     return status;
 }

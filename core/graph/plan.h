@@ -97,7 +97,7 @@ ex_status ex_plan_chain(ex_plan *p, int32_t *node, int32_t count);   /* orders t
 
 /* chain_run.c */
 int ex_chain_serves(const ex_plan *p, const ex_chain *c);   /* whether it runs in pieces for p->n images, or step by step */
-ex_status ex_chain_run(ex_plan *p, const ex_chain *c, ex_status (*check)(ex_plan *p, const ex_step *s, const ex_operand *out));
+ex_status ex_chain_run(ex_plan *p, const ex_chain *c, ex_status (*check)(ex_plan *p, const ex_step *s, const ex_operand *out, int32_t outputs));
 
 /* schedule.c */
 ex_status ex_plan_schedule(ex_plan *p);              /* order of steps: constants, nodes, state writes */

@@ -109,9 +109,10 @@ static ex_status blame(ex_plan *p, const char *kind, const char *name, const cha
                       p->at, p->bad, value, kind, name, op ? " (" : "", op ? op : "", op ? ")" : "");
 }
 
-static ex_status check_step(ex_plan *p, const ex_step *s, const ex_operand *out)
+/* The first `outputs` of the step's results. */
+static ex_status check_step(ex_plan *p, const ex_step *s, const ex_operand *out, int32_t outputs)
 {
-    for (int32_t k = 0; k < s->node->outputs; k++)
+    for (int32_t k = 0; k < outputs; k++)
         if (!is_finite(&out[k])) return blame(p, "made by", s->node->name, s->node->op->name);
     return EX_OK;
 }
@@ -156,7 +157,7 @@ static ex_status go_on(ex_plan *p)
         if (!p->paused) timed_node(p, s);
         else if (p->profile) s->seconds += ex_clock() - p->paused_at;
         p->paused = 0;
-        ex_status status = p->checking ? check_step(p, s, s->out) : EX_OK;
+        ex_status status = p->checking ? check_step(p, s, s->out, s->node->outputs) : EX_OK;
         if (status) return status;
     }
     const int bad = bad_guard(p);

@@ -6,15 +6,12 @@
 static size_t round_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 static size_t packed_bytes(ex_conv_direction d, const ex_conv_shape *g) { return round_up(ex_kernels_current()->conv->packed_bytes(d, g)); }
 
-/* What all pieces share of a filter, in bytes. One of more than FILTER_BYTES does not stay in a core's L2 cache, and each piece reads it from
- * further away: where that is more than the images of a part, read and written, it is better read once for the whole batch. */
-enum { FILTER_BYTES = 1 << 20 };
-
+/* What all pieces share of a filter, in bytes; SIZE_MAX: it is too large for that. */
 static size_t shared_filter(ex_conv_direction d, const ex_conv_shape *g)
 {
     const size_t filter = packed_bytes(d, g);
     const double image = ((double)g->h * g->w * g->ci + (double)g->oh * g->ow * g->co) * sizeof(float);
-    return filter > FILTER_BYTES && (double)filter > EX_PART_IMAGES * image ? SIZE_MAX : filter;
+    return ex_filter_is_large((double)filter, image) ? SIZE_MAX : filter;
 }
 
 static size_t piece_scratch(ex_conv_direction d, const ex_conv_shape *g)

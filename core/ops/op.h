@@ -67,6 +67,10 @@ typedef struct ex_call {
  * to parts and are added in their order, so that bits do not depend on threads. */
 enum { EX_PART_IMAGES = 4 };                /* of a part with sums over images, at least */
 
+/* Whether a filter of so many bytes is better read once for a whole batch than once a piece: it does not stay in a core's L2 cache,
+ * and is more than the images of a part, of `image` bytes each, read and written. */
+static inline int ex_filter_is_large(double filter, double image) { return filter > (1 << 20) && filter > EX_PART_IMAGES * image; }
+
 typedef struct ex_pieces {
     size_t (*shared)(const ex_signature *s, int32_t parts);     /* bytes that all pieces share; SIZE_MAX: this shape has no such form */
     size_t (*scratch)(const ex_signature *s, int32_t images);   /* bytes, of a piece of so many images; NULL: 0 */

@@ -250,3 +250,16 @@ void assert_close(const float *a, const float *b, int32_t n, double bound)
     }
     if (!(worst <= bound * largest)) fail_msg("largest difference %g, largest value %g, bound %g of it", worst, largest, bound);
 }
+
+const char *gradient_that_differs(learner *a, learner *b)
+{
+    for (int32_t i = 0; i < a->count; i++) {
+        int32_t count;
+        float *x = gradient_of(a, i, &count), *y = gradient_of(b, i, &count);
+        const int differs = memcmp(x, y, sizeof *x * (size_t)count);
+        free(x);
+        free(y);
+        if (differs) return a->g->value[a->of[i]].name;
+    }
+    return NULL;
+}

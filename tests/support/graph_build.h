@@ -61,6 +61,7 @@ typedef struct learner {
 
 learner learner_start(const ex_graph *g, int32_t batch, const char *passes, ex_team *team);
 void learner_stop(learner *t);
+const char *gradient_that_differs(learner *a, learner *b);    /* the first parameter whose gradient has other bits; NULL: none */
 float *gradient_of(learner *t, int32_t i, int32_t *count);     /* the i-th parameter's: free() it */
 
 #define OK(call) do { if ((call) != EX_OK) fail_msg("%s: %s", #call, ex_error_message()); } while (0)

@@ -20,18 +20,6 @@ static int32_t conv(ex_graph *g, const char *name, int32_t x, int32_t to)
     return add_node_with(g, name, "conv2d", LIST(x, add_param(g, weight, LIST(to, g->value[x].shape.dim[1], 3, 3))), 1, &padding);
 }
 
-static int32_t norm(ex_graph *g, const char *name, int32_t x)
-{
-    static const char *const part[] = { "weight", "bias", "mean", "var" };
-    int32_t in[5] = { x }, channels = g->value[x].shape.dim[1];
-    char text[64];
-    for (int i = 0; i < 4; i++) {
-        snprintf(text, sizeof text, "%s.%s", name, part[i]);
-        in[1 + i] = i < 2 ? add_param(g, text, LIST(channels)) : add_buffer(g, text, LIST(channels), i == 3);
-    }
-    return add_node(g, name, "batch_norm", 5, in);
-}
-
 /* images -> stem -> layers of norm, relu, convolution, concat along `axis` -> norm -> pool -> loss */
 static ex_graph *network(int axis)
 {
@@ -41,11 +29,11 @@ static ex_graph *network(int axis)
     for (int k = 0; k < LAYERS; k++) {
         char name[4][16];
         for (int i = 0; i < 4; i++) snprintf(name[i], sizeof name[i], "%d.%d", k, i);
-        int32_t y = add_node(g, name[1], "relu", LIST(norm(g, name[0], x)));
+        int32_t y = add_node(g, name[1], "relu", LIST(add_norm(g, name[0], x)));
         y = conv(g, name[2], y, axis == 2 ? STEM : GROWTH);
         x = add_node_with(g, name[3], "concat", LIST(x, y), 1, &along);
     }
-    x = add_node(g, "pool", "global_avg_pool", LIST(add_node(g, "relu", "relu", LIST(norm(g, "last", x)))));
+    x = add_node(g, "pool", "global_avg_pool", LIST(add_node(g, "relu", "relu", LIST(add_norm(g, "last", x)))));
     x = add_node(g, "fc", "linear", LIST(x, add_param(g, "fc.weight", LIST(3, g->value[x].shape.dim[1]))));
     add_node(g, "loss", "softmax_cross_entropy", LIST(x, ex_graph_input(g, "labels", EX_INT32, LIST(EX_BATCH))));
     return g;

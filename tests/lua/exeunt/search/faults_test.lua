@@ -169,8 +169,8 @@ function TestFaults:test_a_metric_that_no_result_has()
   local trials = search.trials(self.path)
   lu.assertTrue(#trials <= 2)
   for _, trial in ipairs(trials) do lu.assertEquals(trial.state, "running") end
-  lu.assertEquals((search.run(self.path, "--workers 2")), 1)                    -- the same again
-  lu.assertTrue(#search.trials(self.path) <= 2)                                 -- no more than workers
+  lu.assertEquals((search.run(self.path, "--workers 1")), 1)                    -- the same again; a second worker might claim one more
+  lu.assertEquals(#search.trials(self.path), #trials)
   local trained = file.read(self.path .. "/runs/study/0000/log.jsonl")
   file.write(self.path .. "/runs/study/0000/log.jsonl", trained .. "\n")       -- a mark that training anew would take away
   search.study(self.path, 'sampler = "random", trials = 5, constraints = { "size <= 9" }')
