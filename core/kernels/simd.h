@@ -16,6 +16,8 @@ enum { VL = 8 };
 enum { VL = 4 };
 #endif
 
+enum { LINE = 16 };                         /* floats of a cache line */
+
 typedef float vf __attribute__((vector_size(VL * 4)));
 typedef int32_t vi __attribute__((vector_size(VL * 4)));
 

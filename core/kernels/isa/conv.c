@@ -313,6 +313,7 @@ static void tile_strip(const patch *p, tile_args *t, int32_t nv, int32_t R, int3
     const float *x = p->in.data + (top + low * a->dilation - p->o.row) * p->in.row + (b->first - p->o.col) * p->in.pixel;
     const int32_t total = p->col_end - p->col, fold = nv == 1 && total > TILE && p->row_end - p->row == 1;
     const int32_t blocks = fold ? 2 * up(total, WIDE) : tile_blocks(total);
+    const int stream = p->taps == 1 && a->taps == 1 && b->step == 1;        /* tiles read one run of pixels after the other */
     for (int32_t i = 0; i < blocks; i += fold ? R : 1) {
         const int32_t from = tile_start(total, blocks, i), P = tile_start(total, blocks, i + 1) - from;
         if (fold) {
@@ -324,6 +325,8 @@ static void tile_strip(const patch *p, tile_args *t, int32_t nv, int32_t R, int3
         t->x = x + (p->col + from) * b->step * p->in.pixel;
         t->y = p->y + row * p->y_row + (p->col + from) * p->y_pixel + channel;
         if (p->residual) t->residual = p->residual + row * j->e.residual.row + (p->col + from) * t->residual_col + channel;
+        t->ahead = stream ? t->x + R * P * t->x_col : NULL;
+        t->ahead_k = P * R * t->x_col / t->len;
         forward_tile[R][P][nv - 1](t);
     }
 }

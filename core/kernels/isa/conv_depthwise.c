@@ -53,11 +53,11 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s)
     j->phase_rows = back ? s->stride[0] : 1;
     j->phase_cols = back ? s->stride[1] : 1;
     j->rows = back ? up(s->h, s->stride[0]) : s->oh;
-    j->padded = round_up((size_t)s->ci, CHANNEL_LINE);
+    j->padded = round_up((size_t)s->ci, LINE);
     const double macs = (double)s->oh * s->ow * s->ci * s->kh * s->kw, share = macs / PART_MACS;
     const int32_t pieces = share < 1 ? 1 : least(share < ENOUGH_PARTS ? (int32_t)share : ENOUGH_PARTS, up(ENOUGH_PARTS, s->n));
     j->images = share * s->n < 1 ? s->n : share < 1 ? (int32_t)(1 / share) : 1;
-    j->channel_block = up(up(s->ci, CHANNEL_LINE), least(pieces, up(s->ci, CHANNELS))) * CHANNEL_LINE;
+    j->channel_block = up(up(s->ci, LINE), least(pieces, up(s->ci, CHANNELS))) * LINE;
     j->channel_parts = up(s->ci, j->channel_block);
     j->row_block = up(j->rows, least(up(pieces, j->channel_parts), j->rows));
     j->row_parts = up(j->rows, j->row_block);
@@ -366,7 +366,7 @@ static void run(job *j, ex_conv_filter w, ex_team *team, void *scratch)
 
 size_t EX_SUFFIXED(ex_conv_depthwise_packed_bytes)(const ex_conv_shape *s)
 {
-    return (size_t)s->kh * (size_t)s->kw * round_up((size_t)s->ci, CHANNEL_LINE) * sizeof(float);
+    return (size_t)s->kh * (size_t)s->kw * round_up((size_t)s->ci, LINE) * sizeof(float);
 }
 
 void EX_SUFFIXED(ex_conv_depthwise_pack)(float *packed, ex_conv_filter w, const ex_conv_shape *s)

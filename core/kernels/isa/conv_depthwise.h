@@ -5,7 +5,7 @@
 #include "conv_parts.h"
 #include "conv_isa.h"
 
-enum { CHANNEL_LINE = 16, CHANNELS = 64, PART_MACS = 400000, MAX_TAPS = 5, L2_BYTES = 1 << 20, L3_BYTES = 8 << 20 };
+enum { CHANNELS = 64, PART_MACS = 400000, MAX_TAPS = 5, L2_BYTES = 1 << 20, L3_BYTES = 8 << 20 };
 
 /* Vectors of channels that go through a row together: with one there are hardly enough sums to hide an addition's latency. */
 #if defined(__AVX512F__) || defined(__aarch64__)

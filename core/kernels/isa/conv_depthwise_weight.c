@@ -34,13 +34,13 @@ static void plan(job *j, const ex_conv_shape *s)
     j->s = s;
     j->rows = axis_forward(s->oh, s->kh, s->stride[0], s->padding[0], s->dilation[0]);
     j->cols = axis_forward(s->ow, s->kw, s->stride[1], s->padding[1], s->dilation[1]);
-    j->padded = round_up((size_t)s->ci, CHANNEL_LINE);
+    j->padded = round_up((size_t)s->ci, LINE);
     j->sums = (size_t)s->kh * (size_t)s->kw * j->padded;
     const double macs = (double)s->oh * s->ow * s->ci * s->kh * s->kw * s->n, parts = macs / PART_MACS;
     const double room = (double)SHARE_FLOATS / (double)j->sums;
     const int32_t pieces = parts < 1 ? 1 : parts < SHARES ? (int32_t)parts : SHARES;
     j->shares = least(pieces, room < 1 ? 1 : room < s->n ? (int32_t)room : s->n);
-    j->channel_block = up(up(s->ci, CHANNEL_LINE), least(up(pieces, j->shares), up(s->ci, CHANNELS))) * CHANNEL_LINE;
+    j->channel_block = up(up(s->ci, LINE), least(up(pieces, j->shares), up(s->ci, CHANNELS))) * LINE;
     j->channel_parts = up(s->ci, j->channel_block);
     const double row = ((double)s->w * s->stride[0] + s->ow) * least(s->ci, j->channel_block) * sizeof(float);
     j->cold = images_cold(s);
@@ -72,11 +72,11 @@ typedef struct sweep {
  * small for what comes a chunk later, and its few outstanding misses would be the limit. */
 EX_INLINE void ask(sweep *s, const int pixels, const int step)
 {
-    enum { LINE = 64 };
+    const int line = LINE * (int)sizeof(float);
     const int dy = pixels * VL * (int)sizeof(float), x = dy * step * step;
     if (!s->next_x) return;
-    UNROLL for (int i = 0; i < x; i += LINE) __builtin_prefetch(s->next_x + i, 0, 2);
-    UNROLL for (int i = 0; i < dy; i += LINE) __builtin_prefetch(s->next_dy + i, 0, 2);
+    UNROLL for (int i = 0; i < x; i += line) __builtin_prefetch(s->next_x + i, 0, 2);
+    UNROLL for (int i = 0; i < dy; i += line) __builtin_prefetch(s->next_dy + i, 0, 2);
     s->next_x += x;
     s->next_dy += dy;
 }

@@ -43,13 +43,12 @@ EX_INLINE void epilogue_store(float *y, ptrdiff_t y_step, vf *a, const int a_ste
 #undef EACH
 }
 
-/* Asks for `vectors` vectors of the residual of each pixel, some time before they are stored: they lie too far apart for
- * the hardware to see them coming, and cost more than an addition of its own would if they have to be waited for. */
-static inline void epilogue_prefetch(const float *residual, ptrdiff_t step, int32_t pixels, int32_t vectors)
+/* Asks for `vectors` vectors of each pixel of y, or of the residual, some time before they are stored: they lie too far apart
+ * for the hardware to see them coming, and cost more than an addition of its own would if they have to be waited for. */
+static inline void epilogue_prefetch(const float *y, ptrdiff_t step, int32_t pixels, int32_t vectors)
 {
-    enum { LINE = 16 };
-    for (int32_t i = 0; i < pixels; i++, residual += step)
-        for (int32_t v = 0; v < vectors * VL; v += LINE) __builtin_prefetch(residual + v);
+    for (int32_t i = 0; i < pixels; i++, y += step)
+        for (int32_t v = 0; v < vectors * VL; v += LINE) __builtin_prefetch(y + v);
 }
 
 /* epilogue_store for one number whose bias and residual have been added. */

@@ -20,6 +20,8 @@ typedef struct tile_args {
     int32_t across;                         /* forward: sums of tile_sum_across */
     int32_t more;                           /* weight gradient: add to what y holds */
     const float *bias;                      /* forward: NV*VL numbers, added to the sums */
+    const float *ahead;                     /* forward: what the next tile reads, `ahead_k` floats for each step of len; NULL: unknown */
+    ptrdiff_t ahead_k;
     const float *residual;                  /* forward: of element (0, 0), or NULL */
     ptrdiff_t residual_row, residual_col;
     ex_conv_activation activation;          /* forward */
@@ -43,12 +45,14 @@ enum { AHEAD = 6 };                         /* pixels */
 enum { RUN = 5, RUNS = (TILE + RUN - 1) / RUN };        /* columns that one register points at */
 #define KEEP(pointer) __asm__("" : "+r"(pointer))
 
-/* Sums into a; each index after unrolling is a constant, so that a lives in registers. */
-EX_INLINE void tile_sum(vf (*a)[2], const int R, const int P, const int NV, const int weight, const tile_args *t)
+/* Sums into a; each index after unrolling is a constant, so that a lives in registers. `asks`: for what the next tile reads,
+ * while this one multiplies; the hardware does not see that far, since a tile walks along all its pixels at once. */
+EX_INLINE void tile_sum(vf (*a)[2], const int R, const int P, const int NV, const int weight, const int asks, const tile_args *t)
 {
     const ptrdiff_t x_row = t->x_row, x_col = weight ? 1 : t->x_col, x_k = weight ? t->x_k : 1, w_k = weight ? t->w_k : NV * VL;
     const int run = weight || NV > 1 ? TILE : RUN, runs = (P + run - 1) / run;
     const vmask last = vf_first(t->last);
+    const float *ahead = t->ahead;
     for (int32_t o = 0; o < t->outer; o++)
         for (int32_t i = 0; i < t->inner; i++) {
             const float *x[MOST_ROWS][RUNS];        /* registers are too few for the distances to all columns */
@@ -64,6 +68,10 @@ EX_INLINE void tile_sum(vf (*a)[2], const int R, const int P, const int NV, cons
                     __builtin_prefetch(x[0][0] + AHEAD * x_k);
                     __builtin_prefetch(w + AHEAD * w_k);
                     if (NV > 1) __builtin_prefetch(w + AHEAD * w_k + VL);
+                }
+                if (asks) {
+                    UNROLL for (int l = 0; l < R * P; l += LINE) __builtin_prefetch(ahead + l);
+                    ahead += t->ahead_k;
                 }
                 UNROLL for (int v = 0; v < NV; v++)
                     b[v] = weight && v == NV - 1 ? vf_load_part(w + v * VL, last) : vf_load(w + v * VL);
@@ -116,10 +124,14 @@ EX_INLINE void tile(const int R, const int P, const int NV, const int weight, co
     else
         UNROLL for (int j = 0; j < R * P; j++)
             UNROLL for (int v = 0; v < NV; v++) a[j][v] = (vf){0};
-    if (!weight && t->residual)
-        for (int r = 0; r < R; r++) epilogue_prefetch(t->residual + r * t->residual_row, t->residual_col, P, NV);
+    if (!weight)
+        for (int r = 0; r < R; r++) {
+            epilogue_prefetch(t->y + r * t->y_row, t->y_col, P, NV);
+            if (t->residual) epilogue_prefetch(t->residual + r * t->residual_row, t->residual_col, P, NV);
+        }
     if (ACROSS && !weight && NV == 1 && t->across) tile_sum_across(a, R, P, t);
-    else tile_sum(a, R, P, NV, weight, t);
+    else if (!weight && t->ahead) tile_sum(a, R, P, NV, weight, 1, t);
+    else tile_sum(a, R, P, NV, weight, 0, t);
     if (!weight) {
         UNROLL for (int r = 0; r < R; r++) {
             float *y = t->y + r * t->y_row;

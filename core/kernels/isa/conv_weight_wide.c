@@ -15,7 +15,7 @@
 
 /* PANEL: floats of a pixel in a panel of x: what a tile is high, in whole vectors. Regions of PANELS to 2 PANELS panels and BLOCKS blocks, or
  * fewer where there are not REGIONS of them. CHUNK: pixels. */
-enum { BLOCK = 2 * VL, PANEL = (TILE + VL - 1) / VL * VL, BLOCKS = 8, PANELS = 8, REGIONS = 16, CHUNK = 256, SEVERAL = 8, LINE = 16 };
+enum { BLOCK = 2 * VL, PANEL = (TILE + VL - 1) / VL * VL, BLOCKS = 8, PANELS = 8, REGIONS = 16, CHUNK = 256, SEVERAL = 8 };
 
 typedef struct job {
     const ex_conv_shape *s;

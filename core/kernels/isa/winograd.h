@@ -11,7 +11,6 @@
 #include "../conv.h"
 
 enum { EDGE = 4, REACH = 6, POSITIONS = 36, HALF = REACH / 2 };
-enum { LINE = 16 };                         /* floats of a cache line */
 #if defined(__AVX512F__) || defined(__aarch64__)
 enum { LEAN_TILES = 4 };                    /* whose sums of a row the registers hold */
 #else
