@@ -6,12 +6,14 @@
 static size_t round_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 static size_t packed_bytes(ex_conv_direction d, const ex_conv_shape *g) { return round_up(ex_kernels_current()->conv->packed_bytes(d, g)); }
 
+/* Of an image, read and written. */
+static double image_bytes(const ex_conv_shape *g) { return ((double)g->h * g->w * g->ci + (double)g->oh * g->ow * g->co) * sizeof(float); }
+
 /* What all pieces share of a filter, in bytes; SIZE_MAX: it is too large for that. */
 static size_t shared_filter(ex_conv_direction d, const ex_conv_shape *g)
 {
     const size_t filter = packed_bytes(d, g);
-    const double image = ((double)g->h * g->w * g->ci + (double)g->oh * g->ow * g->co) * sizeof(float);
-    return ex_filter_is_large((double)filter, image) ? SIZE_MAX : filter;
+    return ex_filter_is_large((double)filter, image_bytes(g)) ? SIZE_MAX : filter;
 }
 
 static size_t piece_scratch(ex_conv_direction d, const ex_conv_shape *g)
@@ -113,16 +115,16 @@ static void piece_input(const ex_call *c)
 
 const ex_pieces ex_conv_input_pieces = { .shared = shared_input, .scratch = piece_scratch_input, .begin = begin_input, .piece = piece_input };
 
-/* SUMS_BYTES, of a part: more than half of a core's L2 cache costs more than it saves. So do sums of more than FEW_BYTES that get fewer than
- * LEAST_PIXELS pixels in a part of EX_PART_IMAGES images: they are written and read again for each part. */
-enum { SUMS_BYTES = 512 << 10, FEW_BYTES = 8 << 10, LEAST_PIXELS = 32 };
+/* SUMS_BYTES, of a part: more than half of a core's L2 cache costs more than it saves. So do sums of more than FEW_BYTES that are more
+ * than a part's EX_PART_IMAGES images: they are written and read again for each part. */
+enum { SUMS_BYTES = 512 << 10, FEW_BYTES = 8 << 10 };
 
 static size_t shared_weight(const ex_signature *s, int32_t parts)
 {
     const ex_conv_shape g = ex_conv_of_weight(s, 1);
     const size_t each = ex_kernels_current()->conv->sums_floats(&g) * sizeof(float);
-    const int few_pixels = g.oh * g.ow * EX_PART_IMAGES < LEAST_PIXELS && each > FEW_BYTES;
-    return each && each <= SUMS_BYTES && !few_pixels ? each * (size_t)parts : SIZE_MAX;
+    const size_t most = (size_t)(EX_PART_IMAGES * image_bytes(&g));
+    return each && each <= SUMS_BYTES && each <= (most > FEW_BYTES ? most : FEW_BYTES) ? each * (size_t)parts : SIZE_MAX;
 }
 
 static size_t piece_scratch_weight(const ex_signature *s, int32_t images)

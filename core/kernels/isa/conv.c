@@ -326,7 +326,7 @@ static void tile_strip(const patch *p, tile_args *t, int32_t nv, int32_t R, int3
         t->y = p->y + row * p->y_row + (p->col + from) * p->y_pixel + channel;
         if (p->residual) t->residual = p->residual + row * j->e.residual.row + (p->col + from) * t->residual_col + channel;
         t->ahead = stream ? t->x + R * P * t->x_col : NULL;
-        t->ahead_k = P * R * t->x_col / t->len;
+        t->ahead_k = stream ? P * R * t->x_col / t->len : 0;
         forward_tile[R][P][nv - 1](t);
     }
 }
