@@ -32,6 +32,7 @@ typedef struct job {
     int32_t blocks;                         /* of written channels, in a group */
     int32_t images, row_block, col_block, channel_block;             /* what a part covers */
     int32_t image_parts, row_parts, col_parts, channel_parts;
+    int32_t own_filter;                     /* each part packs its own blocks, one at a time, into its thread's part of to_pack */
     const float *packed;                    /* the filter */
     float *to_pack, *added, *strips;        /* added: the bias or zeros, in whole blocks */
     size_t packed_group, strip;             /* floats */
@@ -198,13 +199,33 @@ static void plan(job *j, ex_conv_direction direction, const ex_conv_shape *s, in
     j->strip = window_inside(&all, j->h, j->width) ? 0 : round_up(whole < room ? whole : room, 16);
 }
 
+/* Floats of a block of the packed filter, of a job with one phase. */
+static size_t block_floats(const job *j)
+{
+    return (size_t)BLOCK * (size_t)j->s->kh * (size_t)(j->s->kw + j->joined - 1) * (size_t)j->ci;
+}
+
+/* Whether no block of the filter serves two parts, and it does so once: packed when it is used, it is never written to memory. */
+static int packs_own(const job *j)
+{
+    return j->image_parts * j->row_parts * j->col_parts == 1 && (j->by_image || j->s->n == 1) && j->phase_rows * j->phase_cols == 1
+        && j->s->groups == 1 && j->channel_parts > 1;
+}
+
 static size_t bias_floats(const job *j) { return round_up((size_t)j->blocks * BLOCK, 16) * (size_t)j->s->groups; }
 static size_t packed_floats(const job *j) { return round_up(j->packed_group * (size_t)j->s->groups, 16); }
+
+/* Room to pack a filter in: it may serve fewer images too, which may be cut otherwise. */
+static size_t room_to_pack(const job *j, int32_t threads)
+{
+    const size_t all = packed_floats(j), own = thread_floats(block_floats(j)) * (size_t)threads;
+    return all > own ? all : own;
+}
 
 /* The bias, the strips, the packed filter. */
 static size_t job_scratch(const job *j, int32_t threads)
 {
-    return (bias_floats(j) + thread_floats(j->strip) * (size_t)threads + packed_floats(j)) * sizeof(float);
+    return (bias_floats(j) + thread_floats(j->strip) * (size_t)threads + room_to_pack(j, threads)) * sizeof(float);
 }
 
 /* -- Packing ------------------------------------------------------------------------------------------ */
@@ -212,14 +233,25 @@ static size_t job_scratch(const job *j, int32_t threads)
 /* One tap of one block: out[c][v] = w[v][c] for `lanes` written channels, of a row of `width` floats. */
 static void pack_tap(float *out, const float *w, ptrdiff_t w_out, ptrdiff_t w_in, int32_t ci, int32_t lanes, int32_t width)
 {
-    enum { CHUNK = 16 };
-    for (int32_t c0 = 0; c0 < ci; c0 += CHUNK, out += CHUNK * width, w += CHUNK * w_in) {
-        const int32_t n = ci - c0 < CHUNK ? ci - c0 : CHUNK;
-        if (w_out == 1)
-            for (int32_t c = 0; c < n; c++) memcpy(out + c * width, w + c * w_in, (size_t)lanes * sizeof *out);
-        else
-            for (int32_t v = 0; v < lanes; v++)
-                for (int32_t c = 0; c < n; c++) out[c * width + v] = w[v * w_out + c * w_in];
+    if (w_out == 1) {
+        for (int32_t c = 0; c < ci; c++) memcpy(out + c * width, w + c * w_in, (size_t)lanes * sizeof *out);
+        return;
+    }
+    if (w_in != 1) {
+        for (int32_t v = 0; v < lanes; v++)
+            for (int32_t c = 0; c < ci; c++) out[c * width + v] = w[v * w_out + c * w_in];
+        return;
+    }
+    for (int32_t c = 0; c < ci; c += VL) {          /* squares are turned over */
+        const int32_t n = ci - c < VL ? ci - c : VL;
+        for (int32_t v = 0; v < lanes; v += VL) {
+            const int32_t m = lanes - v < VL ? lanes - v : VL;
+            const float *from = w + v * w_out + c;
+            vf square[VL];
+            for (int32_t r = 0; r < VL; r++) square[r] = r < m ? vf_load_part(from + r * w_out, vf_first(n)) : (vf){0};
+            vf_transpose(square);
+            for (int32_t r = 0; r < n; r++) vf_store_part(out + (c + r) * width + v, square[r], vf_first(m));
+        }
     }
 }
 
@@ -234,25 +266,30 @@ static void pack_row(const job *j, float *out, const float *w, const axis *b, in
     }
 }
 
-/* Part = (group, block): the filter in the order in which each phase reads it. */
-static void pack_part(void *context, int32_t part, int32_t thread)
+/* One block of the filter in the order in which each phase reads it; `phase` is where block number `first` of the first phase lies. */
+static void pack_block(const job *j, float *phase, int32_t group, int32_t block, int32_t first)
 {
-    (void)thread;
-    const job *j = context;
-    const int32_t group = part / j->blocks, block = part % j->blocks;
     const int32_t left = j->co - block * BLOCK, lanes = left < BLOCK ? left : BLOCK;
     const int32_t width = left > VL ? BLOCK : VL;
-    float *phase = j->to_pack + (size_t)group * j->packed_group;
     const float *w = j->w.data + group * j->w_group + block * BLOCK * j->w.out;
     for (int32_t p = 0; p < j->phase_rows; p++)
         for (int32_t q = 0; q < j->phase_cols; q++) {
             const axis a = row_axis(j, p), b = col_axis(j, q);
             const size_t each = (size_t)a.taps * (size_t)b.taps * (size_t)j->ci;
-            float *out = phase + (size_t)block * BLOCK * each;
+            float *out = phase + (size_t)(block - first) * BLOCK * each;
             for (int32_t t = 0; t < a.taps; t++, out += (ptrdiff_t)b.taps * j->ci * width)
                 pack_row(j, out, w + (a.kernel + t * a.kernel_step) * j->w.row, &b, lanes, width);
             phase += each * round_up((size_t)j->co, VL);
         }
+}
+
+/* Part = (group, block). */
+static void pack_part(void *context, int32_t part, int32_t thread)
+{
+    (void)thread;
+    const job *j = context;
+    const int32_t group = part / j->blocks;
+    pack_block(j, j->to_pack + (size_t)group * j->packed_group, group, part % j->blocks, 0);
 }
 
 static void pack_filter(job *j, float *to, ex_team *team)
@@ -294,7 +331,8 @@ typedef struct patch {
     window o;
     float *y;                               /* of the phase's output (0, 0), channel 0 of the group */
     ptrdiff_t y_row, y_pixel;
-    const float *w, *bias;                 /* of the phase and group */
+    const float *w, *bias;                 /* of the phase and group; w from block number `first` on */
+    int32_t first;
     const float *residual;                  /* forward: as y, or NULL */
     ptrdiff_t residual_pixel;
 } patch;
@@ -354,7 +392,7 @@ static void run_patch(const patch *p, int32_t block, int32_t block_end)
         t.w_inner = j->ci * t.w_k;
         t.w_outer = p->taps * t.w_inner;
         t.bias = p->bias + block * BLOCK;
-        const float *w = p->w + (size_t)block * BLOCK * (size_t)a->taps * (size_t)p->taps * (size_t)j->ci;
+        const float *w = p->w + (size_t)(block - p->first) * BLOCK * (size_t)a->taps * (size_t)p->taps * (size_t)j->ci;
         for (int32_t row = p->row, R; row < p->row_end; row += R) {
             R = tile_rows(up(p->col_end - p->col, tile_blocks(p->col_end - p->col)), p->row_end - row, nv);
             tile_strip(p, &t, nv, R, row, block * BLOCK, w);
@@ -388,7 +426,7 @@ static void run_place(const patch *p, int32_t images, int32_t row, int32_t col, 
         t.w_inner = j->ci * t.w_k;
         t.w_outer = p->taps * t.w_inner;
         t.bias = p->bias + block * BLOCK;
-        t.w = p->w + (size_t)block * BLOCK * (size_t)a->taps * (size_t)p->taps * (size_t)j->ci + r.from * t.w_outer + c.from * t.w_inner;
+        t.w = p->w + (size_t)(block - p->first) * BLOCK * (size_t)a->taps * (size_t)p->taps * (size_t)j->ci + r.from * t.w_outer + c.from * t.w_inner;
         for (int32_t i = 0; i < blocks; i++) {
             const int32_t from = tile_start(images, blocks, i), P = tile_start(images, blocks, i + 1) - from;
             t.x = x + from * j->x.image;
@@ -453,6 +491,20 @@ static void part_columns(patch *p)
     p->col_end *= joined;
 }
 
+/* The blocks of a part that packs its own filter. */
+static void run_own(patch *p, int32_t images, int32_t block, int32_t block_end, int32_t thread)
+{
+    const job *j = p->j;
+    float *own = j->to_pack + (size_t)thread * thread_floats(block_floats(j));
+    p->w = own;
+    for (; block < block_end; block++) {
+        p->first = block;
+        pack_block(j, own, 0, block, block);
+        if (j->by_image) run_places(p, images, block, block + 1);
+        else if (p->row < p->row_end && p->col < p->col_end) run_patch(p, block, block + 1);
+    }
+}
+
 /* Part = (channel block, images, group, rows, columns), the last one fastest. */
 static void run_part(void *context, int32_t part, int32_t thread)
 {
@@ -485,7 +537,8 @@ static void run_part(void *context, int32_t part, int32_t thread)
                 if (j->apart) part_columns(&p);
                 p.y = j->y.data + image * j->y.image + a * j->y.row + b * j->y.pixel + (ptrdiff_t)group * j->co;
                 if (j->e.residual.data) p.residual = j->e.residual.data + image * j->e.residual.image + (ptrdiff_t)group * j->co;
-                if (j->by_image) run_places(&p, end - image, block, block_end);
+                if (j->own_filter) run_own(&p, end - image, block, block_end, thread);
+                else if (j->by_image) run_places(&p, end - image, block, block_end);
                 else if (p.row < p.row_end && p.col < p.col_end) run_patch(&p, block, block_end);
                 p.w += (size_t)p.rows.taps * (size_t)p.taps * (size_t)j->ci * round_up((size_t)j->co, VL);
             }
@@ -503,11 +556,11 @@ static void run(job *j, ex_team *team, void *scratch)
     j->added = scratch;
     j->strips = j->added + bias_floats(j);
     float *end = j->strips + thread_floats(j->strip) * (size_t)(team ? ex_team_size(team) : 1);
+    j->own_filter = !j->w.packed && packs_own(j);
     if (j->w.packed) j->packed = j->w.packed;
-    else {
-        pack_filter(j, end, team);
-        end += packed_floats(j);
-    }
+    else if (j->own_filter) j->packed = j->to_pack = end;
+    else pack_filter(j, end, team);
+    if (!j->w.packed) end += room_to_pack(j, team ? ex_team_size(team) : 1);
     if (j->e.moments) j->moments = (double *)(void *)((char *)scratch + round_up((size_t)((char *)end - (char *)scratch), 64));
     pack_bias(j);
     ex_team_run(team, j->channel_parts * j->image_parts * s->groups * j->row_parts * j->col_parts, run_part, j);
