@@ -319,7 +319,7 @@ TILES(FORWARD_TILE)
 WIDE_TILES(FORWARD_WIDE)
 #define FORWARD_ENTRY(R, P) [R][P] = { tile_##R##_##P##_1, tile_##R##_##P##_2 },
 #define WIDE_ENTRY(R, P) [R][P] = { tile_##R##_##P##_1, NULL },
-static tile_function *const forward_tile[MOST_ROWS + 1][TILE + 1][2] = { TILES(FORWARD_ENTRY) WIDE_TILES(WIDE_ENTRY) };
+tile_function *const EX_SUFFIXED(ex_conv_tiles)[MOST_ROWS + 1][TILE + 1][2] = { TILES(FORWARD_ENTRY) WIDE_TILES(WIDE_ENTRY) };
 
 /* A rectangle of one phase's outputs, of one image and group. */
 typedef struct patch {
@@ -365,7 +365,7 @@ static void tile_strip(const patch *p, tile_args *t, int32_t nv, int32_t R, int3
         if (p->residual) t->residual = p->residual + row * j->e.residual.row + (p->col + from) * t->residual_col + channel;
         t->ahead = stream ? t->x + R * P * t->x_col : NULL;
         t->ahead_k = stream ? P * R * t->x_col / t->len : 0;
-        forward_tile[R][P][nv - 1](t);
+        EX_SUFFIXED(ex_conv_tiles)[R][P][nv - 1](t);
     }
 }
 
@@ -432,7 +432,7 @@ static void run_place(const patch *p, int32_t images, int32_t row, int32_t col, 
             t.x = x + from * j->x.image;
             t.y = p->y + from * j->y.image + row * p->y_row + col * p->y_pixel + block * BLOCK;
             if (p->residual) t.residual = p->residual + from * t.residual_col + row * j->e.residual.row + col * p->residual_pixel + block * BLOCK;
-            forward_tile[1][P][nv - 1](&t);
+            EX_SUFFIXED(ex_conv_tiles)[1][P][nv - 1](&t);
         }
     }
 }
@@ -593,11 +593,22 @@ static void join_images(ex_conv_shape *f, const ex_conv_image *x, const ex_conv_
 
 static int depthwise(const ex_conv_shape *s) { return s->groups > 1 && s->ci == s->groups && s->co == s->groups; }
 
+/* Whether an input gradient is better made of whole kernel rows (conv_few.c): by the multiplications of vectors that a row takes. */
+static int few(ex_conv_direction direction, const ex_conv_shape *s)
+{
+    if (direction != EX_CONV_GRAD_INPUT || s->winograd || !EX_SUFFIXED(ex_conv_few_fits)(s)) return 0;
+    const job j = { .s = s, .co = s->ci };
+    const int32_t joined = joined_columns(&j, s->w);
+    const double direct = (double)s->w / joined * (s->kw + joined - 1) / s->stride[1] * up(s->ci, VL);
+    return EX_SUFFIXED(ex_conv_few_cost)(s) < direct;
+}
+
 static size_t scratch(ex_conv_direction direction, const ex_conv_shape *s, int32_t threads)
 {
     if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_scratch)(direction, s, threads);
     if (s->winograd) return EX_SUFFIXED(ex_winograd_scratch)(direction, s, threads);
     if (direction == EX_CONV_GRAD_WEIGHT) return EX_SUFFIXED(ex_conv_weight_scratch)(s, threads);
+    if (few(direction, s)) return EX_SUFFIXED(ex_conv_few_scratch)(s, threads);
     job j = {0};
     plan(&j, direction, s, 0);
     return job_scratch(&j, threads);
@@ -625,6 +636,7 @@ static size_t packed_bytes(ex_conv_direction direction, const ex_conv_shape *s)
 {
     if (depthwise(s)) return EX_SUFFIXED(ex_conv_depthwise_packed_bytes)(s);
     if (s->winograd) return EX_SUFFIXED(ex_winograd_packed_bytes)(direction, s);
+    if (few(direction, s)) return EX_SUFFIXED(ex_conv_few_packed_bytes)(s);
     job j = {0};
     plan(&j, direction, s, 0);
     return packed_floats(&j) * sizeof(float);
@@ -640,6 +652,7 @@ static void pack(float *packed, ex_conv_direction direction, ex_conv_filter w, c
 {
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_pack)(packed, w, s); return; }
     if (s->winograd) { EX_SUFFIXED(ex_winograd_pack)(packed, direction, w, s, team); return; }
+    if (few(direction, s)) { EX_SUFFIXED(ex_conv_few_pack)(packed, w, s); return; }
     job j = { .w = towards(direction, w), .w_group = w.out * (s->co / s->groups) };
     plan(&j, direction, s, 0);
     pack_filter(&j, packed, team);
@@ -669,6 +682,7 @@ static void grad_input(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, con
 {
     if (depthwise(s)) { EX_SUFFIXED(ex_conv_depthwise_grad_input)(dx, dy, w, s, team, memory); return; }
     if (s->winograd) { EX_SUFFIXED(ex_winograd_grad_input)(dx, dy, w, s, team, memory); return; }
+    if (few(EX_CONV_GRAD_INPUT, s)) { EX_SUFFIXED(ex_conv_few_grad_input)(dx, dy, w, s, team, memory); return; }
     ex_conv_shape f = flat(s, &dx, &dy);
     join_images(&f, &dx, &dy);
     job j = { .y = dx, .x = dy, .w = towards(EX_CONV_GRAD_INPUT, w), .w_group = w.out * (s->co / s->groups) };

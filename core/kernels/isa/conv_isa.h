@@ -6,6 +6,15 @@
 /* conv_pixel.c: one image of one pixel, w.in == 1 */
 void EX_SUFFIXED(ex_conv_pixel)(float *y, const float *x, ex_conv_filter w, const ex_conv_epilogue *e, const ex_conv_shape *s, ex_team *team);
 
+/* conv_few.c: few input channels; fits: those of a kernel row are at most two vectors; cost: multiplications of vectors for a row of
+ * dx, a kernel row and an output channel */
+int EX_SUFFIXED(ex_conv_few_fits)(const ex_conv_shape *s);
+double EX_SUFFIXED(ex_conv_few_cost)(const ex_conv_shape *s);
+size_t EX_SUFFIXED(ex_conv_few_scratch)(const ex_conv_shape *s, int32_t threads);
+size_t EX_SUFFIXED(ex_conv_few_packed_bytes)(const ex_conv_shape *s);
+void EX_SUFFIXED(ex_conv_few_pack)(float *packed, ex_conv_filter w, const ex_conv_shape *s);
+void EX_SUFFIXED(ex_conv_few_grad_input)(ex_conv_image dx, ex_conv_image dy, ex_conv_filter w, const ex_conv_shape *s, ex_team *team, void *scratch);
+
 /* conv_weight.c */
 size_t EX_SUFFIXED(ex_conv_weight_scratch)(const ex_conv_shape *s, int32_t threads);
 void EX_SUFFIXED(ex_conv_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s,

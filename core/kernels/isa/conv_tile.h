@@ -176,7 +176,8 @@ EX_INLINE void tile(const int R, const int P, const int NV, const int weight, co
 #define WIDE_TILES(X) WIDE_6(X)
 #endif
 
-/* conv_weight.c's, by rows, columns and vectors - 1: weight gradients. */
+/* conv.c's and conv_weight.c's, by rows, columns and vectors - 1: forward, weight gradients. */
+extern tile_function *const EX_SUFFIXED(ex_conv_tiles)[MOST_ROWS + 1][TILE + 1][2];
 extern tile_function *const EX_SUFFIXED(ex_weight_tiles)[MOST_ROWS + 1][TILE + 1][2];
 
 /* A block of `columns` in a run of `total` > 0: equal blocks of at most TILE, the first ones larger by one. */
