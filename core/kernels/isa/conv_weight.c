@@ -24,7 +24,10 @@ typedef struct job {
     int32_t images, rows;                   /* of a chunk */
     size_t sums, strip;                     /* floats of one share's sums, of one thread's strip */
     float *share, *strips;
-    const float *joined;                    /* the shares that are added up */
+    const float *added;                     /* the shares that are added up */
+    int32_t columns;                        /* of dy that share a vector (share_vectors) */
+    int32_t loose;                          /* 1: they do not lie side by side, and are copied: */
+    size_t copy;                            /* floats of a chunk's copy, behind the strip */
 } job;
 
 static int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
@@ -66,6 +69,37 @@ static ex_conv_shape take_places(const ex_conv_shape *s, ex_conv_image *x, ex_co
     return f;
 }
 
+/* Few output channels leave most of a vector empty. Neighbouring columns of dy then share it: the kernel grows by what their windows lie
+ * apart, and of its sums each column's own taps are added up in the end (add_columns). */
+static int32_t columns_of(const ex_conv_shape *s)
+{
+    int32_t best = 1;
+    if (s->groups > 1 || s->dilation[1] > 1 || s->kw == 1) return 1;
+    for (int32_t g = 2; g * s->co <= VL && g <= s->ow; g++)
+        if (s->ow % g == 0 && (s->kw + (g - 1) * s->stride[1]) * best < (s->kw + (best - 1) * s->stride[1]) * g) best = g;
+    return best;
+}
+
+static ex_conv_shape share_vectors(ex_conv_shape f, int32_t columns)
+{
+    f.kw += (columns - 1) * f.stride[1];
+    f.co *= columns;
+    f.ow /= columns;
+    f.stride[1] *= columns;
+    return f;
+}
+
+/* The shape whose gradient is taken in place of that of s, which either of these makes. Anything may be NULL but j and s. */
+static ex_conv_shape rearrange(job *j, const ex_conv_shape *s, ex_conv_image *x, ex_conv_image *dy, ex_conv_filter *dw)
+{
+    const ex_conv_shape f = take_places(s, x, dy, dw);
+    j->columns = columns_of(&f);
+    if (j->columns == 1) return f;
+    j->loose = dy && dy->pixel != f.co;
+    if (dy) dy->pixel *= j->columns;
+    return share_vectors(f, j->columns);
+}
+
 static void plan(job *j, const ex_conv_shape *s)
 {
     j->s = s;
@@ -86,7 +120,10 @@ static void plan(job *j, const ex_conv_shape *s)
     const window o = chunk_window(s, 0, j->rows);
     j->strip = window_inside(&whole, s->h, s->w) ? 0
         : round_up((size_t)o.rows * (size_t)o.cols * (size_t)j->ci * (size_t)j->images, 16);
+    j->copy = j->columns > 1 ? round_up((size_t)j->rows * (size_t)s->ow * (size_t)s->co * (size_t)j->images, 16) : 0;
 }
+
+static size_t thread_scratch(const job *j) { return thread_floats(j->strip + j->copy); }
 
 #define WEIGHT_TILE(R, P) \
     static void tile_##R##_##P##_1(const tile_args *t) { tile(R, P, 1, 1, t); } \
@@ -102,7 +139,7 @@ tile_function *const EX_SUFFIXED(ex_weight_tiles)[MOST_ROWS + 1][TILE + 1][2] = 
 typedef struct chunk {
     view x;
     ptrdiff_t x_image;
-    const float *dy;
+    ex_conv_image dy;
     int32_t images, rows, more;
 } chunk;
 
@@ -151,7 +188,7 @@ static void add_chunk(const job *j, const chunk *c, float *sums, int32_t split)
     const int32_t width = run ? s->kw * j->ci : j->ci, units = run ? 1 : s->kw;
     tile_args t = {
         .x_row = s->dilation[0] * c->x.row, .x_outer = c->x_image, .x_inner = s->stride[0] * c->x.row,
-        .x_k = s->stride[1] * c->x.pixel, .w_outer = j->dy.image, .w_inner = j->dy.row, .w_k = j->dy.pixel,
+        .x_k = s->stride[1] * c->x.pixel, .w_outer = c->dy.image, .w_inner = c->dy.row, .w_k = c->dy.pixel,
         .y_row = (ptrdiff_t)s->kw * j->ci * j->co, .y_col = j->co,
         .outer = c->images, .inner = c->rows, .len = s->ow, .more = c->more,
     };
@@ -167,7 +204,7 @@ static void add_chunk(const job *j, const chunk *c, float *sums, int32_t split)
         const cut now = b < j->blocks - 1 ? most : rest;
         const int32_t left = j->co - b * BLOCK;
         t.last = left >= now.nv * VL ? VL : left - (now.nv - 1) * VL;
-        t.w = c->dy + b * BLOCK;
+        t.w = c->dy.data + b * BLOCK;
         for (int32_t kh = 0; kh < s->kh; kh += now.rows)
             for (int32_t u = 0; u < units * now.parts; u++, number++) {
                 if (number < first || number >= end) continue;
@@ -181,6 +218,21 @@ static void add_chunk(const job *j, const chunk *c, float *sums, int32_t split)
                 }
             }
     }
+}
+
+/* Copies dy of a chunk, so that columns that share a vector lie side by side. */
+static void gather_columns(const job *j, chunk *c, float *copy)
+{
+    const ex_conv_shape *s = j->s;
+    const int32_t channels = s->co / j->columns, cols = s->ow * j->columns;
+    const ptrdiff_t pixel = c->dy.pixel / j->columns;
+    float *to = copy;
+    for (int32_t i = 0; i < c->images; i++)
+        for (int32_t r = 0; r < c->rows; r++)
+            for (int32_t q = 0; q < cols; q++, to += channels)
+                memcpy(to, c->dy.data + i * c->dy.image + r * c->dy.row + q * pixel, (size_t)channels * sizeof *to);
+    const ptrdiff_t row = (ptrdiff_t)s->ow * s->co;
+    c->dy = (ex_conv_image){ copy, c->rows * row, row, s->co };
 }
 
 /* The images [first, end) of a group and split, into one set of sums. */
@@ -201,7 +253,9 @@ static void add_images(const job *j, float *sums, int32_t group, int32_t split, 
                                            j->x.pixel, s->h, s->w, j->ci);
                 if (!i) c.x = v;
             }
-            c.dy = j->dy.data + image * j->dy.image + row * j->dy.row + (ptrdiff_t)group * j->co;
+            c.dy = j->dy;
+            c.dy.data += image * j->dy.image + row * j->dy.row + (ptrdiff_t)group * j->co;
+            if (j->loose) gather_columns(j, &c, strip + j->strip);
             add_chunk(j, &c, sums, split);
         }
 }
@@ -213,7 +267,7 @@ static void run_part(void *context, int32_t part, int32_t thread)
     const ex_conv_shape *s = j->s;
     const int32_t split = part % j->splits, group = part / j->splits % s->groups, share = part / j->splits / s->groups;
     const int32_t first = tile_start(s->n, j->shares, share), end = tile_start(s->n, j->shares, share + 1);
-    add_images(j, j->share + (size_t)share * j->sums, group, split, first, end, 0, j->strips + (size_t)thread * thread_floats(j->strip));
+    add_images(j, j->share + (size_t)share * j->sums, group, split, first, end, 0, j->strips + (size_t)thread * thread_scratch(j));
 }
 
 /* The shares of the sums at `in`, added in order. */
@@ -246,7 +300,7 @@ static void add_shares(void *context, int32_t part, int32_t thread)
     const int32_t slices = up(j->co, JOINED), place = part / slices, tap = place % (s->kh * s->kw), group = place / (s->kh * s->kw);
     const int32_t from = part % slices * JOINED, end = least(from + JOINED, j->co);
     float *out = j->dw.data + tap / s->kw * j->dw.row + tap % s->kw * j->dw.col + group * j->co * j->dw.out;
-    const float *in = j->joined + (size_t)place * (size_t)j->ci * (size_t)j->co;
+    const float *in = j->added + (size_t)place * (size_t)j->ci * (size_t)j->co;
     if (j->dw.in == 1 && j->dw.out != 1) {
         for (int32_t o = from; o < end; o += VL) add_turned(j, out + o * j->dw.out, in + o, least(VL, end - o));
         return;
@@ -261,8 +315,25 @@ static void add_shares(void *context, int32_t part, int32_t thread)
         }
 }
 
+/* The shares of sums that columns share, each tap's added up. */
+static void add_columns(const job *j)
+{
+    const ex_conv_shape *s = j->s;
+    const int32_t co = s->co / j->columns, step = s->stride[1] / j->columns, kw = s->kw - (j->columns - 1) * step;
+    for (int32_t tap = 0; tap < s->kh * kw; tap++)
+        for (int32_t c = 0; c < j->ci; c++)
+            for (int32_t o = 0; o < co; o++) {
+                float sum = 0;
+                for (int32_t k = 0; k < j->shares; k++)
+                    for (int32_t g = 0; g < j->columns; g++)
+                        sum += j->added[(size_t)k * j->sums + ((size_t)(tap / kw * s->kw + tap % kw + g * step) * (size_t)j->ci + (size_t)c) * (size_t)s->co + (size_t)(g * co + o)];
+                j->dw.data[tap / kw * j->dw.row + tap % kw * j->dw.col + c * j->dw.in + o * j->dw.out] = sum;
+            }
+}
+
 static void join(job *j, ex_team *team)
 {
+    if (j->columns > 1) { add_columns(j); return; }
     const int32_t parts = j->s->groups * j->s->kh * j->s->kw * up(j->co, JOINED);
     if (j->sums * (size_t)j->shares < 32768) team = NULL;
     ex_team_run(team, parts, add_shares, j);
@@ -270,10 +341,10 @@ static void join(job *j, ex_team *team)
 
 size_t EX_SUFFIXED(ex_conv_weight_scratch)(const ex_conv_shape *s, int32_t threads)
 {
-    const ex_conv_shape f = take_places(s, NULL, NULL, NULL);
     job j = {0};
+    const ex_conv_shape f = rearrange(&j, s, NULL, NULL, NULL);
     plan(&j, &f);
-    const size_t own = (round_up(j.sums * (size_t)j.shares, 16) + thread_floats(j.strip) * (size_t)threads) * sizeof(float);
+    const size_t own = (round_up(j.sums * (size_t)j.shares, 16) + thread_scratch(&j) * (size_t)threads) * sizeof(float);
     if (!EX_SUFFIXED(ex_conv_weight_wide_fits)(&f)) return own;
     const size_t sums = round_up(j.sums * (size_t)EX_SUFFIXED(ex_conv_weight_wide_shares)(&f), 16) * sizeof(float);
     const size_t wide = sums + EX_SUFFIXED(ex_conv_weight_wide_scratch)(&f, threads);      /* fewer images may go the other way */
@@ -283,16 +354,19 @@ size_t EX_SUFFIXED(ex_conv_weight_scratch)(const ex_conv_shape *s, int32_t threa
 void EX_SUFFIXED(ex_conv_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s,
                                  ex_team *team, void *scratch)
 {
-    const ex_conv_shape f = take_places(s, &x, &dy, &dw);
-    job j = { .dw = dw, .x = x, .dy = dy, .share = scratch };
+    job j = { .share = scratch };
+    const ex_conv_shape f = rearrange(&j, s, &x, &dy, &dw);
+    j.dw = dw;
+    j.x = x;
+    j.dy = dy;
     const int wide = EX_SUFFIXED(ex_conv_weight_wide_pays)(&f);
     plan(&j, &f);
     if (wide) j.shares = EX_SUFFIXED(ex_conv_weight_wide_shares)(&f);
     j.strips = j.share + round_up(j.sums * (size_t)j.shares, 16);
-    const int in_place = j.shares == 1 && s->groups == 1 && dw.out == 1 && dw.in == j.co
+    const int in_place = j.shares == 1 && s->groups == 1 && j.columns == 1 && dw.out == 1 && dw.in == j.co
         && dw.col == (ptrdiff_t)j.ci * j.co && dw.row == s->kw * dw.col;
     if (in_place) j.share = dw.data;
-    j.joined = j.share;
+    j.added = j.share;
     if (wide) EX_SUFFIXED(ex_conv_weight_wide)(j.share, x, dy, &f, team, j.strips);
     else ex_team_run(team, j.shares * s->groups * j.splits, run_part, &j);
     if (!in_place) join(&j, team);
@@ -302,21 +376,25 @@ void EX_SUFFIXED(ex_conv_weight)(ex_conv_filter dw, ex_conv_image x, ex_conv_ima
 
 size_t EX_SUFFIXED(ex_conv_weight_sums_floats)(const ex_conv_shape *s)
 {
-    return (size_t)s->kh * (size_t)s->kw * (size_t)(s->ci / s->groups) * (size_t)s->co;
+    job j = {0};
+    const ex_conv_shape f = rearrange(&j, s, NULL, NULL, NULL);
+    return (size_t)f.kh * (size_t)f.kw * (size_t)(f.ci / f.groups) * (size_t)f.co;
 }
 
 size_t EX_SUFFIXED(ex_conv_weight_sums_scratch)(const ex_conv_shape *s)
 {
-    const ex_conv_shape f = take_places(s, NULL, NULL, NULL);
     job j = {0};
+    const ex_conv_shape f = rearrange(&j, s, NULL, NULL, NULL);
     plan(&j, &f);
-    return j.strip * sizeof(float);
+    return (j.strip + j.copy) * sizeof(float);
 }
 
 void EX_SUFFIXED(ex_conv_weight_add_sums)(float *sums, ex_conv_image x, ex_conv_image dy, const ex_conv_shape *s, int more, void *scratch)
 {
-    const ex_conv_shape f = take_places(s, &x, &dy, NULL);
-    job j = { .x = x, .dy = dy };
+    job j = {0};
+    const ex_conv_shape f = rearrange(&j, s, &x, &dy, NULL);
+    j.x = x;
+    j.dy = dy;
     plan(&j, &f);
     j.splits = 1;
     for (int32_t group = 0; group < s->groups; group++) add_images(&j, sums, group, 0, 0, s->n, more, scratch);
@@ -324,10 +402,11 @@ void EX_SUFFIXED(ex_conv_weight_add_sums)(float *sums, ex_conv_image x, ex_conv_
 
 void EX_SUFFIXED(ex_conv_weight_join_sums)(ex_conv_filter dw, const float *sums, int32_t parts, const ex_conv_shape *s, ex_team *team)
 {
-    const ex_conv_shape f = take_places(s, NULL, NULL, &dw);
-    job j = { .dw = dw };
+    job j = {0};
+    const ex_conv_shape f = rearrange(&j, s, NULL, NULL, &dw);
+    j.dw = dw;
     plan(&j, &f);
     j.shares = parts;
-    j.joined = sums;
+    j.added = sums;
     join(&j, team);
 }

@@ -32,6 +32,8 @@ static const ex_conv_shape fixed[] = {
     SQUARE(2, 1, 12, 2, 3, 1, 1, 1, 1), SQUARE(2, 96, 7, 24, 1, 1, 0, 1, 1), SQUARE(2, 24, 9, 144, 1, 1, 0, 1, 1),
     SQUARE(2, 40, 9, 10, 1, 2, 0, 1, 1), SQUARE(2, 16, 11, 7, 3, 1, 1, 1, 1), SQUARE(2, 57, 5, 8, 1, 1, 0, 1, 1),
     { .n = 2, .ci = 3, .h = 9, .w = 12, .co = 4, .kh = 3, .kw = 5, .groups = 1, .stride = { 2, 1 }, .padding = { 1, 2 }, .dilation = { 1, 1 } },
+    SQUARE(5, 2, 15, 3, 3, 2, 1, 1, 1), SQUARE(2, 3, 12, 1, 5, 1, 2, 1, 1), SQUARE(2, 3, 12, 2, 5, 1, 2, 1, 1), SQUARE(3, 4, 12, 8, 3, 1, 0, 1, 1),
+    SQUARE(3, 1, 40, 5, 3, 3, 1, 1, 1),                             /* few output channels: columns share a vector */
     SQUARE(9, 40, 2, 72, 1, 1, 0, 1, 1), SQUARE(64, 72, 1, 40, 1, 1, 0, 1, 1), SQUARE(7, 24, 3, 36, 1, 1, 0, 1, 2),
 };
 /* Of these, the small images that are one row of pixels where they follow each other. */
