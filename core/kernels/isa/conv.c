@@ -205,27 +205,21 @@ static size_t block_floats(const job *j)
     return (size_t)BLOCK * (size_t)j->s->kh * (size_t)(j->s->kw + j->joined - 1) * (size_t)j->ci;
 }
 
-/* Whether no block of the filter serves two parts, and it does so once: packed when it is used, it is never written to memory. */
-static int packs_own(const job *j)
-{
-    return j->image_parts * j->row_parts * j->col_parts == 1 && (j->by_image || j->s->n == 1) && j->phase_rows * j->phase_cols == 1
-        && j->s->groups == 1 && j->channel_parts > 1;
-}
-
 static size_t bias_floats(const job *j) { return round_up((size_t)j->blocks * BLOCK, 16) * (size_t)j->s->groups; }
 static size_t packed_floats(const job *j) { return round_up(j->packed_group * (size_t)j->s->groups, 16); }
 
-/* Room to pack a filter in: it may serve fewer images too, which may be cut otherwise. */
-static size_t room_to_pack(const job *j, int32_t threads)
+/* Whether no block of the filter serves two parts, and it does so once: packed when it is used, in the part of the packed filter's room that
+ * is the thread's, it is never written to memory. */
+static int packs_own(const job *j, int32_t threads)
 {
-    const size_t all = packed_floats(j), own = thread_floats(block_floats(j)) * (size_t)threads;
-    return all > own ? all : own;
+    return j->image_parts * j->row_parts * j->col_parts == 1 && (j->by_image || j->s->n == 1) && j->phase_rows * j->phase_cols == 1
+        && j->s->groups == 1 && j->channel_parts > 1 && thread_floats(block_floats(j)) * (size_t)threads <= packed_floats(j);
 }
 
 /* The bias, the strips, the packed filter. */
 static size_t job_scratch(const job *j, int32_t threads)
 {
-    return (bias_floats(j) + thread_floats(j->strip) * (size_t)threads + room_to_pack(j, threads)) * sizeof(float);
+    return (bias_floats(j) + thread_floats(j->strip) * (size_t)threads + packed_floats(j)) * sizeof(float);
 }
 
 /* -- Packing ------------------------------------------------------------------------------------------ */
@@ -556,11 +550,11 @@ static void run(job *j, ex_team *team, void *scratch)
     j->added = scratch;
     j->strips = j->added + bias_floats(j);
     float *end = j->strips + thread_floats(j->strip) * (size_t)(team ? ex_team_size(team) : 1);
-    j->own_filter = !j->w.packed && packs_own(j);
+    j->own_filter = !j->w.packed && packs_own(j, team ? ex_team_size(team) : 1);
     if (j->w.packed) j->packed = j->w.packed;
     else if (j->own_filter) j->packed = j->to_pack = end;
     else pack_filter(j, end, team);
-    if (!j->w.packed) end += room_to_pack(j, team ? ex_team_size(team) : 1);
+    if (!j->w.packed) end += packed_floats(j);
     if (j->e.moments) j->moments = (double *)(void *)((char *)scratch + round_up((size_t)((char *)end - (char *)scratch), 64));
     pack_bias(j);
     ex_team_run(team, j->channel_parts * j->image_parts * s->groups * j->row_parts * j->col_parts, run_part, j);
