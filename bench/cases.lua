@@ -52,7 +52,7 @@ end
 local function paper_batch(net) return net == "efficientnetB5" and 32 or 64 end
 for _, net in ipairs(PAPER) do
   local batch = paper_batch(net)
-  local run = train({ net = net, heads = 4, batch = batch }, "images/s", "train", 1.5)
+  local run = train({ net = net, heads = 4, batch = batch }, "images/s", "train/paper", 1.5)
   add(("train/%s/b%d"):format(label(net, 4), batch), run, "train/paper")
 end
 
@@ -167,10 +167,10 @@ add("startup", function(case)
 end)
 
 -- Peak resident memory of a process that has made the network and trained for a block. Once: it does not drift.
-local function memory(given)
+local function memory(given, peers)
   local o = train_options(given)
   return function(case)
-    return with_sides("train", sides.peers "train", function(list)
+    return with_sides("train", sides.peers(peers), function(list)
       local figures, rows = {}, {}
       for i, side in ipairs(list) do
         measure.block(side, 0.5)
@@ -182,10 +182,10 @@ local function memory(given)
   end
 end
 
-for _, net in ipairs(NETS) do add(("memory/%s/b64"):format(label(net, 3)), memory { net = net, heads = 3 }) end
+for _, net in ipairs(NETS) do add(("memory/%s/b64"):format(label(net, 3)), memory({ net = net, heads = 3 }, "train")) end
 for _, net in ipairs(PAPER) do
   local batch = paper_batch(net)
-  add(("memory/%s/b%d"):format(label(net, 4), batch), memory { net = net, heads = 4, batch = batch })
+  add(("memory/%s/b%d"):format(label(net, 4), batch), memory({ net = net, heads = 4, batch = batch }, "train/paper"))
 end
 
 -- -- Searches --------------------------------------------------------------------------------------------------------------

@@ -142,13 +142,14 @@ local function here(name)
   return peer.found
 end
 
--- The peers of a kind of case, of those that are here.
+-- The peers of a kind of case, of those that are here. train/paper, infer/paper: of networks that PyTorch's side takes from torchvision.
 function sides.peers(kind)
   local list = {}
+  if kind:find "/paper$" and here "torch" and not here "torchvision" then return list end
   if kind == "search" then return here "optuna" and { optuna } or {} end
   if kind ~= "conv" and kind ~= "decode" and here "torch" then
     list[1] = torch(kind:find "^infer" and "pytorch-optimised" or "pytorch-tuned", tuned_mode(), "nhwc")
-    if kind == "train" then list[2] = torch("pytorch-default", "default", "nchw") end
+    if kind:find "^train" then list[2] = torch("pytorch-default", "default", "nchw") end
   end
   if kind == "infer" and here "torch" and here "ort" then list[#list + 1] = ort end
   if kind == "decode" then return here "torchvision" and { torchvision } or {} end
