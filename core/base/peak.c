@@ -1,6 +1,7 @@
 /* peak.c: the rate of multiply-adds that this machine gives now, as what a kernel's speed is measured against. It times a
  * loop of independent multiply-adds in registers, written for the kernel set in use; no memory is touched. It judges
  * nothing: a machine that is busy, or throttles, gives less. */
+#include <stdatomic.h>
 #include <stdint.h>
 #include "cpu.h"
 #include "team.h"
@@ -33,14 +34,14 @@ SERIES(series_avx512, __attribute__((target("avx512f,fma,prefer-vector-width=512
 
 static void run_series(void *context, int32_t part, int32_t thread)
 {
-    volatile float *kept = context;
+    _Atomic float *kept = context;          /* of any part: that the sums are kept at all is what counts */
     (void)thread;
     switch (ex_isa_current()) {
 #if defined(__x86_64__)
-    case EX_ISA_AVX512: *kept = series_avx512((float)part); break;
-    case EX_ISA_AVX2: *kept = series_avx2((float)part); break;
+    case EX_ISA_AVX512: atomic_store(kept, series_avx512((float)part)); break;
+    case EX_ISA_AVX2: atomic_store(kept, series_avx2((float)part)); break;
 #endif
-    default: *kept = series_portable((float)part);
+    default: atomic_store(kept, series_portable((float)part));
     }
 }
 
@@ -48,11 +49,11 @@ double ex_peak_flops(ex_team *team)
 {
     const int32_t lanes[EX_ISA_COUNT] = { 4, 8, 16 }, threads = team ? ex_team_size(team) : 1;
     const double flops = 2.0 * CHAINS * ROUNDS * lanes[ex_isa_current()] * threads;
-    volatile float kept;
+    _Atomic float kept;
     double least = 0;
     for (int i = 0; i < TRIES; i++) {
         double from = ex_clock();
-        ex_team_run(team, threads, run_series, (void *)&kept);
+        ex_team_run(team, threads, run_series, &kept);
         double seconds = ex_clock() - from;
         if (!i || seconds < least) least = seconds;
     }
