@@ -7,7 +7,8 @@
  * Any kernel, stride, padding, dilation, groups and channel counts. Images have their channels side by side; all other
  * strides are free, and those of the filter too. Each output of forward and grad_input is one chain of additions in the
  * order kh, kw, channel, or kh, channel, kw where the shape says so: its bits depend on neither batch, position, nor
- * threads. grad_weight adds its partial sums in part order. The epilogue is done while sums are in registers, in the order
+ * threads. (Input gradients of few channels, isa/conv_few.c: one chain for each kw, added in an order that the column decides.)
+ * grad_weight adds its partial sums in part order. The epilogue is done while sums are in registers, in the order
  * in which operators of their own would do it, so that fusing changes no bit of y. They allocate nothing, check nothing and
  * never fail.
  *

@@ -5,8 +5,8 @@
  *
  * Vectors are full that way, and columns of the border are never read, which conv.c multiplies by zeros: many where the padding of
  * the gradient is wide, as that of a 5 x 5 kernel without padding. The sums of a row overlap in memory just as the windows do, so they
- * are added up where they lie. A row is one part's work, its additions in the order kh, co, then kw: bits depend on neither batch nor
- * threads. It does no groups and no dilated columns. */
+ * are added up where they lie. A row is one part's work; each sum adds in the order kh, co, and the sums of a pixel's taps are then
+ * added in an order that its column decides: bits depend on neither batch nor threads, but on the column. It does no groups and no dilated columns. */
 #include "conv_tile.h"
 #include "conv_parts.h"
 #include "conv_isa.h"
