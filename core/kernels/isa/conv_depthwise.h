@@ -16,10 +16,6 @@ enum { VECTORS = 1 };
 
 #define UNROLL _Pragma("GCC unroll 64")
 
-static inline int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
-static inline int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
-static inline int32_t most(int32_t a, int32_t b) { return a > b ? a : b; }
-
 typedef struct span { int32_t from, to; } span;
 
 /* The taps of an output that lie inside an image of `size`, where `top` is its tap 0. */

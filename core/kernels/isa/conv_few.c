@@ -24,10 +24,6 @@ typedef struct job {
     float *rooms;                           /* both, for each thread */
 } job;
 
-static int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
-static int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
-static int32_t most(int32_t a, int32_t b) { return a > b ? a : b; }
-
 static void plan(job *j, const ex_conv_shape *s)
 {
     j->s = s;

@@ -10,6 +10,10 @@
 
 enum { STRIP_BYTES = 256 << 10 };           /* a padded window should stay in a core's L2 cache */
 
+static inline int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
+static inline int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
+static inline int32_t most(int32_t a, int32_t b) { return a > b ? a : b; }
+
 /* Output i and tap t read source index first + i*step + t*dilation; tap t is the kernel's element
  * kernel + t*kernel_step. */
 typedef struct axis {

@@ -30,8 +30,6 @@ typedef struct job {
     size_t copy;                            /* floats of a chunk's copy, behind the strip */
 } job;
 
-static int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
-static int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
 static int32_t between(double x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : (int32_t)x; }
 
 /* The pixels that output rows [row, row + rows) read. */
@@ -76,7 +74,7 @@ static int32_t columns_of(const ex_conv_shape *s)
     int32_t best = 1;
     if (s->groups > 1 || s->dilation[1] > 1 || s->kw == 1) return 1;
     for (int32_t g = 2; g * s->co <= VL && g <= s->ow; g++)
-        if (s->ow % g == 0 && (s->kw + (g - 1) * s->stride[1]) * best < (s->kw + (best - 1) * s->stride[1]) * g) best = g;
+        if (s->ow % g == 0 && (s->kw + (g - 1.0) * s->stride[1]) * best < (s->kw + (best - 1.0) * s->stride[1]) * g) best = g;
     return best;
 }
 

@@ -8,6 +8,7 @@
  * (with the usual +-1, +-2 it is four times as large). Each transform is written once, so that it rounds alike everywhere. */
 #pragma once
 #include "conv_tile.h"
+#include "conv_parts.h"
 #include "../conv.h"
 
 enum { EDGE = 4, REACH = 6, POSITIONS = 36, HALF = REACH / 2 };
@@ -17,9 +18,6 @@ enum { LEAN_TILES = 4 };                    /* whose sums of a row the registers
 enum { LEAN_TILES = 2 };
 #endif
 enum { PAD = 16 };                          /* floats: keeps rows of a power of two out of one cache set */
-
-static inline int32_t up(int32_t n, int32_t by) { return (n + by - 1) / by; }
-static inline int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
 
 /* -- Transforms ---------------------------------------------------------------------------------------------- */
 
