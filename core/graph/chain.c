@@ -72,7 +72,7 @@ static int follows(const forming *f, const ex_node *n)
 static int can_come(const forming *f, int32_t maker)
 {
     const ex_node *m = &f->p->graph->node[maker];
-    if (!ex_chain_admits(f->p->graph, m) || m->outputs != 1 || f->readers[m->out[0]] != 1 || f->p->graph->value[m->out[0]].root) return 0;
+    if (!ex_chain_admits(f->p->graph, m) || m->cut || m->outputs != 1 || f->readers[m->out[0]] != 1 || f->p->graph->value[m->out[0]].root) return 0;
     for (int32_t i = 0; i < m->inputs; i++)
         if (made_by(f, m->in[i], LATER) || (made_by(f, m->in[i], MEMBER) && !is_batched(f->p->graph, m->in[i]))) return 0;
     return 1;
@@ -89,7 +89,7 @@ static int take(forming *f, int32_t n)
 {
     const ex_graph *g = f->p->graph;
     const ex_node *node = &g->node[n];
-    if (!ex_chain_admits(f->p->graph, node) || !follows(f, node) || (node->late && f->laters)) return 0;
+    if (!ex_chain_admits(f->p->graph, node) || !follows(f, node) || node->cut || (node->late && f->laters)) return 0;
     for (int32_t i = 0; i < node->inputs; i++)
         if (made_by(f, node->in[i], LATER) && !can_come(f, g->value[node->in[i]].node)) return 0;
     for (int32_t i = 0; i < node->inputs; i++)

@@ -45,6 +45,7 @@ ex_status ex_graph_copy_node(ex_graph *to, const ex_graph *from, int32_t n, int3
     if (in != few) ex_free(in);
     if (now == EX_NONE) return EX_FAILED;
     to->node[now].late = from->node[n].late;
+    to->node[now].cut = from->node[n].cut;
     for (int32_t k = 0; k < node->outputs; k++) {
         int32_t v = node->out[k], copy = to->node[now].out[k];
         map[v] = copy;

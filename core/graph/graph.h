@@ -30,6 +30,7 @@ typedef struct ex_node {
     const ex_op *op;
     int32_t inputs, outputs, attrs;
     int32_t late;                           /* 1: a plan does not run it before its turn, only with what reads it */
+    int32_t cut;                            /* 1: no chain (chain.c) takes it in: it may begin one */
     int32_t *in, *out;                      /* values */
     ex_numbers *attr;                       /* in the order of op->attr */
     int32_t *attr_count;

@@ -38,6 +38,7 @@ static const pass_line pass_table[] = {
     { "fuse_update", ex_pass_fuse_update, 0, 1, NULL, NULL },
     { "dead", ex_pass_dead, 1, 1, NULL, NULL },
     { "recompute", ex_pass_recompute, 0, 1, NULL, NULL },
+    { "cut", NULL, 0, 1, NULL, ex_pass_cut },
     { "remake", NULL, 0, 1, NULL, ex_pass_remake },
     { "chain", NULL, 1, 1, NULL, NULL },
     { "pixels", NULL, 1, 1, NULL, NULL },
@@ -109,19 +110,11 @@ static ex_status apply(ex_plan *p, ex_pass pass, ex_pass_placed placed)
     return next ? EX_OK : EX_FAILED;
 }
 
-static ex_status copy_node(ex_graph *out, const ex_graph *g, int32_t n, int32_t *map, void *context)
-{
-    (void)context;
-    return ex_graph_copy_node(out, g, n, map);
-}
-
-static ex_graph *copy_pass(const ex_graph *g, int32_t *map) { return ex_pass_each(g, map, NULL, copy_node); }
-
 /* A private copy of the graph with the roots marked, then the passes. */
 static ex_status transform(ex_plan *p, const ex_graph *g, const char *switches)
 {
     int32_t *map = ex_graph_new_map(g);
-    p->graph = map ? copy_pass(g, map) : NULL;
+    p->graph = map ? ex_pass_copy(g, map) : NULL;
     if (p->graph) {
         follow(p->output, p->outputs, map);
         follow(p->guard, p->guards, map);

@@ -1,6 +1,7 @@
 /* passes.c: the frame that all passes share: copy the leaves, then let the pass say for each node what becomes of it. */
 #include <string.h>
 #include "passes.h"
+#include "../plan.h"
 #include "../../base/error.h"
 #include "../../base/memory.h"
 
@@ -47,4 +48,29 @@ ex_graph *ex_pass_each(const ex_graph *g, int32_t *map, void *context,
             return NULL;
         }
     return out;
+}
+
+static ex_status copy_node(ex_graph *out, const ex_graph *g, int32_t n, int32_t *map, void *context)
+{
+    (void)context;
+    return ex_graph_copy_node(out, g, n, map);
+}
+
+ex_graph *ex_pass_copy(const ex_graph *g, int32_t *map) { return ex_pass_each(g, map, NULL, copy_node); }
+
+ex_plan *ex_pass_trial(ex_graph *g, const ex_plan *as)
+{
+    ex_plan *p = ex_alloc_zero(sizeof *p);
+    if (!p) return NULL;
+    *p = (ex_plan){ .graph = g, .batch = as->batch, .training = as->training, .use_chains = as->use_chains,
+                    .use_in_place = as->use_in_place, .use_parts = as->use_parts, .use_pixels = as->use_pixels };
+    if (!ex_plan_schedule(p) && !ex_plan_place(p)) return p;
+    ex_pass_end_trial(p);
+    return NULL;
+}
+
+void ex_pass_end_trial(ex_plan *p)
+{
+    if (p) p->graph = NULL;                 /* borrowed */
+    ex_plan_free(p);
 }

@@ -24,6 +24,9 @@ ex_graph *ex_pass_recompute(const ex_graph *g, int32_t *map);   /* training, wit
 /* Training: what is idle at the peak of a large plan's memory again after it; _from: where the arena has `least` bytes. */
 ex_graph *ex_pass_remake(const ex_graph *g, int32_t *map, const struct ex_plan *as);
 ex_graph *ex_pass_remake_from(size_t least, const ex_graph *g, int32_t *map, const struct ex_plan *as);
+/* Training: a chain that keeps much alive at the peak of a large plan's memory in two; _from as above. */
+ex_graph *ex_pass_cut(const ex_graph *g, int32_t *map, const struct ex_plan *as);
+ex_graph *ex_pass_cut_from(size_t least, const ex_graph *g, int32_t *map, const struct ex_plan *as);
 ex_graph *ex_pass_dense(const ex_graph *g, int32_t *map);       /* row-major operands for operators written in Lua */
 
 void ex_pass_winograd(ex_graph *g, int32_t batch, int32_t most, int packed);
@@ -40,3 +43,9 @@ ex_attr ex_pass_eps(const ex_node *bn);
 /* Runs node(out, g, n, map, context) for each node of g; a failure frees the new graph and gives NULL. */
 ex_graph *ex_pass_each(const ex_graph *g, int32_t *map, void *context,
                        ex_status (*node)(ex_graph *out, const ex_graph *g, int32_t n, int32_t *map, void *context));
+/* All of g as it is. */
+ex_graph *ex_pass_copy(const ex_graph *g, int32_t *map);
+/* g scheduled and placed like the plan `as`, but for one thread: how sums over images are cut depends on the chains, so nothing here
+ * may depend on threads. Free it with ex_pass_end_trial, which leaves g. */
+struct ex_plan *ex_pass_trial(ex_graph *g, const struct ex_plan *as);
+void ex_pass_end_trial(struct ex_plan *p);

@@ -43,27 +43,6 @@ static int is_cheap(const ex_node *n)
 
 /* -- The plan as it is ------------------------------------------------------------------------------------------------- */
 
-/* The graph scheduled and placed like the plan `as`, but for one thread: how sums over images are cut depends on the chains, so nothing
- * here may depend on threads. Free it with end_trial. */
-static ex_plan *trial(ex_graph *g, const ex_plan *as)
-{
-    ex_plan *p = ex_alloc_zero(sizeof *p);
-    if (!p) return NULL;
-    *p = (ex_plan){ .graph = g, .batch = as->batch, .training = as->training, .use_chains = as->use_chains,
-                    .use_in_place = as->use_in_place, .use_parts = as->use_parts,
-                    .use_pixels = as->use_pixels };
-    if (!ex_plan_schedule(p) && !ex_plan_place(p)) return p;
-    p->graph = NULL;
-    ex_plan_free(p);
-    return NULL;
-}
-
-static void end_trial(ex_plan *p)
-{
-    if (p) p->graph = NULL;                 /* borrowed */
-    ex_plan_free(p);
-}
-
 static void find_times(remaking *r)
 {
     const ex_plan *p = r->p;
@@ -287,12 +266,6 @@ static ex_status write_node(ex_graph *out, const ex_graph *g, int32_t n, int32_t
 
 /* -- All --------------------------------------------------------------------------------------------------------------------- */
 
-static ex_status copy_node(ex_graph *out, const ex_graph *g, int32_t n, int32_t *map, void *context)
-{
-    (void)context;
-    return ex_graph_copy_node(out, g, n, map);
-}
-
 static int32_t *none(int32_t n)
 {
     int32_t *list = ex_alloc(sizeof *list * (size_t)(n + 1));
@@ -341,11 +314,11 @@ static ex_status more_rounds(ex_graph **out, int32_t *map, int32_t values, ex_pl
     for (int32_t round = 0; round < ROUNDS; round++) {
         int32_t *next = ex_graph_new_map(*out);
         ex_graph *g = next ? one_round(*p, next) : NULL;
-        ex_plan *now = g ? trial(g, as) : NULL;
+        ex_plan *now = g ? ex_pass_trial(g, as) : NULL;
         const int better = now && now->arena_bytes < (*p)->arena_bytes;
         for (int32_t v = 0; better && v < values; v++) map[v] = map[v] == EX_NONE ? EX_NONE : next[map[v]];
         ex_free(next);
-        end_trial(better ? *p : now);
+        ex_pass_end_trial(better ? *p : now);
         ex_graph_free(better ? *out : g);
         if (!better) return next ? EX_OK : EX_FAILED;
         *out = g;
@@ -356,11 +329,11 @@ static ex_status more_rounds(ex_graph **out, int32_t *map, int32_t values, ex_pl
 
 ex_graph *ex_pass_remake_from(size_t least, const ex_graph *g, int32_t *map, const ex_plan *as)
 {
-    ex_graph *out = ex_pass_each(g, map, NULL, copy_node);
-    ex_plan *p = out ? trial(out, as) : NULL;
+    ex_graph *out = ex_pass_copy(g, map);
+    ex_plan *p = out ? ex_pass_trial(out, as) : NULL;
     ex_status status = p ? EX_OK : EX_FAILED;
     if (p && p->arena_bytes >= least) status = more_rounds(&out, map, g->values, &p, as);
-    end_trial(p);
+    ex_pass_end_trial(p);
     if (!status) return out;
     ex_graph_free(out);
     return NULL;
