@@ -75,7 +75,8 @@ end
 
 local function shown(list, i)
   if not list then return "" end
-  return ("%.3g ± %.2g"):format(mean(list, i))
+  local middle, half = mean(list, i)
+  return ("%.3g ± %.2g"):format(middle, half > 1e-12 * math.abs(middle) and half or 0)   -- not the rounding of equal values
 end
 
 -- "behind" where ours is worse by more than the intervals allow, "ahead" where it is better by so much.

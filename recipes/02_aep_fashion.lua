@@ -8,8 +8,9 @@
 --                that served only the other exits (classifiers, and the trunk past the deepest kept exit) is cut off.
 -- The scheme "mix" trains early exits hardest (a descends with depth) and trusts late ones most (b ascends).
 --
--- Beside it stands the baseline: the same network with its last exit only, trained in the same way with the same seed. The
--- report says what the exits gained or cost, whichever it is. Turn `weighting=desc`, `widths=16,32,64`, `epochs=8` and see.
+-- Beside it stands the baseline: the same network with its last exit only, trained in the same way. Its trunk begins with the same
+-- numbers; images come in another order, which is drawn from the seed and the training's name. The report says what the
+-- exits gained or cost, whichever it is. Turn `weighting=desc`, `widths=16,32,64`, `epochs=8` and see.
 
 local ex = require "exeunt"
 

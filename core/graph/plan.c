@@ -82,8 +82,8 @@ static ex_status check_switches(const char *source, const char *switches)
         if (!found) {
             const char *near = ex_nearest(name, known, PASSES);
             char names[320];
-            return ex_fail("%s: '%.*s' switches nothing off%s%s; write -NAME with one of %s", source, n, s, near ? "; did you mean -" : "",
-                           near ? near : "", pass_names(names, sizeof names));
+            return ex_fail("%s: '%.*s' switches nothing off%s%s%s write -NAME with one of %s", source, n, s, near ? "; did you mean -" : ";",
+                           near ? near : "", near ? "? Else" : "", pass_names(names, sizeof names));
         }
         s = end ? end + 1 : s + n;
     }

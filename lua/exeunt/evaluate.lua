@@ -12,21 +12,22 @@ local evaluate = {}
 
 local BATCH = 128
 
--- An error unless the split's images fit the network.
-local function check(net, split)
+-- An error unless the split's images fit the network; `where` begins it.
+local function check(net, split, where)
   if type(split) ~= "table" or type(split.loader) ~= "function" then
-    core.raise("evaluate: expected a split of a data set, such as data.validation, got %s", type(split))
+    core.raise("%s: expected a split of a data set, such as data.validation, got %s", where, type(split))
   end
   local s, want = split.images.shape, net.input
   if s[2] ~= want[1] or s[3] ~= want[2] or s[4] ~= want[3] then
-    core.raise("evaluate: images are (%d, %d, %d), the network takes (%d, %d, %d)", s[2], s[3], s[4], unpack(want))
+    core.raise("%s: images are (%d, %d, %d), the network takes (%d, %d, %d)", where, s[2], s[3], s[4], unpack(want))
   end
-  if split.count == 0 then core.raise("evaluate: the split holds no images") end
+  if split.count == 0 then core.raise("%s: the split holds no images", where) end
 end
 
--- logits(net, split[, batch]): logits (E, N, K) of all exits, labels (N) int32, in the split's order.
-function evaluate.logits(net, split, batch)
-  check(net, split)
+-- logits(net, split[, batch[, where]]): logits (E, N, K) of all exits, labels (N) int32, in the split's order. where: whose error a
+-- split that does not fit is.
+function evaluate.logits(net, split, batch, where)
+  check(net, split, where or "evaluate")
   local loader = split:loader { batch = batch or BATCH, augment = false }
   local session = infer.session(net, batch or BATCH)
   local count = split.count

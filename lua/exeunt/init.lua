@@ -42,6 +42,7 @@ return setmetatable({}, {
     if is_part[name] then value = require("exeunt." .. name)
     elseif made[name] then value = made[name]()
     else core.raise("ex has no '%s'%s", tostring(name), options.suggest(name, names())) end
+    if type(value) == "table" and not (getmetatable(value) or {}).__index then options.module("ex." .. name, value) end
     rawset(ex, name, value)
     return value
   end,

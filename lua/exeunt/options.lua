@@ -36,23 +36,37 @@ function options.suggest(name, names, most)
   return ("; there are %s and %s"):format(table.concat(names, ", ", 1, #names - 1), names[#names])
 end
 
--- guide(what, class[, elsewhere]) -> an __index function for things of a class (or for a module, which is its own class): what
--- the class has; for a name that is not there but near, an error that suggests the nearest; otherwise nil, as fields that
--- may be absent are asked for. `elsewhere`: PyTorch's words for what has another name here.
+-- The name in `class` that is meant by one that is not there, or nil; and all its names.
+local function meant(name, class, elsewhere)
+  local names = {}
+  for _, key in ipairs(options.sorted_keys(class)) do
+    if type(key) == "string" and key:sub(1, 2) ~= "__" then names[#names + 1] = key end
+  end
+  return elsewhere and elsewhere[name] or options.nearest(name, names), names
+end
+
+-- guide(what, class[, elsewhere]) -> an __index function for things of a class: what the class has; for a name that is not there
+-- but near, an error that suggests the nearest; otherwise nil, as fields that may be absent are asked for. `elsewhere`: PyTorch's
+-- words for what has another name here.
 function options.guide(what, class, elsewhere)
   return function(_, name)
     local value = rawget(class, name)
     if value ~= nil or type(name) ~= "string" or name:sub(1, 2) == "__" then return value end
-    local meant = elsewhere and elsewhere[name]
-    if not meant then
-      local names = {}
-      for _, key in ipairs(options.sorted_keys(class)) do
-        if key:sub(1, 2) ~= "__" then names[#names + 1] = key end
-      end
-      meant = options.nearest(name, names)
-    end
-    if meant then core.raise("%s has no '%s'; did you mean '%s'?", what, name, meant) end
+    local near = meant(name, class, elsewhere)
+    if near then core.raise("%s has no '%s'; did you mean '%s'?", what, name, near) end
   end
+end
+
+-- module(what, module[, elsewhere]) -> the module, in which every name that is not there is an error: it has all its names from the
+-- start. To ask whether it has one: rawget.
+function options.module(what, module, elsewhere)
+  local meta = getmetatable(module) or {}
+  meta.__index = function(_, name)
+    if type(name) ~= "string" or name:sub(1, 2) == "__" then return nil end
+    local near, names = meant(name, module, elsewhere)
+    core.raise("%s has no '%s'%s", what, name, near and ("; did you mean '%s'?"):format(near) or options.suggest(name, names, 12))
+  end
+  return setmetatable(module, meta)
 end
 
 -- choice(where, name, value, known) -> known[value]; an error that lists the keys of `known` where there is none.

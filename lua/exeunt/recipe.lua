@@ -21,7 +21,8 @@ function Recipe:__tostring()
   return table.concat(lines, "\n")
 end
 
-local recipe = {}                           -- .loading: the file that load is reading, nil at other times
+local recipe = { loading = false,           -- the file that load is reading
+                 trace = false }            -- where the last error of a recipe came from, for --debug
 
 -- new{ about = text, knobs = defaults, run = function(knobs) -> ex.result }
 function recipe.new(given)

@@ -1,5 +1,8 @@
 -- weighting.lua: the weights a of the exits' losses and b of their votes, both positive, both with the sum 1.
--- A scheme is function(exits, epoch, metrics, state) -> a, b, asked before each epoch. With exits 1..E from shallow to deep
+-- A scheme is function(exits, epoch, metrics, state) -> a, b (two lists of #exits numbers), asked before each epoch. exits: the list of
+-- the network's exits, { name, ... } each; metrics: the last epoch's record, nil before the first: loss, lr, loss_weights, vote_weights,
+-- exits[i] = { loss, train_top1, and where validated val_top1, val_loss }, vote; state: a table of the scheme's own, kept in
+-- checkpoints. With exits 1..E from shallow to deep
 -- (Sarti, Lomurno, Matteucci 2023, table 1; exact fractions, the authors round to 4 decimals):
 --     unif  a_i = b_i = 1/E            asc   a_i = b_i = i / (1 + ... + E)
 --     desc  a_i = b_i = (E + 1 - i) / (1 + ... + E)            mix   a of desc, b of asc

@@ -43,11 +43,11 @@ end
 -- { height, width }, required.
 function bare.manifest(path, o)
   path = #path > 1 and path:gsub("/+$", "") or path
+  local found, by_role = found_in(path, parts_of(path))
+  local names, lists = folder.list(nil, by_role)
   if not o.size then
     core.raise("data.open: %s is a folder of images: size: give pixels of a side, or { height, width }", path)
   end
-  local found, by_role = found_in(path, parts_of(path))
-  local names, lists = folder.list(nil, by_role)
   local m = { name = path:match "[^/]+$" or path, about = "images in " .. path, path = path, found = found, loader = "folder",
               of_folders = true, shape = { 3, o.size[1], o.size[2] }, classes = #names, class_names = names,
               holds_validation = by_role.validation ~= nil }

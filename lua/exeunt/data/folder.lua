@@ -29,7 +29,8 @@ end
 function folder.classes(path)
   local names, loose = folders_in(path)
   if #names < 2 then
-    local beside = loose == 0 and "" or ("; %d images lie in it: each class needs a folder of its own"):format(loose)
+    local lie = loose == 1 and "image lies" or "images lie"
+    local beside = loose == 0 and "" or ("; %d %s in it: each class needs a folder of its own"):format(loose, lie)
     core.raise("%s: %d class folder%s, expected two or more (FOLDER/CLASS/*.png)%s", path, #names, #names == 1 and "" or "s", beside)
   end
   return names

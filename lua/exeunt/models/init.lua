@@ -17,4 +17,4 @@ for name, make in pairs(require "exeunt.models.named") do models[name] = make en
 local elsewhere = { mobilenet_v2 = "mobilenetv2", mobilenet_v3_small = "mobilenetv3small", mobilenet_v3_large = "mobilenetv3large" }
 for b = 0, 5 do elsewhere["efficientnet_b" .. b] = "efficientnetB" .. b end
 
-return setmetatable(models, { __index = require("exeunt.options").guide("ex.models", models, elsewhere) })
+return require("exeunt.options").module("ex.models", models, elsewhere)

@@ -9,11 +9,11 @@ for _, file in ipairs { "conv", "linear", "norm", "pool", "simple", "combine" } 
   for name, make in pairs(require("exeunt.nn." .. file)) do nn[name] = make end
 end
 
-return setmetatable(nn, { __index = require("exeunt.options").guide("ex.nn", nn, {
+return require("exeunt.options").module("ex.nn", nn, {
   Conv2d = "conv2d", Linear = "linear", BatchNorm2d = "batch_norm", batch_norm2d = "batch_norm", MaxPool2d = "max_pool",
   max_pool2d = "max_pool", AvgPool2d = "avg_pool", avg_pool2d = "avg_pool", AdaptiveAvgPool2d = "adaptive_avg_pool",
   adaptive_avg_pool2d = "adaptive_avg_pool", ReLU = "relu", SiLU = "silu", Hardswish = "hard_swish",
   Hardsigmoid = "hard_sigmoid", hardswish = "hard_swish", hardsigmoid = "hard_sigmoid", Sequential = "sequential",
   Dropout = "dropout", Flatten = "flatten",
   conv = "conv2d", cat = "concat", functional = "op",
-}) })
+})

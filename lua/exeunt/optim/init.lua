@@ -6,6 +6,6 @@ local adam = require "exeunt.optim.adam"
 
 local optim = { sgd = require "exeunt.optim.sgd", adam = adam.adam, adamw = adam.adamw }
 
-return setmetatable(optim, { __index = require("exeunt.options").guide("ex.optim", optim, {
+return require("exeunt.options").module("ex.optim", optim, {
   SGD = "sgd", Adam = "adam", AdamW = "adamw",
-}) })
+})

@@ -23,6 +23,7 @@ local known = {
 
 local schemes = { asc = true, desc = true, mix = true, unif = true, se = true }
 local regimes = { tr = true, ft = true }
+local ties = { cheapest = true, paper = true }
 
 local function one_of(name, value, set)
   if set[value] then return end
@@ -34,8 +35,12 @@ function cell.settings(given)
   local s = options.check("paper.cell", given, known)
   one_of("scheme", s.scheme, schemes)
   one_of("regime", s.regime, regimes)
+  one_of("tie", s.tie, ties)
   if s.regime == "ft" and not s.weights then
     core.raise("paper.cell: regime=ft needs weights=FILE, a safetensors file with torchvision's names (exeunt weights --help)")
+  end
+  if s.regime ~= "ft" and s.weights then
+    core.raise("paper.cell: weights are where regime=ft begins; regime=%s begins from none", s.regime)
   end
   if type(s.net) ~= "string" or not rawget(require "exeunt.models", s.net) then
     core.raise("paper.cell: no network '%s'%s", tostring(s.net), options.suggest(s.net, options.sorted_keys(require "exeunt.models")))

@@ -34,11 +34,13 @@ local function new(given)
   end
   local schemes = { "se" }
   for _, s in ipairs(o.schemes) do if s ~= "se" then schemes[#schemes + 1] = s end end
-  local cells = {}
+  local cells, fine_tuned = {}, false
+  for _, regime in ipairs(o.regimes) do fine_tuned = fine_tuned or regime == "ft" end
   local function add(seed, net, set, size, regime)
     for _, scheme in ipairs(schemes) do
       local s = { net = net, data = set, size = size, regime = regime, scheme = scheme, seed = seed }
       for k, v in pairs(o.cell) do s[k] = v end
+      if regime == "tr" and fine_tuned then s.weights = nil end
       cells[#cells + 1] = cell.settings(s)
     end
   end
@@ -83,6 +85,21 @@ function Grid:missing(store)
   return out
 end
 
+-- What cannot be opened or built is said before the first cell is trained, not days later.
+local function check(missing)
+  local seen, data = {}, {}
+  for _, s in ipairs(missing) do
+    local set = s.data .. " " .. s.size
+    local name = set .. " " .. s.net
+    data[set] = data[set] or cell.data(s)
+    if not seen[name] then
+      local ok, why = pcall(cell.network, s, s.scheme ~= "se", data[set])
+      if not ok then core.raise("paper.grid: network %s on %s: %s", s.net, s.data, why) end
+    end
+    seen[name] = true
+  end
+end
+
 -- Trains what a claimed store lacks.
 function Grid:fill(store, quiet)
   local missing, took = self:missing(store), {}
@@ -100,7 +117,9 @@ end
 
 -- Trains what the store lacks.
 function Grid:train(store, quiet)
-  if #self:missing(store) == 0 then return end
+  local missing = self:missing(store)
+  if #missing == 0 then return end
+  check(missing)
   local claim = store:claim()
   local ok, why = pcall(self.fill, self, store, quiet)
   claim:free()

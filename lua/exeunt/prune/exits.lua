@@ -105,7 +105,7 @@ local function scored(net, source)
     end
     return source.logits, source.labels
   end
-  return evaluate.logits(net, source)
+  return evaluate.logits(net, source, nil, "prune.exits")
 end
 
 -- ex.prune.exits(net, split or { logits (E, N, K), labels (N) }[, { tie = "cheapest" or "paper", vote = b }]) ->

@@ -24,6 +24,7 @@ end
 -- Inside a table: metatables are left out, and what can say itself does, in a line between \1 and \2.
 local function process(item, path)
   if path[#path] == inspect.METATABLE then return nil end
+  if #path > 0 and type(item) == "function" then return "\1" .. show_function(item) .. "\2" end
   if #path > 0 and type(item) == "table" then
     local meta = getmetatable(item)
     if type(meta) == "table" and meta.__tostring then

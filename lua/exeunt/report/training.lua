@@ -68,7 +68,7 @@ function Listener:finish(record)
   if self.bar then self.bar:finish() end
   if not self.begun then self:say("%s: finished earlier, taken from its file", self.training.name) end
   if record.stopped_early then
-    self:say("%s: stopped early, no better validation loss for %d epochs", self.training.name, record.stale)
+    self:say("%s: stopped early, no better validation loss for %s", self.training.name, plural(record.stale, "epoch"))
   end
   if record.best and record.best.vote.val_top1 then
     self:say("%s: kept epoch %d, validation %s", self.training.name, record.best.epoch, percent(record.best.vote.val_top1))

@@ -57,6 +57,15 @@ function TestOptions.test_what_is_no_table_is_refused()
   lu.assertErrorMsgEquals("f: expected a table of options, got boolean", options.check, "f", false, { a = 1 })
 end
 
+function TestOptions.test_a_module_has_no_other_names()
+  local m = options.module("ex.m", setmetatable({ conv = 1, norm = 2 }, { __call = function() return 3 end }), { Conv2d = "conv" })
+  lu.assertEquals({ m.conv, m(), m.__names, rawget(m, "cnov"), m[1] }, { 1, 3 })
+  local function read(name) return m[name] end
+  lu.assertErrorMsgEquals("ex.m has no 'cnov'; did you mean 'conv'?", read, "cnov")
+  lu.assertErrorMsgEquals("ex.m has no 'Conv2d'; did you mean 'conv'?", read, "Conv2d")
+  lu.assertErrorMsgEquals("ex.m has no 'attention'; there are conv and norm", read, "attention")
+end
+
 function TestOptions.test_nearest()
   lu.assertEquals(options.nearest("epoch", { "batch", "epochs" }), "epochs")
   lu.assertNil(options.nearest("epoch", { "batch", "lr" }))

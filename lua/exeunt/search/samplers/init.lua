@@ -44,4 +44,4 @@ function samplers.check(sampler, space, directions)
   sampler:suggest { space = space, seed = 0, number = 0, directions = directions, trials = {}, cache = {} }
 end
 
-return setmetatable(samplers, { __index = options.guide("ex.sampler", samplers) })
+return options.module("ex.sampler", samplers)

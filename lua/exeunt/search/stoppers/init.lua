@@ -38,4 +38,4 @@ function stoppers.of(x)
   core.raise("stop: no stopper '%s'%s", tostring(name), options.suggest(name, known))
 end
 
-return setmetatable(stoppers, { __index = options.guide("ex.stopper", stoppers) })
+return options.module("ex.stopper", stoppers)

@@ -81,8 +81,7 @@ function TestBare:test_a_data_set_s_name_means_the_data_set()
 end
 
 function TestBare:test_refuses()
-  lu.assertErrorMsgContains("is a folder of images: size: give pixels of a side", data.open, self.folder)
-  lu.assertErrorMsgContains("0 class folders, expected two or more", data.open, self.folder, { size = 2 })
+  lu.assertErrorMsgContains("0 class folders, expected two or more", data.open, self.folder)      -- before a size is asked for
   for i = 1, 3 do command.write(("%s/%d.ppm"):format(self.folder, i), ppm(i)) end
   lu.assertErrorMsgContains("(FOLDER/CLASS/*.png); 3 images lie in it: each class needs a folder of its own", data.open,
                             self.folder, { size = 2 })
@@ -90,6 +89,7 @@ function TestBare:test_refuses()
                             self.folder .. "/1.ppm", { size = 2 })
   lu.assertErrorMsgContains("expected the name of a data set or the path of its manifest, got ''", data.open, "")
   self:fill("", 1, 0)
+  lu.assertErrorMsgContains("is a folder of images: size: give pixels of a side", data.open, self.folder)
   lu.assertErrorMsgContains("2 images, too few to draw a test set from", data.open, self.folder, { size = 2 })
   self:fill("", 3, 0)
   lu.assertErrorMsgContains("does not say how many images are usual", data.open, self.folder, { size = 2, validation = "usual" })

@@ -49,6 +49,30 @@ function TestGrid:test_what_is_refused()
                             { nets = {}, sets = { self.set }, sizes = { 0 }, regimes = { "tr" }, schemes = {} })
 end
 
+-- The second set and the second network would be met only after the first cells.
+function TestGrid:test_all_sets_and_networks_are_tried_before_the_first_cell()
+  local function run(nets, sets)
+    ex.paper.grid { nets = nets, sets = sets, sizes = { 0 }, regimes = { "tr" }, schemes = { "mix" },
+                    cell = { validation = 10, epochs = 1, batch = 20 } }:run(self.store, { quiet = true })
+  end
+  lu.assertEquals(trainings(function()
+    lu.assertErrorMsgContains("no data set 'nowhere'", run, { "resnet" }, { self.set, "nowhere" })
+    lu.assertErrorMsgContains("paper.grid: network mobilenetv3 on " .. self.set .. ": models.mobilenetv3: option 'rows' is missing", run,
+                              { "resnet", "mobilenetv3" }, { self.set })
+  end), 0)
+end
+
+-- What is fine-tuned begins from the weights, what is trained from scratch beside it from none.
+function TestGrid:test_weights_are_for_the_regime_that_takes_them()
+  local g = ex.paper.grid { nets = { "resnet" }, sets = { self.set }, sizes = { 0 }, regimes = { "tr", "ft" }, schemes = { "mix" },
+                            cell = { weights = "some.safetensors" } }
+  local weights = {}
+  for i, s in ipairs(g.cells) do weights[i] = s.regime .. " " .. tostring(s.weights) end
+  lu.assertEquals(weights, { "tr nil", "tr nil", "ft some.safetensors", "ft some.safetensors" })
+  lu.assertErrorMsgContains("paper.cell: weights are where regime=ft begins", ex.paper.grid,
+    { nets = { "resnet" }, sets = { self.set }, sizes = { 0 }, regimes = { "tr" }, schemes = {}, cell = { weights = "some.safetensors" } })
+end
+
 -- As at the prompt, where a training is ended or fails and the same line is given again.
 function TestGrid:test_a_training_that_fails_leaves_the_store_to_the_next()
   local meta = getmetatable(cell)

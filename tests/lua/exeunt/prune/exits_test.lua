@@ -138,7 +138,7 @@ function TestPrune.test_refuses()
   lu.assertEquals(nets.message(ex.prune.exits, net, source, { vote = { .5, .5 } }), "vote weights: 2 numbers for 3 exits")
   lu.assertEquals(nets.message(ex.prune.exits, net:keep { 1, 2 }, source), "prune.exits: logits of 3 exits for a network with 2")
   lu.assertEquals(nets.message(ex.prune.exits, net, "validation"),
-                  "evaluate: expected a split of a data set, such as data.validation, got string")
+                  "prune.exits: expected a split of a data set, such as data.validation, got string")
 end
 
 os.exit(lu.LuaUnit.run())

@@ -20,6 +20,10 @@ function TestShow.test_what_can_say_itself_does()
   lu.assertEquals(show.value { thing = thing }, '{\n  thing = a thing\n}')
 end
 
+function TestShow.test_functions_in_a_table_say_where_they_are()
+  lu.assertStrMatches(show.value { f = show.value }, "{\n  f = function %(.*show%.lua:%d+%)\n}")
+end
+
 function TestShow.test_metatables_are_left_out()
   lu.assertEquals(show.value(setmetatable({ 1 }, { __index = {} })), "{ 1 }")
 end
