@@ -40,7 +40,7 @@ function recipe.load(path)
   file:close()
   if not text then core.raise("%s: cannot be read (is it a folder?)", path) end
   local chunk, wrong = load(text, "@" .. path, "t")
-  if not chunk then core.raise("%s", wrong) end
+  if not chunk then core.raise("%s%s", wrong, path:find "%.lua$" and "" or " (a recipe is a Lua file)") end
   local before = recipe.loading
   recipe.loading = path
   local ok, found = pcall(recipe.call, path, chunk)

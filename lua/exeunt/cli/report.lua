@@ -33,17 +33,17 @@ local function study_names(store)
   return names
 end
 
--- The report of a study in the store at address.
-local function of_study(name, address)
+-- The report of a study in the store at address; what: what was asked for, a study's name or its file.
+local function of_study(name, address, what)
   if not address:match "^%w+://" and file.kind(address) ~= "file" and not file.kind(file.real(address) .. ".jsonl") then
-    usage.fail("report: there is no run %s, and no store %s to look for a study in%s", name, address,
+    usage.fail("report: there is no run %s, and no store %s to look for a study in%s", what, address,
                address == Store.default and " (say which with --store)" or "")
   end
   local store = Store.open(address, { read = true })
   local ok, result = pcall(function()
     local study = store:study(name)
     if not study then
-      usage.fail("report: there is no run %s, and no study of that name in %s%s", name, address,
+      usage.fail("report: there is no run %s, and no study %s in %s%s", what, name, address,
                  require("exeunt.options").suggest(name, study_names(store), require("exeunt.cli.stored").most))
     end
     return require("exeunt.report").of_study(study, (store:trials(study.id)))
@@ -62,7 +62,7 @@ local function find(given)
     return require("exeunt.report").of_run(what), what .. "/report"
   end
   local name = file.kind(what) == "file" and (what:match "([^/]+)%.lua$" or what:match "([^/]+)%.ya?ml$") or what
-  return of_study(name, given.store or Store.default), "report-" .. name:gsub("[^%w._-]", "_")
+  return of_study(name, given.store or Store.default, what), "report-" .. name:gsub("[^%w._-]", "_")
 end
 
 -- -- What is written -------------------------------------------------------------------------------------------------

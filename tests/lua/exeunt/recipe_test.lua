@@ -35,6 +35,8 @@ end
 function TestRecipe.test_no_recipe()
   lu.assertErrorMsgContains("must end with `return ex.recipe { ... }`, this one returns nothing", recipe.load, write "")
   lu.assertErrorMsgContains("r.lua:2: ", recipe.load, write "return return")
+  file.write(folder .. "/README.md", "A text.")
+  lu.assertErrorMsgContains("README.md:1: '=' expected near 'text' (a recipe is a Lua file", recipe.load, folder .. "/README.md")
   lu.assertErrorMsgContains("No such file", recipe.load, folder .. "/none.lua")
 end
 

@@ -64,6 +64,8 @@ function TestCommand:test_mistakes()
   end
   says("DIR", 2, "report: .* holds no run %(no run.json in it%)")
   says("DIR/none", 2, "report: there is no run [^\n]*")
+  command.write(self.folder .. "/my.lua", "return {}")
+  says("DIR/my.lua", 2, "report: there is no run [^\n]*/my%.lua, and no [^\n]*")
   says("RUN --format jpg", 2, "report: %-%-format must be html, svg, png or pdf, got 'jpg'")
   says("RUN --figure loss", 2, "report: %-%-figure goes with %-%-format svg, png or pdf")
   says("RUN --format png --figure lss", 2, "report: there is no figure 'lss'; did you mean 'loss'%?")
