@@ -386,7 +386,7 @@ end
 --   augment = { shift = pixels, flip = true }; early_stopping = epochs of patience; validate_every = 1 epoch;
 --   schedule_prune = function(net, metrics, state) -> nil, or the network to go on with, such as net:keep { 1, 2 };
 --   name, seed, out = folder of checkpoints (in a run its own), checkpoint_seconds = 300, quiet = false.
--- The order of images, augmentation and dropout are drawn from seed and name: trainings of other names see others.
+-- The order of images is drawn from seed and name, augmentation and dropout from the seed alone.
 return function(net, data, given)
   if type(net) ~= "table" or not net.graph or not net.exits then
     core.raise("train: the first argument must be a network, got %s", tostring(net))

@@ -23,7 +23,6 @@ local known = {
 
 local schemes = { asc = true, desc = true, mix = true, unif = true, se = true }
 local regimes = { tr = true, ft = true }
-local ties = { cheapest = true, paper = true }
 
 local function one_of(name, value, set)
   if set[value] then return end
@@ -35,7 +34,7 @@ function cell.settings(given)
   local s = options.check("paper.cell", given, known)
   one_of("scheme", s.scheme, schemes)
   one_of("regime", s.regime, regimes)
-  one_of("tie", s.tie, ties)
+  one_of("tie", s.tie, require("exeunt.prune.exits").rules)
   if s.regime == "ft" and not s.weights then
     core.raise("paper.cell: regime=ft needs weights=FILE, a safetensors file with torchvision's names (exeunt weights --help)")
   end
@@ -61,6 +60,13 @@ function cell.data(s)
                                                train_limit = s.train_limit, mean = by.mean, std = by.std })
 end
 
+-- beginning(settings, data): the network as the cell's training begins with it.
+function cell.beginning(s, data)
+  local net = cell.network(s, s.scheme ~= "se", data)
+  if s.regime == "ft" then require("exeunt").weights.fine_tune(net, s.weights) end
+  return net
+end
+
 -- network(settings, anticipated, data): the cell's network, untrained, with all its exits or its last one only.
 function cell.network(s, anticipated, data)
   local ex = require "exeunt"
@@ -73,8 +79,7 @@ return setmetatable(cell, { __call = function(_, given, how)
   local ex = require "exeunt"
   local s = cell.settings(given)
   local data = cell.data(s)
-  local net = cell.network(s, s.scheme ~= "se", data)
-  if s.regime == "ft" then ex.weights.fine_tune(net, s.weights) end
+  local net = cell.beginning(s, data)
   local fit = ex.train(net, data, {
     name = cell.name(s), seed = s.seed, weights = s.scheme ~= "se" and s.scheme or nil, epochs = s.epochs, batch = s.batch,
     optimizer = ex.optim.adam { lr = s.lr }, early_stopping = s.patience,

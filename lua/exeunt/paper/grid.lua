@@ -85,18 +85,17 @@ function Grid:missing(store)
   return out
 end
 
--- What cannot be opened or built is said before the first cell is trained, not days later.
+-- What cannot be opened or built is said before the first cell is trained, not days later. All weightings of a network begin alike.
 local function check(missing)
-  local seen, data = {}, {}
+  local data, tried = {}, {}
   for _, s in ipairs(missing) do
     local set = s.data .. " " .. s.size
-    local name = set .. " " .. s.net
+    local start = ("%s %s %s %s"):format(set, s.net, s.regime, s.scheme == "se" and "se" or "exits")
     data[set] = data[set] or cell.data(s)
-    if not seen[name] then
-      local ok, why = pcall(cell.network, s, s.scheme ~= "se", data[set])
-      if not ok then core.raise("paper.grid: network %s on %s: %s", s.net, s.data, why) end
-    end
-    seen[name] = true
+    local ok, why = true, nil
+    if not tried[start] then ok, why = pcall(cell.beginning, s, data[set]) end
+    if not ok then core.raise("paper.grid: network %s on %s: %s", s.net, s.data, why) end
+    tried[start] = true
   end
 end
 

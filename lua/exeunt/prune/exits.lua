@@ -76,7 +76,7 @@ function prune.choose(subsets, tie)
   return best
 end
 
-local RULES = {
+prune.rules = {
   cheapest = "ties go to the subset with the fewest MACs, then the fewest parameters, then the paper's order",
   paper = "ties go to the first subset in binary order with exit 1 as the leading bit (the paper's rule)",
 }
@@ -94,7 +94,7 @@ function Result:__tostring()
     for k, at in ipairs(s.exits) do exits[k] = self.numbers[at] end
     rows[i] = { table.concat(exits, ", "), s.val_top1, s.val_top5, s.params, s.macs, s == self.chosen and "kept" or "" }
   end
-  return tables.render(COLUMNS, rows) .. "by the vote on validation data; " .. RULES[self.tie]
+  return tables.render(COLUMNS, rows) .. "by the vote on validation data; " .. prune.rules[self.tie]
 end
 
 -- The validation logits and labels: those given, or those of a pass over the split.
@@ -114,7 +114,7 @@ end
 -- exits are positions in net, as net:keep takes them.
 return setmetatable(prune, { __call = function(_, net, source, given)
   local o = options.check("prune.exits", given or {}, { tie = "cheapest", vote = options.optional })
-  if not RULES[o.tie] then core.raise('prune.exits: tie must be "cheapest" or "paper", got %s', tostring(o.tie)) end
+  if not prune.rules[o.tie] then core.raise('prune.exits: tie must be "cheapest" or "paper", got %s', tostring(o.tie)) end
   local b = ensemble.weights(o.vote or net.vote_weights, #net.exits)
   local logits, labels = scored(net, source)
   local subsets = prune.subsets(logits, labels, b)
@@ -129,6 +129,6 @@ return setmetatable(prune, { __call = function(_, net, source, given)
     for i, e in ipairs(chosen.exits) do kept[i] = b[e] end
     cut.vote_weights = require("exeunt.weighting").rescaled(kept)
   end
-  return setmetatable({ subsets = subsets, chosen = chosen, tie = o.tie, rule = RULES[o.tie], network = cut,
+  return setmetatable({ subsets = subsets, chosen = chosen, tie = o.tie, rule = prune.rules[o.tie], network = cut,
                         numbers = net:exit_numbers() }, Result)
 end })

@@ -51,14 +51,16 @@ end
 
 -- The second set and the second network would be met only after the first cells.
 function TestGrid:test_all_sets_and_networks_are_tried_before_the_first_cell()
-  local function run(nets, sets)
-    ex.paper.grid { nets = nets, sets = sets, sizes = { 0 }, regimes = { "tr" }, schemes = { "mix" },
-                    cell = { validation = 10, epochs = 1, batch = 20 } }:run(self.store, { quiet = true })
+  local function run(nets, sets, regimes)
+    ex.paper.grid { nets = nets, sets = sets, sizes = { 0 }, regimes = regimes or { "tr" }, schemes = { "mix" },
+                    cell = { validation = 10, epochs = 1, batch = 20, weights = regimes and self.folder .. "/none.safetensors" }
+                  }:run(self.store, { quiet = true })
   end
   lu.assertEquals(trainings(function()
     lu.assertErrorMsgContains("no data set 'nowhere'", run, { "resnet" }, { self.set, "nowhere" })
     lu.assertErrorMsgContains("paper.grid: network mobilenetv3 on " .. self.set .. ": models.mobilenetv3: option 'rows' is missing", run,
                               { "resnet", "mobilenetv3" }, { self.set })
+    lu.assertErrorMsgContains("none.safetensors", run, { "resnet" }, { self.set }, { "tr", "ft" })
   end), 0)
 end
 
